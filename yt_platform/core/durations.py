@@ -1,0 +1,24 @@
+"""Durations in the two notations YouTube answers with: ISO 8601 (`PT3M16S`, `P1DT2H`, `P0D`) and `212s`."""
+
+import pandas as pd
+
+_ISO_8601 = (
+    r"^P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?$"
+)
+_GOOGLE_DURATION = r"^(?P<seconds>\d+)(?:\.\d+)?s$"
+_SECONDS_IN = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+
+
+def duration_seconds(text: pd.Series) -> pd.Series:
+    """Whole seconds as Int64; unknown where the text is missing or in neither notation.
+
+    Live and upcoming broadcasts answer `P0D`, which is 0.
+    """
+    unique = pd.Series(text.dropna().unique(), dtype=text.dtype)
+    iso = unique.str.extract(_ISO_8601)
+    matched = iso.notna().any(axis=1)
+    parts = iso.fillna("0").astype("int64")
+    seconds = sum(parts[unit] * size for unit, size in _SECONDS_IN.items()).where(matched)
+    google = unique.str.extract(_GOOGLE_DURATION)["seconds"]
+    seconds = seconds.astype("Int64").fillna(google.astype("string").astype("Int64"))
+    return text.map(dict(zip(unique, seconds, strict=True))).astype("Int64")

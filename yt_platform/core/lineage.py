@@ -1,0 +1,110 @@
+"""Which table is made from which, over how many days back, and whether a day's rows are still what their inputs say.
+
+This is the one place that knows the shape of the graph below raw: Dagster's dependencies and partition mappings are
+built from it, and so is the plan of what to materialise. A day's version is a digest of the code version and of the
+versions of its inputs, down to the hashes of the raw files; equal versions mean equal rows.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+LOOKBACK_DAYS = 28
+"""How far back features look; metadata older than 30 days must be refreshed or deleted anyway (YouTube's policy)."""
+
+Versions = Mapping[str, Mapping[date, str]]
+"""Version of each input's rows, by input and day."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """An upstream table, or a raw endpoint (`raw.<endpoint>`), read from `lookback_days` before the day up to it."""
+
+    name: str
+    lookback_days: int = 0
+
+
+@dataclass(frozen=True)
+class Node:
+    """A table partitioned by UTC day. `code_version` changes whenever the same inputs would give other rows."""
+
+    table: str
+    code_version: str
+    inputs: tuple[Input, ...]
+
+
+NODES = (
+    Node("metrics.video_snapshots", "1", (Input("raw.video_snapshots"),)),
+    Node("metrics.channel_snapshots", "1", (Input("raw.channel_snapshots"),)),
+    Node("metrics.videos", "1", (Input("raw.videos"),)),
+    Node("metrics.video_versions", "1", (Input("raw.videos"),)),
+    Node("metrics.channels", "1", (Input("raw.channels"), Input("raw.videos"))),
+    Node("metrics.video_daily", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
+    Node(
+        "features.video_day",
+        "1",
+        (
+            Input("metrics.video_daily", lookback_days=LOOKBACK_DAYS),
+            Input("metrics.video_versions", lookback_days=LOOKBACK_DAYS),
+        ),
+    ),
+)
+"""Every table below raw that is partitioned by day, inputs first."""
+
+NODE = {node.table: node for node in NODES}
+
+
+def input_version(node: Node, day: date, inputs: Versions) -> str:
+    """The version of `node`'s rows of `day`, given the versions of its inputs."""
+    digest = hashlib.sha256(f"{node.table}@{node.code_version}".encode())
+    for upstream in node.inputs:
+        versions = inputs.get(upstream.name, {})
+        for back in range(upstream.lookback_days + 1):
+            version = versions.get(day - timedelta(days=back), "")
+            digest.update(f"|{upstream.name}-{back}={version}".encode())
+    return digest.hexdigest()[:32]
+
+
+def stale_tables(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[date, frozenset[str]]:
+    """For each of `days` (those with raw batches), the tables whose rows are missing or were made from other inputs.
+
+    `raw` holds the versions of the raw endpoints, `loaded` those the tables were last made from.
+    """
+    days = sorted(days)
+    expected: dict[str, dict[date, str]] = {name: dict(versions) for name, versions in raw.items()}
+    stale: dict[date, set[str]] = {day: set() for day in days}
+    for node in NODES:
+        expected[node.table] = {day: input_version(node, day, expected) for day in days}
+        for day in days:
+            if loaded.get(node.table, {}).get(day) != expected[node.table][day]:
+                stale[day].add(node.table)
+    return {day: frozenset(tables) for day, tables in stale.items() if tables}
+
+
+def contiguous(days: Mapping[date, frozenset[str]]) -> list[tuple[date, date, frozenset[str]]]:
+    """Ranges (first day, last day, tables) of neighbouring days that need the same tables, oldest first.
+
+    Every table looks backwards only, so making the ranges in this order makes every input before it is read.
+    """
+    ranges: list[tuple[date, date, frozenset[str]]] = []
+    for day in sorted(days):
+        if ranges and ranges[-1][1] == day - timedelta(days=1) and ranges[-1][2] == days[day]:
+            ranges[-1] = (ranges[-1][0], day, days[day])
+        else:
+            ranges.append((day, day, days[day]))
+    return ranges
+
+
+def pack_days(rows: Mapping[date, int], limit: int) -> list[tuple[date, date]]:
+    """Split days into consecutive chunks of at most `limit` rows, at least one day each, oldest first."""
+    chunks: list[tuple[date, date]] = []
+    size = 0
+    for day in sorted(rows):
+        if chunks and size + rows[day] <= limit:
+            chunks[-1] = (chunks[-1][0], day)
+            size += rows[day]
+        else:
+            chunks.append((day, day))
+            size = rows[day]
+    return chunks

@@ -1,0 +1,90 @@
+"""Raw batches to frames of the `metrics` tables: renaming, typing and the rules of missing values.
+
+One function per table; each takes the raw rows of one or more batches, oldest batch first, and returns a frame in
+the shape of the table's contract. Judging the rows is the contract's work, writing them the warehouse's.
+"""
+
+import pandas as pd
+import pyarrow as pa
+
+from yt_platform.core.durations import duration_seconds
+from yt_platform.core.schemas.base import DAY, INSTANT, TEXT
+from yt_platform.core.schemas.metrics import (
+    CHANNEL_SNAPSHOTS,
+    CHANNELS,
+    VIDEO_SNAPSHOTS,
+    VIDEO_VERSIONS,
+)
+from yt_platform.core.view_definition import view_definition
+
+SHORT_LIMIT_CHANGE = pd.Timestamp("2024-10-15", tz="UTC")
+"""From this upload date on a Short may last 180 s instead of 60 s (YouTube Help, "three-minute Shorts")."""
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Arrow to the dtypes the contracts use; integers stay nullable, dates become midnights."""
+    frame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, date_as_object=False)
+    for name in frame.columns[frame.dtypes == "datetime64[ms]"]:
+        frame[name] = frame[name].astype(DAY)
+    return frame
+
+
+_PANDAS_TYPES = {
+    pa.string(): TEXT,
+    pa.large_string(): TEXT,
+    pa.int64(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+    pa.timestamp("us", "UTC"): INSTANT,
+}
+
+
+def video_snapshots(raw: pa.Table) -> pd.DataFrame:
+    """Endpoint `video_snapshots` to `metrics.video_snapshots`.
+
+    Where the source writes 0 for missing, likes and comments of 0 are unknown; raw keeps the 0.
+    """
+    frame = to_pandas(raw)
+    for count, zero_is_missing, known in (
+        ("like_count", "like_zero_is_missing", "likes_known"),
+        ("comment_count", "comment_zero_is_missing", "comments_known"),
+    ):
+        frame[count] = frame[count].mask((frame[count] == 0).fillna(False) & frame[zero_is_missing])
+        frame[known] = frame[count].notna()
+    frame["view_definition"] = view_definition(frame["collected_at"])
+    return frame[VIDEO_SNAPSHOTS.column_names]
+
+
+def channel_snapshots(raw: pa.Table) -> pd.DataFrame:
+    """Endpoint `channel_snapshots` to `metrics.channel_snapshots`."""
+    frame = to_pandas(raw)
+    frame["view_definition"] = view_definition(frame["collected_at"])
+    return frame[CHANNEL_SNAPSHOTS.column_names]
+
+
+def video_metadata(raw: pa.Table) -> pd.DataFrame:
+    """Endpoint `videos` to `metrics.videos` and `metrics.video_versions`, which share their columns."""
+    frame = to_pandas(raw)
+    frame["duration_seconds"] = duration_seconds(frame["duration"])
+    frame["is_short_guess"] = _is_short_guess(frame["duration_seconds"], frame["published_at"])
+    return frame[VIDEO_VERSIONS.column_names].sort_values("collected_at", kind="stable", ignore_index=True)
+
+
+def _is_short_guess(seconds: pd.Series, published_at: pd.Series) -> pd.Series:
+    limit = pd.Series(60, index=seconds.index).mask(published_at >= SHORT_LIMIT_CHANGE, 180)
+    guess = (seconds > 0) & (seconds <= limit)
+    return guess.astype("boolean").mask(seconds.isna() | published_at.isna())
+
+
+def channels(raw: pa.Table) -> pd.DataFrame:
+    """Endpoint `channels` to `metrics.channels`: complete records."""
+    return to_pandas(raw).assign(is_complete=True)[CHANNELS.column_names].sort_values(
+        "collected_at", kind="stable", ignore_index=True
+    )
+
+
+def channels_of_videos(raw: pa.Table) -> pd.DataFrame:
+    """Endpoint `videos` to `metrics.channels`: what a video says of its channel, which is id and title only."""
+    frame = to_pandas(raw.select(["source", "channel_id", "channel_title", "collected_at"]))
+    frame = frame.dropna(subset=["channel_id"]).rename(columns={"channel_title": "title"})
+    frame = frame.sort_values("collected_at", kind="stable").drop_duplicates("channel_id", keep="last")
+    return frame.reindex(columns=CHANNELS.column_names).assign(is_complete=False).reset_index(drop=True)

@@ -1,0 +1,29 @@
+"""One contract per table, by layer; `TABLES` is the registry that checks, migrations' tests and docs read."""
+
+from yt_platform.core.schemas.base import Table
+from yt_platform.core.schemas.features import VIDEO_DAY
+from yt_platform.core.schemas.metrics import (
+    CHANNEL_SNAPSHOTS,
+    CHANNELS,
+    VIDEO_DAILY,
+    VIDEO_SNAPSHOTS,
+    VIDEO_VERSIONS,
+    VIDEOS,
+)
+from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.core.schemas.predictions import VIDEO_FORECAST
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        VIDEO_SNAPSHOTS,
+        CHANNEL_SNAPSHOTS,
+        VIDEOS,
+        VIDEO_VERSIONS,
+        CHANNELS,
+        VIDEO_DAILY,
+        VIDEO_DAY,
+        SCORECARDS,
+        VIDEO_FORECAST,
+    )
+}

@@ -1,0 +1,165 @@
+"""Contracts of the `metrics` layer: validated facts, parsed from raw batches. No derived features here."""
+
+from yt_platform.core.schemas.base import (
+    CHANNEL_ID,
+    VIDEO_ID,
+    Table,
+    Write,
+    count,
+    day,
+    flag,
+    instant,
+    table_schema,
+    text,
+)
+from yt_platform.core.view_definition import REGIMES
+
+_SOURCE = text("Where the row came from: api, or the name of the import; 'synthetic' for generated data")
+_VIDEO = text("YouTube video id", pattern=VIDEO_ID)
+
+VIDEO_SNAPSHOTS = Table(
+    name="metrics.video_snapshots",
+    description="One row per source, video, region and instant of collection: cumulative counts as YouTube showed them.",
+    key=("source", "video_id", "region", "collected_at"),
+    write=Write.REPLACE,
+    window="collected_at",
+    schema=table_schema(
+        {
+            "source": _SOURCE,
+            "video_id": _VIDEO,
+            "region": text("Country of the chart the video was read from, '' when it was read by id"),
+            "collected_at": instant("When the counts were read"),
+            "channel_id": text("Channel of the video, from the same answer", pattern=CHANNEL_ID, nullable=True),
+            "published_at": instant("Publication, from the same answer; NULL before a premiere", nullable=True),
+            "view_count": count("Views since publication", "views"),
+            "like_count": count("Likes since publication; NULL when hidden or unknown", "likes", nullable=True),
+            "comment_count": count("Comments since publication; NULL when disabled or unknown", "comments", nullable=True),
+            "likes_known": flag("False when the source hides likes or writes 0 for missing"),
+            "comments_known": flag("False when comments are disabled or the source writes 0 for missing"),
+            "view_definition": text("What counted as a view at that time", among=REGIMES),
+        }
+    ),
+)
+
+CHANNEL_SNAPSHOTS = Table(
+    name="metrics.channel_snapshots",
+    description="One row per source, channel and instant of collection: cumulative counts as YouTube showed them.",
+    key=("source", "channel_id", "collected_at"),
+    write=Write.REPLACE,
+    window="collected_at",
+    schema=table_schema(
+        {
+            "source": _SOURCE,
+            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "collected_at": instant("When the counts were read"),
+            "subscriber_count": count(
+                "Subscribers, rounded down to 3 significant figures; NULL when hidden", "subscribers", nullable=True
+            ),
+            "view_count": count("Views of all videos since the channel began", "views", nullable=True),
+            "video_count": count("Public videos", "videos", nullable=True),
+            "view_definition": text("What counted as a view at that time", among=REGIMES),
+        }
+    ),
+)
+
+_VIDEO_METADATA = {
+    "source": _SOURCE,
+    "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+    "channel_title": text("Title of the channel when collected", nullable=True),
+    "title": text("Title of the video", nullable=True),
+    "description": text("Description of the video", nullable=True),
+    "published_at": instant("Publication; in the future for a scheduled premiere", nullable=True),
+    "duration_seconds": count("Length; 0 for live and upcoming broadcasts", "seconds", nullable=True),
+    "category_id": text("YouTube category id", nullable=True),
+    "tags": text("Tags, separated by commas", nullable=True),
+    "default_language": text("Language of title and description", nullable=True),
+    "default_audio_language": text("Language spoken", nullable=True),
+    "live_broadcast_content": text("none, upcoming or live", nullable=True),
+    "definition": text("hd or sd", nullable=True),
+    "caption": flag("Whether captions exist", nullable=True),
+    "licensed_content": flag("Whether the content is licensed", nullable=True),
+    "embeddable": flag("Whether the video may be embedded", nullable=True),
+    "made_for_kids": flag("Whether the video is made for children", nullable=True),
+    "is_short_guess": flag(
+        "Guess, as YouTube has no flag: up to 180 s since 2024-10-15, up to 60 s before; square or vertical unknown",
+        nullable=True,
+    ),
+}
+
+VIDEOS = Table(
+    name="metrics.videos",
+    description="One row per video: its newest metadata.",
+    key=("video_id",),
+    write=Write.NEWEST,
+    newest=("collected_at",),
+    window="collected_at",
+    schema=table_schema(
+        {"video_id": _VIDEO, "collected_at": instant("When this state was collected"), **_VIDEO_METADATA}
+    ),
+)
+
+VIDEO_VERSIONS = Table(
+    name="metrics.video_versions",
+    description="One row per video and instant of collection: metadata as it was then.",
+    key=("video_id", "collected_at"),
+    write=Write.REPLACE,
+    window="collected_at",
+    schema=table_schema(
+        {"video_id": _VIDEO, "collected_at": instant("When this version was collected"), **_VIDEO_METADATA}
+    ),
+)
+
+CHANNELS = Table(
+    name="metrics.channels",
+    description="One row per channel: its newest record.",
+    key=("channel_id",),
+    write=Write.NEWEST,
+    newest=("is_complete", "collected_at"),
+    window="collected_at",
+    schema=table_schema(
+        {
+            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "collected_at": instant("When this state was collected"),
+            "source": _SOURCE,
+            "title": text("Title of the channel", nullable=True),
+            "handle": text("Handle, with @", nullable=True),
+            "description": text("Description of the channel", nullable=True),
+            "country": text("Country code", nullable=True),
+            "published_at": instant("When the channel began", nullable=True),
+            "uploads_playlist_id": text("Playlist that holds the uploads", nullable=True),
+            "is_complete": flag("True for a channel's own record; False when only a video named its channel"),
+        }
+    ),
+)
+
+VIDEO_DAILY = Table(
+    name="metrics.video_daily",
+    description="One row per video and UTC day: the day's last known reading of each count over all sources and regions.",
+    key=("video_id", "day"),
+    write=Write.REPLACE,
+    window="day",
+    schema=table_schema(
+        {
+            "video_id": _VIDEO,
+            "day": day("Day of collection"),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "published_at": instant("Publication; NULL before a premiere", nullable=True),
+            "collected_at": instant("When the day's last reading was taken"),
+            "view_count": count("Views since publication", "views"),
+            "like_count": count("Likes since publication", "likes", nullable=True),
+            "comment_count": count("Comments since publication", "comments", nullable=True),
+            "view_increment": count("Views since the day before; may be negative", "views", nullable=True, minimum=None),
+            "like_increment": count("Likes since the day before; may be negative", "likes", nullable=True, minimum=None),
+            "comment_increment": count(
+                "Comments since the day before; may be negative", "comments", nullable=True, minimum=None
+            ),
+            "view_count_fell": flag("The count is below the day before's: spam purge or correction"),
+            "like_count_fell": flag("The count is below the day before's"),
+            "comment_count_fell": flag("The count is below the day before's"),
+            "reading_count": count("Snapshots that day", "snapshots", minimum=1),
+            "region_count": count("Regional charts the video was read from that day", "regions"),
+            "source_count": count("Sources that read the video that day", "sources", minimum=1),
+            "view_definition": text("What counted as a view at the last reading", among=REGIMES),
+        }
+    ),
+)

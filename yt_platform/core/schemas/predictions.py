@@ -1,0 +1,25 @@
+"""Contracts of the `predictions` layer: forecasts and, later, how they did."""
+
+from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID, Table, Write, count, day, number, table_schema, text
+
+VIDEO_FORECAST = Table(
+    name="predictions.video_forecast",
+    description="One row per video, origin day, horizon, target and model version: the forecast increment.",
+    key=("video_id", "origin_day", "horizon_days", "target", "model_version"),
+    write=Write.REPLACE,
+    window="origin_day",
+    scope=("model_version",),
+    schema=table_schema(
+        {
+            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "origin_day": day("Last day the forecast knows"),
+            "horizon_days": count("Days ahead of the origin", "days", minimum=1),
+            "target": text("Count whose increment is forecast", among=("views",)),
+            "model_version": text("Name and version of the model in the registry"),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "p10": number("Increment that 10 % of outcomes stay below", "views", minimum=0),
+            "p50": number("Median increment", "views", minimum=0),
+            "p90": number("Increment that 90 % of outcomes stay below", "views", minimum=0),
+        }
+    ),
+)

@@ -1,0 +1,183 @@
+"""Which databases the platform uses, how they are reached, and how they come to exist.
+
+Three databases on one server: the warehouse, Dagster's storage and MLflow's. The server is the embedded one, or
+the one `YT_DATABASE_URL` names. The structure inside the warehouse is in `sql/`; rows are the warehouse's.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.engine import make_url
+from sqlalchemy.util import immutabledict
+
+from yt_platform.io import pgpass
+from yt_platform.io.embedded import EmbeddedPostgres
+
+log = logging.getLogger(__name__)
+
+WAREHOUSE = "youtube"
+DAGSTER = "dagster"
+MLFLOW = "mlflow"
+MINIMUM_VERSION = 15
+
+
+class DatabaseError(RuntimeError):
+    """A database cannot be used as it is; the message says what is missing and how to give it."""
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """libpq URLs of the three databases, and of the warehouse for the reader role."""
+
+    warehouse: str
+    dagster: str
+    mlflow: str
+    reader: str
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same database for SQLAlchemy, by psycopg2: SQLAlchemy 2.1 reads `postgresql://` as psycopg 3, with which
+    dagster-postgres fails at run time."""
+    plain = url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
+    return make_url(plain).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+def libpq_url(url: str) -> str:
+    """The same database for libpq, which knows no driver names."""
+    return url.replace("postgresql+psycopg2://", "postgresql://", 1)
+
+
+def with_database(url: str, database: str) -> str:
+    return make_url(libpq_url(url)).set(database=database).render_as_string(hide_password=False)
+
+
+class Databases:
+    """The three databases: inside the embedded server of `home`, or on the server `warehouse_url` names.
+
+    On a server of the user's own, `dagster_url` and `mlflow_url` default to `<warehouse>_dagster` and
+    `<warehouse>_mlflow` beside the warehouse; both are created where missing.
+    """
+
+    def __init__(
+        self, home: Path, warehouse_url: str | None = None, dagster_url: str | None = None, mlflow_url: str | None = None
+    ) -> None:
+        self.home = home
+        self.server = None if warehouse_url else EmbeddedPostgres(home)
+        self._warehouse_url = libpq_url(warehouse_url) if warehouse_url else None
+        self._dagster_url = libpq_url(dagster_url) if dagster_url else None
+        self._mlflow_url = libpq_url(mlflow_url) if mlflow_url else None
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[DatabaseUrls]:
+        """URLs that work as long as the context is open; an embedded server that is not running is started."""
+        with self.server or contextlib.nullcontext():
+            yield self.urls()
+
+    def urls(self) -> DatabaseUrls:
+        """Raises DatabaseError (or EmbeddedPostgresError) when there is no server to name."""
+        if self.server:
+            warehouse, dagster, mlflow = (self.server.url(name) for name in (WAREHOUSE, DAGSTER, MLFLOW))
+            return DatabaseUrls(warehouse, dagster, mlflow, self.server.url(WAREHOUSE, role=reader_role(warehouse)))
+        assert self._warehouse_url
+        name = make_url(self._warehouse_url).database
+        if not name:
+            raise DatabaseError("YT_DATABASE_URL names no database; end it with /youtube, say")
+        return DatabaseUrls(
+            warehouse=self._warehouse_url,
+            dagster=self._dagster_url or with_database(self._warehouse_url, f"{name}_{DAGSTER}"),
+            mlflow=self._mlflow_url or with_database(self._warehouse_url, f"{name}_{MLFLOW}"),
+            reader=self._external_reader_url(self._warehouse_url),
+        )
+
+    def create(self) -> None:
+        """Create what is missing of the three databases and the reader role; repeating it changes nothing.
+
+        Raises DatabaseError on a server older than PostgreSQL 15 or without the rights to create them.
+        """
+        urls = self.urls()
+        maintenance = self.server.url("postgres") if self.server else _reachable(urls.warehouse)
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            _check_version(connection)
+            connection.execute("SELECT pg_advisory_lock(hashtext('yt_platform.create'))")
+            for url in (urls.warehouse, urls.dagster, urls.mlflow):
+                _create_database(connection, url)
+            _create_reader(connection, urls.warehouse, self._reader_password(urls.warehouse))
+
+    def _reader_password(self, warehouse: str) -> str:
+        role = reader_role(warehouse)
+        if self.server:
+            return self.server.role_password(role)
+        return pgpass.role_password(self.home / "reader.pgpass", role)
+
+    def _external_reader_url(self, warehouse: str) -> str:
+        url = make_url(warehouse)
+        query = {**url.query, "passfile": str(self.home / "reader.pgpass")}
+        return (
+            url._replace(username=reader_role(warehouse), password=None, query=immutabledict(query))
+        ).render_as_string(hide_password=False)
+
+
+def reader_role(warehouse: str) -> str:
+    """The role that may read the `bi` schema of this warehouse and nothing else."""
+    return f"{make_url(warehouse).database}_reader"
+
+
+def _reachable(warehouse: str) -> str:
+    """The warehouse itself, or the server's `postgres` database while the warehouse does not exist."""
+    try:
+        psycopg.connect(warehouse).close()
+    except psycopg.OperationalError as error:
+        if "does not exist" not in str(error):
+            raise DatabaseError(f"YT_DATABASE_URL cannot be reached: {error}") from None
+        return with_database(warehouse, "postgres")
+    return warehouse
+
+
+def _check_version(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    version = connection.info.server_version
+    if version < MINIMUM_VERSION * 10_000:
+        raise DatabaseError(f"the server is PostgreSQL {version // 10_000}; the platform needs {MINIMUM_VERSION} or newer")
+
+
+def _create_database(connection: psycopg.Connection[tuple[object, ...]], url: str) -> None:
+    name = str(make_url(url).database)
+    if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount:
+        return
+    try:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name)))
+    except psycopg.errors.InsufficientPrivilege:
+        raise DatabaseError(
+            f"database {name} does not exist and {connection.info.user} may not create it: grant CREATEDB, or create it "
+            "and set YT_DATABASE_URL, YT_DAGSTER_DATABASE_URL and YT_MLFLOW_DATABASE_URL"
+        ) from None
+    connection.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+
+
+def _create_reader(connection: psycopg.Connection[tuple[object, ...]], warehouse: str, password: str) -> None:
+    role = sql.Identifier(reader_role(warehouse))
+    database = sql.Identifier(str(make_url(warehouse).database))
+    exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (reader_role(warehouse),)).rowcount
+    verb = sql.SQL("ALTER" if exists else "CREATE")
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), reader_role(warehouse).encode(), b"scram-sha-256"
+    ).decode()
+    try:
+        # the verifier, not the password: a statement can end in the server's log
+        connection.execute(
+            sql.SQL("{} ROLE {} LOGIN CONNECTION LIMIT 20 PASSWORD {}").format(verb, role, sql.Literal(verifier))
+        )
+    except psycopg.errors.InsufficientPrivilege:
+        log.warning(
+            "%s may not create the role %s, so there is no reader of bi: grant CREATEROLE and migrate again",
+            connection.info.user,
+            reader_role(warehouse),
+        )
+        return
+    connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(role))
+    connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))

@@ -1,0 +1,191 @@
+"""Reading and writing the warehouse: Arrow in and out by ADBC, everything of one write in one transaction.
+
+What the rows mean is the contracts'; the structure of the tables is in `sql/`.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import pandas as pd
+import pyarrow as pa
+
+from yt_platform.core.parse import to_pandas
+from yt_platform.core.schemas.base import Table, Write, latest_by_key
+
+STAGE = "stage"
+
+
+@dataclass(frozen=True)
+class Window:
+    """UTC days `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def bounds(self) -> tuple[datetime, datetime]:
+        """The instants the window begins at and ends before."""
+        first = datetime(self.first.year, self.first.month, self.first.day, tzinfo=UTC)
+        last = datetime(self.last.year, self.last.month, self.last.day, tzinfo=UTC)
+        return first, last + timedelta(days=1)
+
+    def reaching_back(self, days: int) -> "Window":
+        return Window(self.first - timedelta(days=days), self.last)
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+
+
+class Warehouse:
+    """The warehouse behind a libpq URL. Connections are opened per use, so a restarted server is no concern."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator["Transaction"]:
+        """One transaction on one connection: committed at the end, rolled back when anything is raised."""
+        with adbc.connect(self._url) as connection:
+            yield Transaction(connection)
+            connection.commit()
+
+    def read(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        """The query's rows in the dtypes of the contracts; parameters are `$1`, `$2`, …"""
+        with self.transaction() as transaction:
+            return transaction.read(query, parameters)
+
+    def read_window(self, table: Table, window: Window) -> pd.DataFrame:
+        """The contract's columns of the table's rows within `window`."""
+        begin, end = _window_bounds(table, window)
+        columns = ", ".join(table.column_names)
+        return self.read(
+            f"SELECT {columns} FROM {table.name} WHERE {table.window} >= $1 AND {table.window} < $2", (begin, end)
+        )
+
+
+class Transaction:
+    """What can be done inside `Warehouse.transaction`. Cursors are closed before the next statement: temporary
+    tables belong to the connection, and an open cursor would hold them."""
+
+    def __init__(self, connection: adbc.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, tuple(parameters) or None)
+
+    def read(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, tuple(parameters) or None)
+            return to_pandas(cursor.fetch_arrow_table())
+
+    def write(self, table: Table, frame: pd.DataFrame, window: Window, run_id: str) -> int:
+        """Write the rows of `window` as the table's mode says; returns the rows written.
+
+        `frame` keeps the contract and may hold a key twice: the last counts.
+        """
+        if table.write is Write.REPLACE:
+            return self.replace(table, frame, window, run_id)
+        return self.upsert(table, frame, run_id)
+
+    def replace(self, table: Table, frame: pd.DataFrame, window: Window, run_id: str) -> int:
+        rows = latest_by_key(frame, table.key)
+        begin, end = _window_bounds(table, window)
+        scope = {column: rows[column].iloc[0] for column in table.scope} if len(rows) else {}
+        conditions = "".join(f" AND {column} = ${n}" for n, column in enumerate(scope, start=3))
+        self.execute(
+            f"DELETE FROM {table.name} WHERE {table.window} >= $1 AND {table.window} < $2{conditions}",
+            (begin, end, *scope.values()),
+        )
+        self._insert(table, rows, _insert_statement(table), run_id)
+        return len(rows)
+
+    def upsert(self, table: Table, frame: pd.DataFrame, run_id: str) -> int:
+        """Insert rows or update those whose values differ; a `Write.NEWEST` table takes no older record."""
+        rows = latest_by_key(frame, table.key)
+        self._insert(table, rows, _insert_statement(table) + _on_conflict(table), run_id)
+        return len(rows)
+
+    def _insert(self, table: Table, rows: pd.DataFrame, statement: str, run_id: str) -> None:
+        if rows.empty:
+            return
+        self._ensure_months(table, rows)
+        self._stage(rows)
+        self.execute(statement, (run_id,))
+        self.execute(f"DROP TABLE {STAGE}")
+
+    def quarantine(self, table_name: str, rejected: pd.DataFrame, window: Window, run_id: str) -> None:
+        """Replace the refused rows of `table_name` in `window` by `rejected`: partition_day, origin, reason, record."""
+        self.execute(
+            "DELETE FROM ops.quarantine WHERE table_name = $1 AND partition_day BETWEEN $2 AND $3",
+            (table_name, window.first, window.last),
+        )
+        self.add_to_quarantine(table_name, rejected, run_id)
+
+    def add_to_quarantine(self, table_name: str, rejected: pd.DataFrame, run_id: str) -> None:
+        if rejected.empty:
+            return
+        self._stage(rejected[["partition_day", "origin", "reason", "record"]])
+        self.execute(
+            "INSERT INTO ops.quarantine (table_name, partition_day, origin, reason, record, run_id) "
+            f"SELECT $1, partition_day, origin, reason, record::jsonb, $2::uuid FROM {STAGE}",
+            (table_name, run_id),
+        )
+        self.execute(f"DROP TABLE {STAGE}")
+
+    def _stage(self, frame: pd.DataFrame) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.adbc_ingest(STAGE, to_arrow(frame), mode="create", temporary=True)
+
+    def _ensure_months(self, table: Table, rows: pd.DataFrame) -> None:
+        if table.name not in MONTHLY:
+            return
+        for month in rows[table.window].dt.tz_localize(None).dt.to_period("M").unique():
+            self.execute("SELECT ops.ensure_month($1::text::regclass, $2)", (table.name, month.start_time.date()))
+
+
+MONTHLY = frozenset({"metrics.video_snapshots", "metrics.channel_snapshots"})
+"""Tables that are range-partitioned by month, so that old months are dropped rather than deleted."""
+
+
+def to_arrow(frame: pd.DataFrame) -> pa.Table:
+    """A frame as Postgres takes it: midnights become dates, unknown becomes NULL."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    fields = [
+        pa.field(field.name, pa.date32() if pa.types.is_timestamp(field.type) and field.type.tz is None else field.type)
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))
+
+
+def _window_bounds(table: Table, window: Window) -> tuple[Any, Any]:
+    begin, end = window.bounds
+    dates = table.schema.columns[table.window].dtype.type.kind == "M" and "UTC" not in str(
+        table.schema.columns[table.window].dtype
+    )
+    return (begin.date(), end.date()) if dates else (begin, end)
+
+
+def _insert_statement(table: Table) -> str:
+    """Insert the staged rows; `$1` is the run id."""
+    columns = ", ".join(table.column_names)
+    return (
+        f"INSERT INTO {table.name} AS kept ({columns}, run_id, loaded_at) SELECT {columns}, $1::uuid, now() FROM {STAGE}"
+    )
+
+
+def _on_conflict(table: Table) -> str:
+    others = [name for name in table.column_names if name not in table.key]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in [*others, "run_id", "loaded_at"])
+    changed = f"({_row('kept', others)}) IS DISTINCT FROM ({_row('excluded', others)})"
+    newer = f" AND ({_row('excluded', table.newest)}) >= ({_row('kept', table.newest)})" if table.newest else ""
+    return f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {updates} WHERE {changed}{newer}"
+
+
+def _row(alias: str, columns: Sequence[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in columns)
