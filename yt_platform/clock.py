@@ -6,6 +6,7 @@ when a row was loaded.
 """
 
 from datetime import UTC, datetime
+from typing import cast
 
 from yt_platform.io.warehouse import Warehouse
 
@@ -19,8 +20,8 @@ class Clock:
     @property
     def simulated_at(self) -> datetime | None:
         """The instant the clock stands at, or None when it is real."""
-        at = self._warehouse.read("SELECT simulated_at FROM ops.clock").loc[0, "simulated_at"]
-        return None if at is None or at != at else at.to_pydatetime()
+        row = self._warehouse.records("SELECT simulated_at FROM ops.clock")[0]
+        return cast("datetime | None", row["simulated_at"])
 
     def now(self) -> datetime:
         return self.simulated_at or datetime.now(UTC)

@@ -2,12 +2,11 @@
 
 import os
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "YT_"
@@ -53,12 +52,6 @@ class Settings(BaseSettings):
             raise ValueError("must be a postgresql:// URL")
         return url
 
-    @model_validator(mode="after")
-    def _whole_set(self) -> "Settings":
-        if not self.database_url and (self.dagster_database_url or self.mlflow_database_url):
-            raise ValueError("YT_DAGSTER_DATABASE_URL and YT_MLFLOW_DATABASE_URL need YT_DATABASE_URL beside them")
-        return self
-
     @property
     def raw_location(self) -> str:
         return self.raw_url or str(self.home / "raw")
@@ -75,12 +68,6 @@ def load_settings() -> Settings:
     if faults:
         raise SettingsError("; ".join(faults))
     return settings
-
-
-@lru_cache(maxsize=1)
-def settings() -> Settings:
-    """The settings of this process."""
-    return load_settings()
 
 
 def _declared() -> set[str]:

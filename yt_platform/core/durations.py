@@ -3,7 +3,8 @@
 import pandas as pd
 
 _ISO_8601 = (
-    r"^P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?$"
+    r"^P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?$"
 )
 _GOOGLE_DURATION = r"^(?P<seconds>\d+)(?:\.\d+)?s$"
 _SECONDS_IN = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
@@ -16,9 +17,8 @@ def duration_seconds(text: pd.Series) -> pd.Series:
     """
     unique = pd.Series(text.dropna().unique(), dtype=text.dtype)
     iso = unique.str.extract(_ISO_8601)
-    matched = iso.notna().any(axis=1)
     parts = iso.fillna("0").astype("int64")
-    seconds = sum(parts[unit] * size for unit, size in _SECONDS_IN.items()).where(matched)
-    google = unique.str.extract(_GOOGLE_DURATION)["seconds"]
-    seconds = seconds.astype("Int64").fillna(google.astype("string").astype("Int64"))
-    return text.map(dict(zip(unique, seconds, strict=True))).astype("Int64")
+    seconds = parts.mul(pd.Series(_SECONDS_IN)).sum(axis=1).astype("Int64").where(iso.notna().any(axis=1))
+    google = unique.str.extract(_GOOGLE_DURATION)["seconds"].astype("Int64")
+    by_text = dict(zip(unique, seconds.fillna(google), strict=True))
+    return text.map(by_text).astype("Int64")

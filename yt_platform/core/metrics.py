@@ -42,7 +42,7 @@ def _last_readings(snapshots: pd.DataFrame) -> pd.DataFrame:
     daily["source_count"] = groups["source"].nunique()
     daily = daily.reset_index()
     daily["region_count"] = daily["region_count"].fillna(0).astype("Int64")
-    daily["video_id"] = pd.Series(video_ids.take(daily["video"]), dtype=snapshots["video_id"].dtype)
+    daily["video_id"] = pd.Series(video_ids.take(daily["video"].to_numpy()), dtype=snapshots["video_id"].dtype)
     return daily
 
 

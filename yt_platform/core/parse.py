@@ -23,7 +23,7 @@ SHORT_LIMIT_CHANGE = pd.Timestamp("2024-10-15", tz="UTC")
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Arrow to the dtypes the contracts use; integers stay nullable, dates become midnights."""
-    frame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, date_as_object=False)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, date_as_object=False)
     for name in frame.columns[frame.dtypes == "datetime64[ms]"]:
         frame[name] = frame[name].astype(DAY)
     return frame
@@ -77,8 +77,10 @@ def _is_short_guess(seconds: pd.Series, published_at: pd.Series) -> pd.Series:
 
 def channels(raw: pa.Table) -> pd.DataFrame:
     """Endpoint `channels` to `metrics.channels`: complete records."""
-    return to_pandas(raw).assign(is_complete=True)[CHANNELS.column_names].sort_values(
-        "collected_at", kind="stable", ignore_index=True
+    return (
+        to_pandas(raw)
+        .assign(is_complete=True)[CHANNELS.column_names]
+        .sort_values("collected_at", kind="stable", ignore_index=True)
     )
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.engine import make_url
 from sqlalchemy.util import immutabledict
 
@@ -65,7 +64,11 @@ class Databases:
     """
 
     def __init__(
-        self, home: Path, warehouse_url: str | None = None, dagster_url: str | None = None, mlflow_url: str | None = None
+        self,
+        home: Path,
+        warehouse_url: str | None = None,
+        dagster_url: str | None = None,
+        mlflow_url: str | None = None,
     ) -> None:
         self.home = home
         self.server = None if warehouse_url else EmbeddedPostgres(home)
@@ -83,17 +86,15 @@ class Databases:
         """Raises DatabaseError (or EmbeddedPostgresError) when there is no server to name."""
         if self.server:
             warehouse, dagster, mlflow = (self.server.url(name) for name in (WAREHOUSE, DAGSTER, MLFLOW))
-            return DatabaseUrls(warehouse, dagster, mlflow, self.server.url(WAREHOUSE, role=reader_role(warehouse)))
-        assert self._warehouse_url
-        name = make_url(self._warehouse_url).database
-        if not name:
-            raise DatabaseError("YT_DATABASE_URL names no database; end it with /youtube, say")
-        return DatabaseUrls(
-            warehouse=self._warehouse_url,
-            dagster=self._dagster_url or with_database(self._warehouse_url, f"{name}_{DAGSTER}"),
-            mlflow=self._mlflow_url or with_database(self._warehouse_url, f"{name}_{MLFLOW}"),
-            reader=self._external_reader_url(self._warehouse_url),
-        )
+            reader = self.server.url(WAREHOUSE, role=reader_role(warehouse))
+        else:
+            warehouse = str(self._warehouse_url)
+            name = make_url(warehouse).database
+            if not name:
+                raise DatabaseError("YT_DATABASE_URL names no database; end it with /youtube, say")
+            dagster, mlflow = (with_database(warehouse, f"{name}_{part}") for part in (DAGSTER, MLFLOW))
+            reader = self._external_reader_url(warehouse)
+        return DatabaseUrls(warehouse, self._dagster_url or dagster, self._mlflow_url or mlflow, reader)
 
     def create(self) -> None:
         """Create what is missing of the three databases and the reader role; repeating it changes nothing.
@@ -142,7 +143,9 @@ def _reachable(warehouse: str) -> str:
 def _check_version(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     version = connection.info.server_version
     if version < MINIMUM_VERSION * 10_000:
-        raise DatabaseError(f"the server is PostgreSQL {version // 10_000}; the platform needs {MINIMUM_VERSION} or newer")
+        raise DatabaseError(
+            f"the server is PostgreSQL {version // 10_000}; the platform needs {MINIMUM_VERSION} or newer"
+        )
 
 
 def _create_database(connection: psycopg.Connection[tuple[object, ...]], url: str) -> None:
@@ -150,7 +153,9 @@ def _create_database(connection: psycopg.Connection[tuple[object, ...]], url: st
     if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount:
         return
     try:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+        )
     except psycopg.errors.InsufficientPrivilege:
         raise DatabaseError(
             f"database {name} does not exist and {connection.info.user} may not create it: grant CREATEDB, or create it "

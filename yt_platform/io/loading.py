@@ -6,6 +6,7 @@ A chunk of days is one transaction: rows, rejects and the entry in `ops.loads` a
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -57,20 +58,17 @@ class Batch:
 
 def batches_of(warehouse: Warehouse, endpoints: list[str], window: Window) -> list[Batch]:
     """The catalogue's batches of these endpoints and days, oldest first."""
-    rows = warehouse.read(
-        "SELECT batch_id, endpoint, partition_day, path, sha256, row_count FROM raw.batches "
+    rows = warehouse.records(
+        "SELECT batch_id, endpoint, partition_day AS day, path, sha256, row_count FROM raw.batches "
         "WHERE endpoint = ANY($1) AND partition_day BETWEEN $2 AND $3 ORDER BY partition_day, batch_id",
         (endpoints, window.first, window.last),
     )
-    return [
-        Batch(int(row.batch_id), row.endpoint, row.partition_day.date(), row.path, row.sha256, int(row.row_count))
-        for row in rows.itertuples()
-    ]
+    return [Batch(**row) for row in rows]
 
 
 def raw_versions(warehouse: Warehouse, window: Window) -> dict[str, dict[date, str]]:
     """Versions of the raw endpoints, `raw.<endpoint>` → day → digest of the hashes of its batches."""
-    rows = warehouse.read(
+    rows = warehouse.records(
         "SELECT 'raw.' || endpoint AS name, partition_day, "
         "md5(string_agg(sha256, ',' ORDER BY batch_id)) AS version "
         "FROM raw.batches WHERE partition_day BETWEEN $1 AND $2 GROUP BY endpoint, partition_day",
@@ -81,7 +79,7 @@ def raw_versions(warehouse: Warehouse, window: Window) -> dict[str, dict[date, s
 
 def loaded_versions(warehouse: Warehouse, window: Window) -> dict[str, dict[date, str]]:
     """Versions the tables were last made from, by table and day."""
-    rows = warehouse.read(
+    rows = warehouse.records(
         "SELECT table_name AS name, partition_day, input_version AS version FROM ops.loads "
         "WHERE partition_day BETWEEN $1 AND $2",
         (window.first, window.last),
@@ -89,10 +87,10 @@ def loaded_versions(warehouse: Warehouse, window: Window) -> dict[str, dict[date
     return _by_name_and_day(rows)
 
 
-def _by_name_and_day(rows: pd.DataFrame) -> dict[str, dict[date, str]]:
+def _by_name_and_day(rows: list[dict[str, Any]]) -> dict[str, dict[date, str]]:
     versions: dict[str, dict[date, str]] = {}
-    for row in rows.itertuples():
-        versions.setdefault(row.name, {})[row.partition_day.date()] = row.version
+    for row in rows:
+        versions.setdefault(row["name"], {})[row["partition_day"]] = row["version"]
     return versions
 
 
@@ -112,7 +110,7 @@ def load_from_raw(
     """
     node = NODE[table.name]
     versions = raw_versions(warehouse, window)
-    batches = {day: [] for day in window.days} | _by_day(batches_of(warehouse, list(parsers), window))
+    batches: dict[date, list[Batch]] = {day: [] for day in window.days} | _by_day(batches_of(warehouse, list(parsers), window))
     loaded = _loaded_batches(warehouse, node, window)
     sizes = {day: sum(batch.row_count for batch in found) for day, found in batches.items()}
     total = Loaded({}, 0)
@@ -121,7 +119,7 @@ def load_from_raw(
         grew = all(gained.values())
         taken = gained if grew else {day: batches[day] for day in chunk.days}
         accepted, rejected = _parse(store, table, parsers, [batch for day in chunk.days for batch in taken[day]])
-        counts = _count_by_day(accepted, table.window, chunk)
+        counts = count_by_day(accepted, table.window, chunk)
         with warehouse.transaction() as transaction:
             if grew:
                 transaction.upsert(table, accepted, run_id)
@@ -157,8 +155,8 @@ def load_from_tables(
             for upstream in node.inputs
         }
         verdict = judge(table, build(frames, pd.Timestamp(chunk.first), pd.Timestamp(chunk.last)))
-        rejected = _as_rejects(verdict.rejected, None, f"made from {', '.join(frames)}")
-        counts = _count_by_day(verdict.accepted, table.window, chunk)
+        rejected = as_rejects(verdict.rejected, None, f"made from {', '.join(frames)}")
+        counts = count_by_day(verdict.accepted, table.window, chunk)
         with warehouse.transaction() as transaction:
             transaction.write(table, verdict.accepted, chunk, run_id)
             transaction.quarantine(table.name, rejected, chunk, run_id)
@@ -178,14 +176,14 @@ def _by_day(batches: list[Batch]) -> dict[date, list[Batch]]:
 
 def _loaded_batches(warehouse: Warehouse, node: Node, window: Window) -> dict[date, set[int]]:
     """Batches each day's rows were last parsed from by this version of the code."""
-    rows = warehouse.read(
+    rows = warehouse.records(
         "SELECT partition_day, unnest(batch_ids) AS batch_id FROM ops.loads "
         "WHERE table_name = $1 AND code_version = $2 AND partition_day BETWEEN $3 AND $4",
         (node.table, node.code_version, window.first, window.last),
     )
     days: dict[date, set[int]] = {}
-    for row in rows.itertuples():
-        days.setdefault(row.partition_day.date(), set()).add(int(row.batch_id))
+    for row in rows:
+        days.setdefault(row["partition_day"], set()).add(row["batch_id"])
     return days
 
 
@@ -201,11 +199,11 @@ def _parse(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Accepted rows of all batches in their order, and the refused ones as quarantine takes them."""
     accepted = [pd.DataFrame(columns=table.column_names)]
-    rejected = [_as_rejects(accepted[0].assign(reason=""), None, "")]
+    rejected = [as_rejects(accepted[0].assign(reason=""), None, "")]
     for batch in batches:
         verdict = judge(table, parsers[batch.endpoint](store.read_table(batch.path, batch.sha256)))
         accepted.append(verdict.accepted)
-        rejected.append(_as_rejects(verdict.rejected, batch.day, batch.path))
+        rejected.append(as_rejects(verdict.rejected, batch.day, batch.path))
     rows = judge(table, concat(accepted)).accepted
     if table.newest:
         rows = rows.sort_values(list(table.newest), kind="stable", ignore_index=True)
@@ -218,7 +216,7 @@ def concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else frames[0]
 
 
-def _as_rejects(refused: pd.DataFrame, day: date | None, origin: str) -> pd.DataFrame:
+def as_rejects(refused: pd.DataFrame, day: date | None, origin: str) -> pd.DataFrame:
     """Refused rows in the columns of `ops.quarantine`, each row kept as JSON."""
     records = refused.drop(columns="reason").to_json(orient="records", lines=True, date_format="iso").splitlines()
     rejects = pd.DataFrame({"reason": refused["reason"].astype(TEXT).to_numpy(), "record": records[: len(refused)]})
@@ -226,18 +224,18 @@ def _as_rejects(refused: pd.DataFrame, day: date | None, origin: str) -> pd.Data
     return rejects.assign(origin=origin)
 
 
-def _count_by_day(frame: pd.DataFrame, column: str, window: Window) -> dict[date, int]:
+def count_by_day(frame: pd.DataFrame, column: str, window: Window) -> dict[date, int]:
     days = pd.to_datetime(frame[column], utc=True).dt.date.value_counts()
     return {day: int(days.get(day, 0)) for day in window.days}
 
 
 def _input_sizes(warehouse: Warehouse, node: Node, window: Window) -> dict[date, int]:
-    rows = warehouse.read(
+    rows = warehouse.records(
         "SELECT partition_day, sum(row_count)::bigint AS size FROM ops.loads "
         "WHERE table_name = ANY($1) AND partition_day BETWEEN $2 AND $3 GROUP BY partition_day",
         ([upstream.name for upstream in node.inputs], window.first, window.last),
     )
-    return dict.fromkeys(window.days, 0) | {row.partition_day.date(): int(row.size) for row in rows.itertuples()}
+    return dict.fromkeys(window.days, 0) | {row["partition_day"]: row["size"] for row in rows}
 
 
 def _book(
@@ -245,7 +243,7 @@ def _book(
 ) -> None:
     transaction.execute(
         "INSERT INTO ops.loads (table_name, partition_day, input_version, code_version, batch_ids, row_count, run_id) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7::uuid) ON CONFLICT (table_name, partition_day) DO UPDATE SET "
+        "VALUES ($1, $2, $3, $4, $5::bigint[], $6, $7::uuid) ON CONFLICT (table_name, partition_day) DO UPDATE SET "
         "input_version = excluded.input_version, code_version = excluded.code_version, batch_ids = excluded.batch_ids, "
         "row_count = excluded.row_count, run_id = excluded.run_id, loaded_at = now()",
         (node.table, day, version, node.code_version, batch_ids, rows, run_id),

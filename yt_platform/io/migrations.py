@@ -48,7 +48,9 @@ def _comment(connection: psycopg.Connection[tuple[object, ...]]) -> None:
         statements = [sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal(table.description))]
         statements += [
             sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
-                name, sql.Identifier(column.name), sql.Literal(f"{column.description} [{column.unit}]".removesuffix(" []"))
+                name,
+                sql.Identifier(column.name),
+                sql.Literal(f"{column.description} [{column.unit}]".removesuffix(" []")),
             )
             for column in table.columns
         ]

@@ -4,7 +4,7 @@ What the rows mean is the contracts'; the structure of the tables is in `sql/`.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -59,6 +59,11 @@ class Warehouse:
         with self.transaction() as transaction:
             return transaction.read(query, parameters)
 
+    def records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """The query's rows as dictionaries of Python values, for few rows."""
+        with self.transaction() as transaction:
+            return transaction.records(query, parameters)
+
     def read_window(self, table: Table, window: Window) -> pd.DataFrame:
         """The contract's columns of the table's rows within `window`."""
         begin, end = _window_bounds(table, window)
@@ -83,6 +88,12 @@ class Transaction:
         with self._connection.cursor() as cursor:
             cursor.execute(query, tuple(parameters) or None)
             return to_pandas(cursor.fetch_arrow_table())
+
+    def records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, tuple(parameters) or None)
+            rows: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
+            return rows
 
     def write(self, table: Table, frame: pd.DataFrame, window: Window, run_id: str) -> int:
         """Write the rows of `window` as the table's mode says; returns the rows written.
@@ -174,9 +185,7 @@ def _window_bounds(table: Table, window: Window) -> tuple[Any, Any]:
 def _insert_statement(table: Table) -> str:
     """Insert the staged rows; `$1` is the run id."""
     columns = ", ".join(table.column_names)
-    return (
-        f"INSERT INTO {table.name} AS kept ({columns}, run_id, loaded_at) SELECT {columns}, $1::uuid, now() FROM {STAGE}"
-    )
+    return f"INSERT INTO {table.name} AS kept ({columns}, run_id, loaded_at) SELECT {columns}, $1::uuid, now() FROM {STAGE}"
 
 
 def _on_conflict(table: Table) -> str:

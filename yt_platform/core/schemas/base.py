@@ -150,7 +150,9 @@ def _shape_faults(failures: pd.DataFrame) -> str:
     return "; ".join(f"{row.column}: {row.check} ({row.failure_case})" for row in whole.head(20).itertuples())
 
 
-def text(description: str, *, pattern: str | None = None, among: Sequence[str] = (), nullable: bool = False) -> pa.Column:
+def text(
+    description: str, *, pattern: str | None = None, among: Sequence[str] = (), nullable: bool = False
+) -> pa.Column:
     checks = [pa.Check.str_matches(pattern)] if pattern else []
     checks += [pa.Check.isin(list(among))] if among else []
     return _column(TEXT, description, "", checks, nullable)

@@ -19,7 +19,7 @@ _VIDEO = text("YouTube video id", pattern=VIDEO_ID)
 
 VIDEO_SNAPSHOTS = Table(
     name="metrics.video_snapshots",
-    description="One row per source, video, region and instant of collection: cumulative counts as YouTube showed them.",
+    description="One row per source, video, region and instant: cumulative counts as YouTube showed them.",
     key=("source", "video_id", "region", "collected_at"),
     write=Write.REPLACE,
     window="collected_at",
@@ -33,7 +33,9 @@ VIDEO_SNAPSHOTS = Table(
             "published_at": instant("Publication, from the same answer; NULL before a premiere", nullable=True),
             "view_count": count("Views since publication", "views"),
             "like_count": count("Likes since publication; NULL when hidden or unknown", "likes", nullable=True),
-            "comment_count": count("Comments since publication; NULL when disabled or unknown", "comments", nullable=True),
+            "comment_count": count(
+                "Comments since publication; NULL when disabled or unknown", "comments", nullable=True
+            ),
             "likes_known": flag("False when the source hides likes or writes 0 for missing"),
             "comments_known": flag("False when comments are disabled or the source writes 0 for missing"),
             "view_definition": text("What counted as a view at that time", among=REGIMES),
@@ -43,7 +45,7 @@ VIDEO_SNAPSHOTS = Table(
 
 CHANNEL_SNAPSHOTS = Table(
     name="metrics.channel_snapshots",
-    description="One row per source, channel and instant of collection: cumulative counts as YouTube showed them.",
+    description="One row per source, channel and instant: cumulative counts as YouTube showed them.",
     key=("source", "channel_id", "collected_at"),
     write=Write.REPLACE,
     window="collected_at",
@@ -134,7 +136,7 @@ CHANNELS = Table(
 
 VIDEO_DAILY = Table(
     name="metrics.video_daily",
-    description="One row per video and UTC day: the day's last known reading of each count over all sources and regions.",
+    description="One row per video and UTC day: the last known reading of each count over all sources and regions.",
     key=("video_id", "day"),
     write=Write.REPLACE,
     window="day",
@@ -148,8 +150,12 @@ VIDEO_DAILY = Table(
             "view_count": count("Views since publication", "views"),
             "like_count": count("Likes since publication", "likes", nullable=True),
             "comment_count": count("Comments since publication", "comments", nullable=True),
-            "view_increment": count("Views since the day before; may be negative", "views", nullable=True, minimum=None),
-            "like_increment": count("Likes since the day before; may be negative", "likes", nullable=True, minimum=None),
+            "view_increment": count(
+                "Views since the day before; may be negative", "views", nullable=True, minimum=None
+            ),
+            "like_increment": count(
+                "Likes since the day before; may be negative", "likes", nullable=True, minimum=None
+            ),
             "comment_increment": count(
                 "Comments since the day before; may be negative", "comments", nullable=True, minimum=None
             ),

@@ -1,0 +1,24 @@
+# One image for every service of docker-compose.yml.
+FROM python:3.11-slim
+
+# libgomp1: the OpenMP runtime that lightgbm loads and slim images lack
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --create-home yt
+
+WORKDIR /app
+# Before the code, so that a change of code does not install everything again. For another build of torch than pip's
+# choice: docker compose build --build-arg PIP_EXTRA_INDEX_URL=... (see the head of requirements.lock).
+ARG PIP_EXTRA_INDEX_URL
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --no-compile -r requirements.lock
+
+COPY . ./
+RUN pip install --no-cache-dir --no-deps --no-build-isolation -e .
+
+# The volume of YT_HOME starts as a copy of /data: owned by the user, with the instance's configuration linked in.
+ENV YT_HOME=/data DAGSTER_HOME=/data/dagster DAGSTER_EVENT_BATCH_SIZE=100 MLFLOW_DISABLE_TELEMETRY=true
+RUN mkdir -p "$DAGSTER_HOME" && ln -s /app/dagster.yaml "$DAGSTER_HOME/dagster.yaml" && chown -R yt:yt /data
+USER yt
+CMD ["yt-platform", "--help"]

@@ -1,0 +1,52 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install run up test test-slow lint types lock clean
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --no-input --disable-pip-version-check
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/installed ## Create .venv with the locked dependencies (again only when they change)
+
+# The stamp is written last, so an interrupted installation is taken up again by the next `make`.
+.venv/installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
+	  echo "error: $(PYTHON) is not Python 3.11 or 3.12; name one: make install PYTHON=python3.11" >&2; exit 1; }
+	@echo "Installing $$(grep -c '==' requirements.lock) locked packages into .venv: minutes, 2 GB or more"
+	$(PYTHON) -m venv .venv
+	@$(PIP) -r requirements.lock | awk '\
+	  /^(Collecting|Processing)/ && ++n % 20 == 0 {print "  " n " fetched"; fflush()} \
+	  /^Installing/ {print "  unpacking"; fflush()}'
+	@$(PIP) --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: install ## From snapshots to forecasts; on your own: make run ARGS="--history PATH"
+	@$(BIN)/yt-platform run $(ARGS)
+
+up: install ## Dagster and MLflow in the browser, until Ctrl-C
+	@exec $(BIN)/yt-platform up $(ARGS)
+
+test: install ## All tests but the long ones, with coverage
+	$(BIN)/python -m pytest -m "not slow" --cov
+
+test-slow: install ## The long tests: 20 million rows, crashes
+	$(BIN)/python -m pytest -m slow
+
+lint: install ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: install ## mypy, strict on core and io
+	$(BIN)/mypy
+
+lock: ## Remake requirements.lock; ARGS=--upgrade takes newer versions
+	PYTHON=$(PYTHON) scripts/lock.sh $(ARGS)
+
+clean: ## Remove what make built; never the data under YT_HOME
+	rm -rf .venv build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.yt/*' -prune -exec rm -rf {} +

@@ -1,0 +1,26 @@
+CREATE OR REPLACE VIEW bi.video_forecast AS
+SELECT
+    forecast.video_id,
+    video.title,
+    forecast.channel_id,
+    channel.title AS channel_title,
+    forecast.origin_day,
+    forecast.origin_day + forecast.horizon_days::integer AS target_day,
+    forecast.horizon_days,
+    forecast.target,
+    daily.view_count AS view_count_at_origin,
+    forecast.p10 AS increment_p10,
+    forecast.p50 AS increment_p50,
+    forecast.p90 AS increment_p90,
+    daily.view_count + forecast.p10 AS total_p10,
+    daily.view_count + forecast.p50 AS total_p50,
+    daily.view_count + forecast.p90 AS total_p90,
+    forecast.model_version,
+    coalesce(video.source = 'synthetic', false) AS is_synthetic
+FROM predictions.video_forecast AS forecast
+JOIN metrics.video_daily AS daily ON daily.video_id = forecast.video_id AND daily.day = forecast.origin_day
+LEFT JOIN metrics.videos AS video ON video.video_id = forecast.video_id
+LEFT JOIN metrics.channels AS channel ON channel.channel_id = forecast.channel_id;
+
+COMMENT ON VIEW bi.video_forecast IS
+    'One row per video, origin day, horizon, target and model version: forecast increments, and totals at the target day. Not YouTube''s figures.';

@@ -1,0 +1,190 @@
+"""The command line: each command is a thin call, says what went wrong in one line, and exits with a code scripts can use.
+
+Exit codes: 0 done; 1 something failed or is broken; 2 the call or a setting is wrong.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+
+from yt_platform.io.databases import DatabaseError
+from yt_platform.io.embedded import EmbeddedPostgresError
+from yt_platform.settings import Settings, SettingsError, load_settings
+
+P = ParamSpec("P")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="YouTube data platform on Dagster and PostgreSQL.")
+db = typer.Typer(no_args_is_help=True, help="The database server of this platform.")
+app.add_typer(db, name="db")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
+FAILED = 1
+MISUSED = 2
+
+
+def _explained(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn the errors a user can mend into one line and an exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from yt_platform.io.history import HistoryError
+        from yt_platform.local import RunFailedError
+        from yt_platform.up import UpError
+
+        try:
+            command(*args, **kwargs)
+        except (SettingsError, HistoryError) as error:
+            err.print(f"error: {error}", style="red", markup=False)
+            raise typer.Exit(MISUSED) from error
+        except (DatabaseError, EmbeddedPostgresError, RunFailedError, UpError) as error:
+            err.print(f"error: {error}", style="red", markup=False)
+            raise typer.Exit(FAILED) from error
+
+    return run
+
+
+@app.command()
+@_explained
+def run(
+    history: Annotated[
+        Path | None, typer.Option(exists=True, help="Snapshot file or folder to import instead of the sample.")
+    ] = None,
+) -> None:
+    """Take snapshots through the whole graph to forecasts: the built-in synthetic sample, or your own history.
+
+    A warehouse that already holds data is brought up to date: only partitions whose input changed are made.
+    """
+    from yt_platform.commands import run_platform
+
+    run_platform(load_settings(), history, out)
+
+
+@app.command(name="import")
+@_explained
+def import_(path: Annotated[Path, typer.Argument(exists=True, help="Snapshot file or folder.")]) -> None:
+    """Import snapshot files as immutable raw batches, by runs of raw.history."""
+    from yt_platform.commands import import_only
+
+    import_only(load_settings(), path, out)
+
+
+@app.command()
+@_explained
+def up() -> None:
+    """Open Dagster (webserver and daemon) and MLflow's UI; Ctrl-C stops what this started and nothing else."""
+    from yt_platform.commands import bring_up
+
+    raise typer.Exit(bring_up(load_settings(), out))
+
+
+@app.command()
+@_explained
+def migrate() -> None:
+    """Create the databases and bring their structure up to date."""
+    from yt_platform.local import open_platform
+
+    with open_platform(load_settings()):
+        out.print("the databases are up to date")
+
+
+@app.command()
+@_explained
+def status(as_json: AsJson = False) -> None:
+    """Rows, partitions, checks and what is broken; exits with 1 when something is."""
+    from yt_platform.local import Runs, open_platform
+    from yt_platform.core.progress import silent
+    from yt_platform.report import print_status
+    from yt_platform.status import platform_status
+
+    with open_platform(load_settings()) as platform:
+        runs = Runs(platform, silent)
+        found = platform_status(platform, runs.instance, runs.definitions)
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        print_status(found, out)
+    if found["broken"]:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+@_explained
+def backtest(
+    history: Annotated[Path, typer.Option(exists=True, help="Snapshot file or folder.")],
+    train_until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last target day trained on.")],
+    test_until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last target day scored.")],
+    as_json: AsJson = False,
+) -> None:
+    """Train up to one day, forecast every origin after it, and score against what happened, beside naive."""
+    from yt_platform.commands import backtest_history
+    from yt_platform.report import print_scores
+
+    scores = backtest_history(load_settings(), history, train_until.date(), test_until.date(), err)
+    if as_json:
+        print(json.dumps({"horizons": scores}, indent=2))
+    else:
+        print_scores(scores, out)
+
+
+@db.command()
+@_explained
+def start() -> None:
+    """Start the embedded server and keep it running until `db stop`."""
+    server = _embedded(load_settings())
+    server.keep()
+    out.print("the embedded PostgreSQL runs until `yt-platform db stop`")
+
+
+@db.command()
+@_explained
+def stop() -> None:
+    """Stop the embedded server."""
+    _embedded(load_settings()).stop()
+    out.print("the embedded PostgreSQL is stopped")
+
+
+@db.command()
+@_explained
+def url(
+    reader: Annotated[bool, typer.Option("--reader", help="The role that may read bi and nothing else.")] = False,
+) -> None:
+    """Print a libpq URL of the warehouse, for psql and BI tools; it works while the server runs."""
+    from yt_platform.resources import databases
+
+    urls = databases(load_settings()).urls()
+    print(urls.reader if reader else urls.warehouse)
+
+
+@db.command()
+@_explained
+def shell() -> None:
+    """Open psql on the warehouse."""
+    from yt_platform.resources import databases
+
+    found = databases(load_settings())
+    psql = str(found.server.bin_dir / "psql") if found.server else "psql"
+    with found.open() as urls:
+        raise typer.Exit(subprocess.call([psql, urls.warehouse]))
+
+
+def _embedded(settings: Settings) -> Any:
+    from yt_platform.resources import databases
+
+    server = databases(settings).server
+    if server is None:
+        raise DatabaseError("YT_DATABASE_URL names a server of your own; start and stop it there")
+    return server
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,148 @@
+"""What the commands do, step by step; how it is printed is `report.py`."""
+
+import shutil
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from rich.console import Console
+
+from yt_platform.core import parse
+from yt_platform.core.evaluate import backtest
+from yt_platform.core.features import build_video_day
+from yt_platform.core.metrics import video_daily
+from yt_platform.core.progress import Progress, silent
+from yt_platform.core.sample import generate
+from yt_platform.core.schemas import TABLES
+from yt_platform.core.schemas.base import Table, judge, latest_by_key
+from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
+from yt_platform.io.history import ImportedBatch, open_history
+from yt_platform.io.importing import holds_synthetic
+from yt_platform.io.loading import concat
+from yt_platform.io.raw import RawStore
+from yt_platform.io.sample import write_sample
+from yt_platform.local import Platform, Runs, bring_up_to_date, import_path, open_platform
+from yt_platform.report import ProgressDisplay, print_connections, print_summary
+from yt_platform.settings import Settings
+
+
+def run_platform(settings: Settings, history: Path | None, out: Console) -> None:
+    """Import what is asked for, make everything that follows from it, and print what came out."""
+    with open_platform(settings) as platform, ProgressDisplay(out) as progress:
+        runs = Runs(platform, progress)
+        if history:
+            make_room_for_real_data(platform, runs, out)
+            import_path(platform, runs, history, progress)
+        elif holds_synthetic(platform.warehouse) is None:
+            import_sample(platform, runs, progress)
+        bring_up_to_date(platform, runs)
+        progress.stop()
+        print_summary(platform, out)
+        print_connections(settings, out)
+
+
+def import_only(settings: Settings, path: Path, out: Console) -> None:
+    with open_platform(settings) as platform, ProgressDisplay(out) as progress:
+        runs = Runs(platform, progress)
+        make_room_for_real_data(platform, runs, out)
+        import_path(platform, runs, path, progress)
+        progress.stop()
+        out.print("imported; `yt-platform run` or the schedule makes what follows from it")
+
+
+def import_sample(platform: Platform, runs: Runs, progress: ProgressDisplay) -> None:
+    """Generate the synthetic sample and import it like any history."""
+    folder = platform.settings.home / "sample"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_sample(folder, generate())
+    import_path(platform, runs, folder, progress)
+
+
+def make_room_for_real_data(platform: Platform, runs: Runs, out: Console) -> None:
+    """Remove the synthetic sample, which can be generated again, so that it never mixes with real data."""
+    if not holds_synthetic(platform.warehouse):
+        return
+    out.print("The synthetic sample makes room for real data; a new YT_HOME would keep both apart.")
+    tables = ", ".join(["raw.batches", "raw.imports", "ops.quarantine", "ops.loads", *TABLES])
+    platform.registry.dethrone()
+    paths = [row["path"] for row in platform.warehouse.records("SELECT path FROM raw.batches")]
+    with platform.warehouse.transaction() as transaction:
+        transaction.execute(f"TRUNCATE {tables}")
+        transaction.execute("UPDATE ops.clock SET simulated_at = NULL")
+    for path in paths:
+        platform.raw_store.delete(path)
+    runs.instance.wipe_assets(runs.asset_keys)
+
+
+def bring_up(settings: Settings, out: Console) -> int:
+    """Serve Dagster and MLflow until Ctrl-C; returns the exit code."""
+    from yt_platform.up import check_ports, fail_orphaned_runs, only_one, serve, services
+
+    with only_one(settings.home):
+        check_ports(settings)
+        with open_platform(settings) as platform:
+            failed = fail_orphaned_runs(Runs(platform, silent).instance)
+            if failed:
+                out.print(f"{len(failed)} runs were under way when their process ended; they are marked as failed")
+            return serve(
+                services(settings, platform.urls),
+                settings.home / "logs",
+                lambda: print_connections(settings, out),
+            )
+
+
+def backtest_history(
+    settings: Settings, history: Path, train_until: date, test_until: date, out: Console
+) -> dict[str, Any]:
+    """Scores per horizon of a forecaster trained on `history` up to one day and tested up to another.
+
+    Works on files alone: no database is started and nothing is kept.
+    """
+    from yt_platform.core.models.lightgbm import LightGBMForecaster
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.home, prefix="backtest-") as scratch, ProgressDisplay(out) as progress:
+        daily, versions = read_history(history, Path(scratch), progress)
+        first, last = daily["day"].min(), daily["day"].max()
+        progress(0, 1, "features.video_day")
+        features = build_video_day(daily, versions, first, last)
+        progress(1, 1, "features.video_day")
+        progress(0, None, "backtest")
+        return backtest(
+            features,
+            daily,
+            pd.Timestamp(train_until),
+            pd.Timestamp(test_until),
+            lambda: LightGBMForecaster(threads=settings.threads),
+        )
+
+
+def read_history(path: Path, scratch: Path, progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`metrics.video_daily` and `metrics.video_versions` of a history, made by the same code as the warehouse's."""
+    store = RawStore(str(scratch / "raw"))
+    (scratch / "spool").mkdir()
+    batches = sorted(open_history(path).batches(store, scratch / "spool", progress), key=lambda batch: batch.day)
+    versions = [_accepted(VIDEO_VERSIONS, parse.video_metadata(_read(store, b))) for b in batches if b.endpoint == "videos"]
+    days = sorted({batch.day for batch in batches})
+    daily: list[pd.DataFrame] = []
+    before = pd.DataFrame(columns=VIDEO_SNAPSHOTS.column_names)
+    for done, day in enumerate(days, start=1):
+        found = [b for b in batches if b.day == day and b.endpoint == "video_snapshots"]
+        today = concat([before.iloc[:0], *(_accepted(VIDEO_SNAPSHOTS, parse.video_snapshots(_read(store, b))) for b in found)])
+        today = latest_by_key(today, VIDEO_SNAPSHOTS.key)
+        at = pd.Timestamp(day)
+        daily.append(video_daily(concat([before, today]), at, at))
+        before = today
+        progress(done, len(days), "metrics.video_daily")
+    return concat(daily), concat(versions)
+
+
+def _read(store: RawStore, batch: ImportedBatch) -> pa.Table:
+    return store.read_table(batch.file.path, batch.file.sha256)
+
+
+def _accepted(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    return judge(table, frame).accepted

@@ -1,0 +1,111 @@
+"""Checks of what is in the database: each query under `sql/checks/<schema>.<table>/` returns the rows that offend.
+
+Facts known while writing (the share of rejects) are checked by the assets themselves. A query that cannot run
+raises: an infrastructure error is neither a pass nor a failure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    MetadataValue,
+    asset_check,
+    multi_asset_check,
+)
+
+from yt_platform.defs.partitions import asset_key, window_of_run
+from yt_platform.io.migrations import SQL_FOLDER
+
+FRESH_WITHIN = timedelta(hours=36)
+"""A day of collection, and half a day of grace."""
+
+SHOWN = 10
+"""Offending rows shown in a check's metadata."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One file of `sql/checks`: its first comment line says what it finds, `-- blocking` on the second that it blocks."""
+
+    table: str
+    name: str
+    description: str
+    blocking: bool
+    sql: str
+
+
+def queries() -> list[Query]:
+    return [_query(path) for path in sorted((SQL_FOLDER / "checks").glob("*/*.sql"))]
+
+
+def _query(path: Path) -> Query:
+    text = path.read_text()
+    first, second = text.split("\n", 2)[:2]
+    return Query(path.parent.name, path.stem, first.removeprefix("-- "), second == "-- blocking", text)
+
+
+def build_checks() -> list[AssetChecksDefinition]:
+    tables = groupby(queries(), key=lambda query: query.table)
+    return [*(_table_checks(table, list(group)) for table, group in tables), snapshots_are_fresh]
+
+
+def _table_checks(table: str, found: list[Query]) -> AssetChecksDefinition:
+    by_name = {query.name: query for query in found}
+
+    @multi_asset_check(
+        name=f"{table.replace('.', '_')}_checks",
+        specs=[
+            AssetCheckSpec(
+                query.name,
+                asset=asset_key(table),
+                description=query.description,
+                blocking=query.blocking,
+            )
+            for query in found
+        ],
+        can_subset=True,
+        required_resource_keys={"warehouse", "settings"},
+    )
+    def checks(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
+        bounds = window_of_run(context.run.tags, context.resources.settings.partitions_start).bounds
+        for key in sorted(context.selected_asset_check_keys, key=lambda key: key.name):
+            offences = context.resources.warehouse.records(by_name[key.name].sql, bounds)
+            yield AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=not offences,
+                severity=AssetCheckSeverity.ERROR,
+                metadata={"offending_rows": len(offences), "shown": MetadataValue.md(_as_markdown(offences[:SHOWN]))},
+            )
+
+    return checks
+
+
+def _as_markdown(rows: list[dict[str, object]]) -> str:
+    if not rows:
+        return "none"
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@asset_check(
+    asset=asset_key("metrics.video_snapshots"),
+    description="The newest snapshot is at most 36 hours old by the platform's clock",
+    required_resource_keys={"warehouse", "clock"},
+)
+def snapshots_are_fresh(context: AssetCheckExecutionContext) -> AssetCheckResult:
+    newest = context.resources.warehouse.records("SELECT max(collected_at) AS at FROM metrics.video_snapshots")[0]["at"]
+    now = context.resources.clock.now()
+    return AssetCheckResult(
+        passed=newest is not None and now - newest <= FRESH_WITHIN,
+        severity=AssetCheckSeverity.WARN,
+        metadata={"newest": str(newest), "clock": str(now)},
+    )

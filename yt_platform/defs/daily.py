@@ -1,0 +1,113 @@
+"""The factory of assets that are tables partitioned by UTC day; the layers' modules say what each one loads."""
+
+from collections.abc import Callable, Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetDep,
+    AssetExecutionContext,
+    AssetsDefinition,
+    Failure,
+    MaterializeResult,
+    PartitionsDefinition,
+    TableColumn,
+    TableColumnConstraints,
+    TableSchema,
+    asset,
+)
+
+from yt_platform.core.lineage import NODE
+from yt_platform.core.schemas.base import Table
+from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
+from yt_platform.io.loading import Loaded
+from yt_platform.io.warehouse import Window
+
+REJECTS = "rejects_within_limit"
+OWNERS = ["team:data"]
+
+Load = Callable[[AssetExecutionContext, Window], Loaded]
+Result = Iterator[MaterializeResult | AssetCheckResult]
+
+
+def daily_table(table: Table, partitions: PartitionsDefinition, load: Load, resources: set[str]) -> AssetsDefinition:
+    """An asset that loads `table` for the days of a run and judges the share of rows it refused."""
+
+    @asset(
+        key=asset_key(table.name),
+        deps=_dependencies(table),
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        check_specs=[rejects_check(table)],
+        required_resource_keys=resources,
+        **described(table),
+    )
+    def load_days(context: AssetExecutionContext) -> Result:
+        yield from report(context, table, load(context, window_of(context)))
+
+    return load_days
+
+
+def described(table: Table) -> dict[str, object]:
+    """What every asset that is a table says of itself."""
+    return {
+        "description": table.description,
+        "group_name": table.layer,
+        "kinds": {"python", "postgres"},
+        "owners": OWNERS,
+        "code_version": NODE[table.name].code_version if table.name in NODE else None,
+        "metadata": {"dagster/column_schema": column_schema(table), "dagster/table_name": f"youtube.{table.name}"},
+    }
+
+
+def column_schema(table: Table) -> TableSchema:
+    return TableSchema(
+        columns=[
+            TableColumn(
+                column.name,
+                column.postgres_type,
+                description=f"{column.description} [{column.unit}]".removesuffix(" []"),
+                constraints=TableColumnConstraints(nullable=column.nullable),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def rejects_check(table: Table) -> AssetCheckSpec:
+    return AssetCheckSpec(
+        REJECTS,
+        asset=asset_key(table.name),
+        description=f"At most {table.reject_limit:.0%} of the rows break the contract; they are in ops.quarantine",
+        blocking=True,
+    )
+
+
+def report(context: AssetExecutionContext, table: Table, loaded: Loaded) -> Result:
+    """The events of a load: rows per partition, and the verdict on the rejects."""
+    for day, rows in loaded.rows.items():
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": rows}, asset_key=asset_key(table.name), partition_key=day.isoformat()
+        )
+    yield MaterializeResult(asset_key=asset_key(table.name))
+    yield AssetCheckResult(
+        asset_key=asset_key(table.name),
+        check_name=REJECTS,
+        passed=loaded.reject_share <= table.reject_limit,
+        severity=AssetCheckSeverity.ERROR,
+        metadata={"rows": loaded.row_count, "rejects": loaded.rejects, "share": loaded.reject_share},
+    )
+
+
+def _dependencies(table: Table) -> list[AssetDep]:
+    """The table's inputs; every raw endpoint is imported by the one asset raw.history."""
+    node = NODE[table.name]
+    raw = any(source.name.startswith("raw.") for source in node.inputs)
+    tables = [upstream(source.name, source.lookback_days) for source in node.inputs if not source.name.startswith("raw.")]
+    return [*([upstream("raw.history", 0)] if raw else []), *tables]
+
+
+def permanent(error: Exception) -> Failure:
+    """A failure that a retry cannot mend."""
+    return Failure(str(error), allow_retries=False)

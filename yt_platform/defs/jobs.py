@@ -1,0 +1,64 @@
+"""Jobs, and the schedule that brings every table up to date once a day."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetSelection,
+    DefaultScheduleStatus,
+    RunRequest,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SkipReason,
+    define_asset_job,
+    schedule,
+)
+
+from yt_platform.core.lineage import NODES
+from yt_platform.defs.partitions import asset_key, range_tags
+from yt_platform.io.planning import stale_ranges
+
+IMPORT = "import_history"
+REFRESH = "refresh"
+TRAIN = "train"
+FORECAST = "forecast"
+
+
+def build_jobs() -> list[Any]:
+    return [
+        define_asset_job(IMPORT, AssetSelection.assets("raw/history"), description="Import a file or folder"),
+        define_asset_job(
+            REFRESH,
+            AssetSelection.assets(*(asset_key(node.table) for node in NODES)),
+            description="Make metrics and features of the chosen days from their inputs",
+        ),
+        define_asset_job(TRAIN, AssetSelection.assets("models/video_forecaster"), description="Train, score and gate"),
+        define_asset_job(
+            FORECAST, AssetSelection.assets("predictions/video_forecast"), description="Forecast from the chosen days"
+        ),
+    ]
+
+
+def build_schedules() -> list[ScheduleDefinition]:
+    @schedule(
+        name="daily_refresh",
+        job_name=REFRESH,
+        cron_schedule="0 2 * * *",
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+        required_resource_keys={"warehouse", "clock"},
+        description="Every day at 02:00 UTC: make what is missing or stale, up to the platform's day",
+    )
+    def daily_refresh(context: ScheduleEvaluationContext) -> Iterator[RunRequest | SkipReason]:
+        day = context.resources.clock.now().date()
+        ranges = stale_ranges(context.resources.warehouse, day)
+        if not ranges:
+            yield SkipReason(f"every table is up to date with its inputs on {day}")
+        for window, tables in ranges:
+            yield RunRequest(
+                run_key=None,
+                asset_selection=[asset_key(table) for table in sorted(tables)],
+                tags=range_tags(window),
+            )
+
+    return [daily_refresh]

@@ -1,0 +1,54 @@
+"""Assets of the `metrics` layer."""
+
+from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
+
+from yt_platform.core import parse
+from yt_platform.core.metrics import video_daily
+from yt_platform.core.schemas.base import Table
+from yt_platform.core.schemas.metrics import (
+    CHANNEL_SNAPSHOTS,
+    CHANNELS,
+    VIDEO_DAILY,
+    VIDEO_SNAPSHOTS,
+    VIDEO_VERSIONS,
+    VIDEOS,
+)
+from yt_platform.defs.daily import Load, daily_table
+from yt_platform.io.loading import Loaded, Parser, load_from_raw, load_from_tables
+from yt_platform.io.warehouse import Window
+
+PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
+    (VIDEO_SNAPSHOTS, {"video_snapshots": parse.video_snapshots}),
+    (CHANNEL_SNAPSHOTS, {"channel_snapshots": parse.channel_snapshots}),
+    (VIDEOS, {"videos": parse.video_metadata}),
+    (VIDEO_VERSIONS, {"videos": parse.video_metadata}),
+    (CHANNELS, {"channels": parse.channels, "videos": parse.channels_of_videos}),
+)
+"""Tables parsed from raw batches, and the function that parses each endpoint."""
+
+
+def build_metrics(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
+    parsed = [
+        daily_table(table, partitions, _from_raw(table, parsers), {"warehouse", "raw_store", "progress"})
+        for table, parsers in PARSERS
+    ]
+    return [*parsed, daily_table(VIDEO_DAILY, partitions, _video_daily, {"warehouse", "progress"})]
+
+
+def _from_raw(table: Table, parsers: dict[str, Parser]) -> Load:
+    def load(context: AssetExecutionContext, window: Window) -> Loaded:
+        held = context.resources
+        return load_from_raw(held.warehouse, held.raw_store, table, parsers, window, context.run_id, held.progress)
+
+    return load
+
+
+def _video_daily(context: AssetExecutionContext, window: Window) -> Loaded:
+    return load_from_tables(
+        context.resources.warehouse,
+        VIDEO_DAILY,
+        lambda frames, first, last: video_daily(frames["metrics.video_snapshots"], first, last),
+        window,
+        context.run_id,
+        context.resources.progress,
+    )

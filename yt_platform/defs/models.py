@@ -1,0 +1,47 @@
+"""Assets of the `models` layer: training, scoring on held-out days, and the gate that moves the champion."""
+
+from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, asset
+
+from yt_platform.core.models.lightgbm import LightGBMForecaster
+from yt_platform.defs.daily import OWNERS, permanent
+from yt_platform.defs.partitions import whole
+from yt_platform.io.training import TooLittleHistoryError, train_forecaster
+
+
+def build_models() -> list[AssetsDefinition]:
+    @asset(
+        key=["models", "video_forecaster"],
+        deps=[whole("features.video_day"), whole("metrics.video_daily")],
+        group_name="models",
+        kinds={"python", "lightgbm", "mlflow"},
+        owners=OWNERS,
+        code_version="1",
+        required_resource_keys={"warehouse", "registry", "mlflow", "settings", "clock", "progress"},
+    )
+    def video_forecaster(context: AssetExecutionContext) -> MaterializeResult:
+        """LightGBM forecaster of view increments at 1, 3 and 7 days with p10, p50 and p90.
+
+        Scored on the last days of the data by a model that has not seen them, then fitted on everything up to the
+        day before the last; becomes champion when it beats naive at every horizon.
+        """
+        held = context.resources
+        try:
+            trained = train_forecaster(
+                held.warehouse,
+                held.registry,
+                held.mlflow,
+                lambda: LightGBMForecaster(threads=held.settings.threads),
+                held.clock.now(),
+                context.run_id,
+                held.progress,
+            )
+        except TooLittleHistoryError as error:
+            raise permanent(error) from error
+        errors = {
+            f"{figure} at {horizon} days": round(float(score[figure]), 4)
+            for horizon, score in trained.scores.items()
+            for figure in ("wape", "naive_wape", "coverage80")
+        }
+        return MaterializeResult(metadata={"model": trained.model.name, "champion": trained.promoted, **errors})
+
+    return [video_forecaster]

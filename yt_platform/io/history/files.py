@@ -1,0 +1,191 @@
+"""Finding the files of an import and recognising each by its content.
+
+Belongs here: walking a folder, telling data from other files, layouts of files with their hashes, errors for data
+that has no known layout. Not here: reading rows.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from yt_platform.io.history import csv_file, parquet_file
+from yt_platform.io.history.layouts import LAYOUTS, Container, Layout, matching, nearest, snake_case
+from yt_platform.io.history.problems import HistoryError, excerpt
+from yt_platform.io.history.rows import Rows, typed_rows
+
+HEAD_BYTES = 65_536
+_CHUNKS = {"csv": csv_file.chunks, "parquet": parquet_file.chunks}
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_DATA_SUFFIXES = (".csv", ".tsv", ".parquet")  # a file so named is never passed over in silence
+_NOTE_SUFFIXES = (".json", ".md", ".rst", ".html", ".xml")  # whose first lines may look like a table's
+
+
+@dataclass(frozen=True)
+class HistoryFile:
+    """A file with a known layout; `name` is relative to the imported folder, `rows` None where only reading tells."""
+
+    name: str
+    sha256: str
+    bytes: int
+    layout: Layout
+    rows: int | None
+    path: Path
+    own_names: Mapping[str, str]
+    """Raw column to the file's own name of it."""
+    modified_ns: int
+
+    def read(self, columns: Collection[str] | None = None) -> Iterator[Rows]:
+        """The file's rows; with `columns` only these raw columns. Raises HistoryError, also if the file changed."""
+        wanted = {one: own for one, own in self.own_names.items() if columns is None or one in columns}
+        with _readable(self.name):
+            for chunk in _CHUNKS[self.layout.container](self.path, self.name, wanted):
+                yield typed_rows(self.name, self.layout, self.own_names, chunk)
+            stat = self.path.stat()
+        if (stat.st_size, stat.st_mtime_ns) != (self.bytes, self.modified_ns):
+            raise HistoryError(self.name, "changed while it was read", "import a copy that nothing writes to")
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A file of an imported folder that is no history, and why it was passed over."""
+
+    name: str
+    reason: str
+
+
+def find_files(path: Path) -> tuple[list[HistoryFile], list[Ignored]]:
+    """The history files at a path, a file or a folder with all below it, in order of their names.
+
+    Raises HistoryError where there is none, and for data in a layout that is not known. Other files of a folder
+    (JSON, notes, empty and hidden ones) are returned as ignored.
+    """
+    if path.is_file():
+        inspected = _inspect(path, path.name)
+        if isinstance(inspected, Ignored):
+            raise HistoryError(path.name, inspected.reason, f"give one of the known layouts: {_known()}")
+        return [inspected], []
+    if not path.is_dir():
+        raise HistoryError(str(path), "there is no such file or folder", "check the path")
+    results = [_inspect(file, name) for name, file in sorted(_walk(path))]
+    files = [one for one in results if isinstance(one, HistoryFile)]
+    if not files:
+        raise HistoryError(str(path), "holds no history file", f"give files in one of the known layouts: {_known()}")
+    return files, [one for one in results if isinstance(one, Ignored)]
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path
+
+
+def _inspect(path: Path, name: str) -> HistoryFile | Ignored:
+    if any(part.startswith(".") for part in name.split("/")):
+        return Ignored(name, "is hidden")
+    with _readable(name):
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if not head:
+            return Ignored(name, "is empty")
+        if head.startswith(b"PAR1"):
+            schema, rows = parquet_file.schema(path, name)
+            return _recognised(path, name, "parquet", schema.names, rows, schema)
+        return _inspect_text(path, name, head)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HistoryError(name, f"cannot be read ({error.strerror})", "check the file and its permissions") from error
+
+
+def _inspect_text(path: Path, name: str, head: bytes) -> HistoryFile | Ignored:
+    packed = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
+    if packed:
+        raise HistoryError(name, f"is packed with {packed}", "unpack it, or save a workbook as CSV, and import that")
+    if head.startswith(_UTF_16):
+        raise HistoryError(name, "is UTF-16 text", "save it as UTF-8", line=1)
+    header = csv_file.header(head)
+    if matching("csv", header) or nearest("csv", header):
+        return _recognised(path, name, "csv", header, None, None)
+    named_as_data = name.lower().endswith(_DATA_SUFFIXES)
+    if b"\0" in head and named_as_data:
+        raise HistoryError(name, "is neither text nor Parquet", "copy or download the file again", line=1)
+    if b"\0" not in head and (named_as_data or _is_table(name, head)):
+        raise _unknown(name, "csv", header)
+    return Ignored(name, "is no table")
+
+
+def _is_table(name: str, head: bytes) -> bool:
+    if name.lower().endswith(_NOTE_SUFFIXES):
+        return False
+    first, second, *_ = [*head.split(b"\n", 2), b""]
+    return any(first.count(separator) == second.count(separator) > 0 for separator in (b",", b";", b"\t"))
+
+
+def _recognised(
+    path: Path, name: str, container: Container, header: Sequence[str], rows: int | None, schema: pa.Schema | None
+) -> HistoryFile:
+    layout = matching(container, header)
+    if layout is None:
+        raise _unknown(name, container, header)
+    own_names = _own_names(name, layout, header)
+    if schema is not None:
+        _check_types(name, layout, own_names, schema)
+    stat = path.stat()
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return HistoryFile(name, sha256, stat.st_size, layout, rows, path, own_names, stat.st_mtime_ns)
+
+
+def _own_names(name: str, layout: Layout, header: Sequence[str]) -> dict[str, str]:
+    own = {snake_case(column): column for column in header}
+    counts = Counter(snake_case(column) for column in header)
+    for one in layout.fields:
+        if counts[one.name] > 1:
+            raise HistoryError(
+                name, f"has {counts[one.name]} columns of this name", "keep one of them", line=1, column=own[one.name]
+            )
+    return {one.column: own[one.name] for one in layout.fields if one.name in own}
+
+
+def _check_types(name: str, layout: Layout, own_names: Mapping[str, str], schema: pa.Schema) -> None:
+    for one in layout.fields:
+        if one.column not in own_names:
+            continue
+        found = schema.field(own_names[one.column]).type
+        if not (pa.types.is_null(found) or one.kind.accepts(found)):
+            raise HistoryError(
+                name,
+                f"is of type {found} where {one.kind.expected} belong",
+                "write the column in that type",
+                column=own_names[one.column],
+            )
+
+
+def _unknown(name: str, container: Container, header: Sequence[str]) -> HistoryError:
+    line = 1 if container == "csv" else None
+    near = nearest(container, header)
+    if near:
+        layout, missing = near
+        reason = f"has no such column, which the layout {layout.name} needs; it has: {_listed(header)}"
+        return HistoryError(name, reason, "add the column, empty if unknown", line=line, column=", ".join(missing))
+    reason = f"is in no known layout; its columns: {_listed(header)}"
+    remedy = f"import a folder without it, or rename its columns to one of the known layouts: {_known()}"
+    return HistoryError(name, reason, remedy, line=line)
+
+
+def _listed(header: Sequence[str]) -> str:
+    return excerpt(", ".join(header))
+
+
+def _known() -> str:
+    return "; ".join(str(layout) for layout in LAYOUTS)

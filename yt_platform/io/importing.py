@@ -1,0 +1,175 @@
+"""An import from files to the catalogue: batches stored first, then batches, rejects and the import itself booked in
+one transaction, so that nothing is half-imported. Reading the files is `io/history`."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain, islice
+from pathlib import Path
+
+import pandas as pd
+
+from yt_platform.core.progress import Progress
+from yt_platform.core.schemas.base import DAY, TEXT
+from yt_platform.io.history import ImportedBatch, Reject, open_history
+from yt_platform.io.loading import batches_of
+from yt_platform.io.raw import RawStore
+from yt_platform.io.warehouse import Transaction, Warehouse, Window
+
+RAW_HISTORY = "raw.history"
+SYNTHETIC = "synthetic"
+REJECTS_AT_ONCE = 10_000
+
+
+class ImportRefusedError(ValueError):
+    """What was asked of `raw.history` cannot be done; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Rows of stored batches by day, and rows the importer refused."""
+
+    rows: Mapping[date, int]
+    rejects: int
+
+
+def import_history(
+    warehouse: Warehouse,
+    store: RawStore,
+    path: Path,
+    spool: Path,
+    partitions: Window,
+    run_id: str,
+    progress: Progress,
+) -> Stored:
+    """Import a file or folder whole; importing the same content again changes nothing.
+
+    Rows collected after the last of `partitions`, which is today, go to quarantine. Raises HistoryError when a file
+    cannot be read, and ImportRefusedError when rows are older than the first partition or when the import would mix
+    real and synthetic data.
+    """
+    history = open_history(path)
+    if warehouse.records("SELECT import_id FROM raw.imports WHERE import_id = $1", (history.import_id,)):
+        return Stored({}, 0)
+    batches = list(history.batches(store, spool, progress))
+    _refuse_older(batches, partitions.first)
+    _refuse_mixture(warehouse, batches)
+    kept = [batch for batch in batches if batch.day <= partitions.last]
+    rejects = chain(
+        (_unreadable(reject) for reject in history.rejects),
+        (row for batch in batches if batch.day > partitions.last for row in _future_rows(store, batch, partitions.last)),
+    )
+    reject_count = 0
+    with warehouse.transaction() as transaction:
+        for batch in kept:
+            _catalogue(transaction, batch, run_id)
+        while chunk := list(islice(rejects, REJECTS_AT_ONCE)):
+            reject_count += len(chunk)
+            transaction.add_to_quarantine(RAW_HISTORY, _as_quarantine(chunk), run_id)
+        row_count = sum(batch.file.rows for batch in kept)
+        transaction.execute(
+            "INSERT INTO raw.imports (import_id, name, formats, row_count, reject_count, run_id) "
+            "VALUES ($1, $2, $3, $4, $5, $6::uuid)",
+            (history.import_id, history.name, list(history.formats), row_count, reject_count, run_id),
+        )
+    return Stored(_rows_by_day((batch.day, batch.file.rows) for batch in kept), reject_count)
+
+
+def verify_batches(warehouse: Warehouse, store: RawStore, endpoints: list[str], window: Window, progress: Progress) -> Stored:
+    """Read every stored batch of `window` again and hold it against its hash.
+
+    Raises CorruptBatchError for a damaged file, and ImportRefusedError when a day has no batch: the API cannot be
+    asked about the past.
+    """
+    batches = batches_of(warehouse, endpoints, window)
+    missing = sorted(set(window.days) - {batch.day for batch in batches})
+    if missing:
+        raise ImportRefusedError(
+            f"no batch is stored for {len(missing)} of {len(window.days)} days, first {missing[0]}. YouTube's API cannot "
+            "be asked about a past day: import a file that holds it (yt-platform import PATH), or leave the day out"
+        )
+    for done, batch in enumerate(batches, start=1):
+        store.read_table(batch.path, batch.sha256, columns=[])
+        progress(done, len(batches), "batches verified")
+    return Stored(_rows_by_day((batch.day, batch.row_count) for batch in batches), 0)
+
+
+def holds_synthetic(warehouse: Warehouse) -> bool | None:
+    """Whether the warehouse's data is synthetic; None while it has none."""
+    found = warehouse.records("SELECT synthetic FROM raw.batches LIMIT 1")
+    return bool(found[0]["synthetic"]) if found else None
+
+
+def _rows_by_day(sizes: Iterable[tuple[date, int]]) -> dict[date, int]:
+    rows: dict[date, int] = {}
+    for day, size in sizes:
+        rows[day] = rows.get(day, 0) + size
+    return rows
+
+
+def _refuse_older(batches: list[ImportedBatch], first: date) -> None:
+    older = sorted({batch.day for batch in batches if batch.day < first})
+    if older:
+        raise ImportRefusedError(
+            f"{len(older)} days, from {older[0]} on, lie before the first partition {first}: "
+            f"set YT_PARTITIONS_START={older[0]} and import again"
+        )
+
+
+def _refuse_mixture(warehouse: Warehouse, batches: list[ImportedBatch]) -> None:
+    synthetic = holds_synthetic(warehouse)
+    if synthetic is not None and any(is_synthetic(batch) != synthetic for batch in batches):
+        held, offered = ("synthetic", "real") if synthetic else ("real", "synthetic")
+        raise ImportRefusedError(
+            f"the warehouse holds {held} data and the import brings {offered} data: models and totals would mix them. "
+            "Set YT_HOME (or YT_DATABASE_URL) to another place for one of the two"
+        )
+
+
+def _catalogue(transaction: Transaction, batch: ImportedBatch, run_id: str) -> None:
+    transaction.execute(
+        "INSERT INTO raw.batches (endpoint, partition_day, collected_at, path, sha256, bytes, row_count, synthetic, "
+        "original_name, original_sha256, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::uuid) "
+        "ON CONFLICT (endpoint, partition_day, sha256) DO NOTHING",
+        (
+            batch.endpoint,
+            batch.day,
+            batch.last_collected_at,
+            batch.file.path,
+            batch.file.sha256,
+            batch.file.bytes,
+            batch.file.rows,
+            is_synthetic(batch),
+            batch.original_name,
+            batch.original_sha256,
+            run_id,
+        ),
+    )
+
+
+def is_synthetic(batch: ImportedBatch) -> bool:
+    return batch.sources == (SYNTHETIC,)
+
+
+def _unreadable(reject: Reject) -> dict[str, str]:
+    column = f", column {reject.column}" if reject.column else ""
+    return {
+        "origin": f"{reject.file}, line {reject.line}{column}",
+        "reason": reject.reason,
+        "record": json.dumps({"text": reject.record}),
+    }
+
+
+def _future_rows(store: RawStore, batch: ImportedBatch, today: date) -> Iterator[dict[str, str]]:
+    for row in store.read_table(batch.file.path, batch.file.sha256).to_pylist():
+        yield {
+            "origin": batch.original_name,
+            "reason": f"collected_at = {row['collected_at']} lies after today, {today}",
+            "record": json.dumps(row, default=str),
+        }
+
+
+def _as_quarantine(rejects: list[dict[str, str]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rejects, dtype=TEXT)
+    return frame.assign(partition_day=pd.Series(pd.NaT, index=frame.index, dtype=DAY))

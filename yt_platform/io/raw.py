@@ -1,0 +1,140 @@
+"""The immutable store of raw batches, on a local folder or any store fsspec can reach.
+
+Belongs here: writing a batch whole or not at all, naming it by its content, reading it back with its hash checked.
+Not here: what the rows mean (`core/endpoints.py`) and which batches exist (the catalogue in Postgres).
+"""
+
+import contextlib
+import hashlib
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from yt_platform.core.endpoints import ENDPOINTS
+
+
+class CorruptBatchError(RuntimeError):
+    """A stored batch is missing or its bytes are no longer those of the catalogue."""
+
+    def __init__(self, path: str, expected: str, found: str) -> None:
+        self.path, self.expected, self.found = path, expected, found
+        super().__init__(
+            f"raw batch {path} is damaged: expected sha256 {expected}, found {found}. "
+            "Remedy: restore the file from a backup of the raw store, or import its original again, "
+            "which writes the same file under the same name."
+        )
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A stored batch; `path` is relative to the store's URL, `bytes` is the file's size."""
+
+    path: str
+    sha256: str
+    bytes: int
+    rows: int
+
+
+class RawStore:
+    """Batches under `<url>/<endpoint>/<day>/<first 16 digits of the sha256>.parquet`.
+
+    A local file appears under its name only when it is complete and on disk (written beside it, synced, renamed); on
+    object stores one put does the same. A killed writer leaves at most a hidden `.tmp` file that nothing reads.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._fs, self._root = fsspec.core.url_to_fs(url)
+
+    def write_table(self, endpoint: str, day: date, table: pa.Table) -> RawFile:
+        """Stores the rows of one endpoint and UTC day as Parquet.
+
+        The same rows in any order give the same bytes (with one version of pyarrow), hence the same file; storing
+        them again changes nothing, and repairs the file if it was damaged. Raises ValueError for a table that is not
+        in the endpoint's schema.
+        """
+        spec = ENDPOINTS[endpoint]
+        if table.schema != spec.schema:
+            raise ValueError(f"a batch of {endpoint} must have the schema\n{spec.schema}\nand has\n{table.schema}")
+        data = _parquet(_sorted(table, spec.key))
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = f"{endpoint}/{day.isoformat()}/{sha256[:16]}.parquet"
+        if self._found(path) != sha256:
+            self._put(path, data)
+        return RawFile(path, sha256, len(data), table.num_rows)
+
+    def read_table(self, path: str, sha256: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows of a batch, or some of their columns. Raises CorruptBatchError unless the file has this hash."""
+        try:
+            data = self._fs.cat_file(self._full(path))
+        except FileNotFoundError:
+            raise CorruptBatchError(path, sha256, "no file") from None
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise CorruptBatchError(path, sha256, found)
+        return pq.read_table(pa.BufferReader(data), columns=columns)
+
+    def delete(self, path: str) -> None:
+        """Remove a batch; one that is gone already is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._full(path))
+
+    def _full(self, path: str) -> str:
+        return f"{self._root.rstrip('/')}/{path}"
+
+    def _found(self, path: str) -> str | None:
+        try:
+            return hashlib.sha256(self._fs.cat_file(self._full(path))).hexdigest()
+        except FileNotFoundError:
+            return None
+
+    def _put(self, path: str, data: bytes) -> None:
+        if isinstance(self._fs, LocalFileSystem):
+            _write_durably(Path(self._full(path)), data)
+        else:
+            self._fs.pipe_file(self._full(path), data)
+
+
+def _sorted(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    # By the key for compression and locality, by the rest so that rows that share a key have one order as well.
+    order = [*key, *(name for name in table.column_names if name not in key)]
+    return table.combine_chunks().sort_by([(name, "ascending") for name in order])
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = BytesIO()
+    # Plain values under zstd beat dictionaries: 933,392 snapshots in day batches took 23.2 against 28.9 MB and 0.36
+    # against 0.54 s, 150,253 videos 32.1 against 33.2 MB.
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=False)
+    return buffer.getvalue()
+
+
+def _write_durably(target: Path, data: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    for folder in list(target.parents)[:3]:  # day, endpoint and root: each may just have gained an entry
+        _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,137 @@
+"""Training the forecaster from the warehouse: scored on held-out days, fitted on all, registered, and judged."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from yt_platform.core.evaluate import backtest, beats_naive, training_frame
+from yt_platform.core.models.protocol import Forecaster
+from yt_platform.core.progress import Progress
+from yt_platform.core.schemas.base import judge
+from yt_platform.core.schemas.features import VIDEO_DAY
+from yt_platform.core.schemas.metrics import VIDEO_DAILY
+from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.io.registry import ModelRegistry, RegisteredModel
+from yt_platform.io.warehouse import Warehouse, Window
+
+HELD_OUT_DAYS = 28
+RETRAIN_AFTER_DAYS = 7
+MINIMUM_DAYS = 14
+"""A fold needs targets a week ahead on both sides of the cut."""
+
+
+class TooLittleHistoryError(RuntimeError):
+    """There are too few days to train and to score a forecaster."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A registered model, its scores by horizon, and whether it became champion."""
+
+    model: RegisteredModel
+    scores: dict[str, dict[str, Any]]
+    promoted: bool
+
+
+def training_window(warehouse: Warehouse) -> Window | None:
+    """Days whose targets a forecaster may be fitted on: all but the last, which forecasts start from."""
+    row = warehouse.records("SELECT min(day) AS first, max(day) AS last FROM features.video_day")[0]
+    if row["first"] is None or (row["last"] - row["first"]).days < MINIMUM_DAYS:
+        return None
+    return Window(row["first"], row["last"] - timedelta(days=1))
+
+
+def data_version(warehouse: Warehouse, window: Window) -> str:
+    """Digest of the versions of the features of `window`."""
+    rows = warehouse.records(
+        "SELECT string_agg(input_version, ',' ORDER BY partition_day) AS versions FROM ops.loads "
+        "WHERE table_name = $1 AND partition_day BETWEEN $2 AND $3",
+        (VIDEO_DAY.name, window.first, window.last),
+    )
+    return hashlib.sha256((rows[0]["versions"] or "").encode()).hexdigest()[:32]
+
+
+def train_forecaster(
+    warehouse: Warehouse,
+    registry: ModelRegistry,
+    tracking: Any,
+    make_forecaster: Callable[[], Forecaster],
+    now: pd.Timestamp,
+    run_id: str,
+    progress: Progress,
+) -> Trained:
+    """Score a forecaster on the last days, fit another on all, register it, and promote it when it beats naive.
+
+    `tracking` is dagster-mlflow's resource with an open MLflow run. Raises TooLittleHistoryError.
+    """
+    window = training_window(warehouse)
+    if window is None:
+        raise TooLittleHistoryError(f"training needs more than {MINIMUM_DAYS} days of features; import or collect more")
+    features = warehouse.read_window(VIDEO_DAY, window)
+    daily = warehouse.read_window(VIDEO_DAILY, window)
+    fold_until = window.last - timedelta(days=min(HELD_OUT_DAYS, len(window.days) // 3))
+    progress(0, 2, "models.video_forecaster")
+    scores = backtest(features, daily, pd.Timestamp(fold_until), pd.Timestamp(window.last), make_forecaster)
+    progress(1, 2, "models.video_forecaster")
+    forecaster = make_forecaster()
+    forecaster.fit(training_frame(features, daily, pd.Timestamp(window.last)))
+    promoted = beats_naive(scores)
+    version = data_version(warehouse, window)
+    tracking.log_params({"trained_until": window.last, "fold_trained_until": fold_until, "data_version": version})
+    tracking.log_metrics(
+        {f"{name}_{horizon}d": float(value) for horizon, score in scores.items() for name, value in score.items()}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        forecaster.save(Path(folder))
+        model = registry.register(tracking.active_run().info.run_id, Path(folder), window.last, version)
+    cards = _scorecards(model, scores, window, fold_until, promoted, now)
+    with warehouse.transaction() as transaction:
+        transaction.upsert(SCORECARDS, judge(SCORECARDS, cards).accepted, run_id)
+    if promoted:
+        registry.promote(model)
+    progress(2, 2, "models.video_forecaster")
+    return Trained(model, scores, promoted)
+
+
+def _scorecards(
+    model: RegisteredModel,
+    scores: dict[str, dict[str, Any]],
+    window: Window,
+    fold_until: date,
+    promoted: bool,
+    now: pd.Timestamp,
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model_version": model.name,
+            "horizon_days": int(horizon),
+            "target": "views",
+            "trained_until": pd.Timestamp(window.last),
+            "fold_trained_until": pd.Timestamp(fold_until),
+            "fold_tested_until": pd.Timestamp(window.last),
+            "row_count": score["n"],
+            **{name: score[name] for name in ("wape", "naive_wape", "pinball", "coverage80", "width80")},
+            "promoted": promoted,
+            "scored_at": now,
+        }
+        for horizon, score in scores.items()
+    )
+
+
+def training_is_due(warehouse: Warehouse, registry: ModelRegistry) -> bool:
+    """Whether there is no champion, or it has fallen a week behind, or its training data has changed since."""
+    window = training_window(warehouse)
+    if window is None:
+        return False
+    champion = registry.champion()
+    if champion is None:
+        return True
+    seen = Window(window.first, champion.trained_until)
+    behind = (window.last - champion.trained_until).days >= RETRAIN_AFTER_DAYS
+    return behind or data_version(warehouse, seen) != champion.data_version

@@ -1,0 +1,177 @@
+"""The platform on this machine: its databases brought up, its Dagster instance, and runs made in this process.
+
+What the commands print is `cli.py`; what a run does is the assets'.
+"""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yt_platform.clock import Clock
+from yt_platform.core.lineage import contiguous
+from yt_platform.core.progress import Progress
+from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
+from yt_platform.io.forecasting import forecasts_due
+from yt_platform.io.history import open_history
+from yt_platform.io.migrations import migrate
+from yt_platform.io.planning import batch_days, stale_ranges
+from yt_platform.io.raw import RawStore
+from yt_platform.io.registry import ModelRegistry
+from yt_platform.io.training import training_is_due
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.resources import artifact_folder, databases
+from yt_platform.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from dagster import AssetKey
+
+HOST_TAG = "yt_platform/host"
+"""Machine that executes a run made here; pids recorded in its events mean something there alone."""
+
+
+END_OF_DAY = time(23, 59, 59)
+
+
+class RunFailedError(RuntimeError):
+    """A Dagster run did not succeed; the message names the steps and their errors."""
+
+
+@dataclass
+class Platform:
+    """What commands work with while the databases are open."""
+
+    settings: Settings
+    urls: DatabaseUrls
+    warehouse: Warehouse
+    raw_store: RawStore
+    registry: ModelRegistry
+    clock: Clock
+    checks_passed: int = 0
+    checks_failed: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def open_platform(settings: Settings) -> Iterator[Platform]:
+    """Databases started, created and migrated; closed again at the end."""
+    found = databases(settings)
+    with found.open() as urls:
+        found.create()
+        migrate(urls.warehouse)
+        warehouse = Warehouse(urls.warehouse)
+        registry = ModelRegistry(sqlalchemy_url(urls.mlflow), artifact_folder(settings))
+        yield Platform(settings, urls, warehouse, RawStore(settings.raw_location), registry, Clock(warehouse))
+
+
+def dagster_environment(settings: Settings, urls: DatabaseUrls) -> dict[str, str]:
+    """Variables that Dagster's processes need to find this platform."""
+    home = settings.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    link = home / "dagster.yaml"
+    if link.is_symlink() and link.readlink() != PROJECT_ROOT / "dagster.yaml":
+        link.unlink()
+    if not link.exists():
+        with contextlib.suppress(FileExistsError):  # another process made it meanwhile
+            link.symlink_to(PROJECT_ROOT / "dagster.yaml")
+    return {
+        "DAGSTER_HOME": str(home),
+        "YT_HOME": str(settings.home),
+        "YT_DAGSTER_DATABASE_URL": sqlalchemy_url(urls.dagster),
+        # one event per partition and asset: batches of 100 take a third of the time of single writes
+        "DAGSTER_EVENT_BATCH_SIZE": "100",
+    }
+
+
+class Runs:
+    """Dagster runs executed in this process, on the same instance that `yt-platform up` shows."""
+
+    def __init__(self, platform: Platform, progress: Progress) -> None:
+        # imported here: Dagster takes over a second, which `db` commands and `--help` need not pay
+        from dagster import DagsterInstance, ResourceDefinition
+
+        from yt_platform.build import build_defs
+
+        os.environ.update(dagster_environment(platform.settings, platform.urls))
+        self.instance = DagsterInstance.get()
+        overrides = {"progress": ResourceDefinition.hardcoded_resource(progress)}
+        self.definitions = build_defs(platform.settings, overrides)
+        self._platform = platform
+
+    @property
+    def asset_keys(self) -> list["AssetKey"]:
+        return list(self.definitions.resolve_asset_graph().get_all_asset_keys())
+
+    def launch(
+        self,
+        job: str,
+        window: Window | None = None,
+        tables: frozenset[str] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Execute `job` for the days of `window`, on `tables` alone where given. Raises RunFailedError."""
+        from yt_platform.defs.partitions import asset_key, range_tags
+
+        result = self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            run_config=config,
+            tags={HOST_TAG: socket.gethostname(), **(range_tags(window) if window else {})},
+            asset_selection=[asset_key(table) for table in sorted(tables)] if tables else None,
+            raise_on_error=False,
+        )
+        for check in result.get_asset_check_evaluations():
+            if check.passed:
+                self._platform.checks_passed += 1
+            else:
+                self._platform.checks_failed.append(f"{check.asset_key.to_user_string()}:{check.check_name}")
+        if not result.success:
+            faults = [f"{event.step_key}: {_cause(event)}" for event in result.all_events if event.is_step_failure]
+            raise RunFailedError(f"run {result.run_id} of {job} failed: {'; '.join(faults) or 'see its log'}")
+
+
+def _cause(event: Any) -> str:
+    error = event.step_failure_data.error
+    failure = event.step_failure_data.user_failure_data
+    while error and error.cause:
+        error = error.cause
+    return (failure.description if failure and failure.description else error.message if error else "unknown").strip()
+
+
+def bring_up_to_date(platform: Platform, runs: Runs) -> None:
+    """Everything that follows from the catalogue: stale tables, a model where one is due, and the newest forecasts."""
+    from yt_platform.defs.jobs import FORECAST, REFRESH, TRAIN
+
+    for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
+        runs.launch(REFRESH, window, tables)
+    if training_is_due(platform.warehouse, platform.registry):
+        runs.launch(TRAIN)
+    due = forecasts_due(platform.warehouse, platform.registry)
+    if due:
+        runs.launch(FORECAST, due)
+
+
+def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) -> None:
+    """Import a file or folder by runs of `raw.history`, and let the clock stand at the end of what was imported.
+
+    The first run imports everything, as an import is whole; runs of the further ranges of days verify their batches.
+    """
+    from yt_platform.defs.jobs import IMPORT
+
+    path = path.resolve()
+    scan = open_history(path).scan(progress)
+    known = [day for day in scan.days if day >= platform.settings.partitions_start and day <= datetime.now(UTC).date()]
+    if not known:
+        raise RunFailedError(
+            f"{path}: no row was collected between {platform.settings.partitions_start} (YT_PARTITIONS_START) and today"
+        )
+    config: Mapping[str, Any] | None = {"ops": {"raw__history": {"config": {"path": str(path)}}}}
+    everything = frozenset({"raw.history"})
+    for first, last, _ in contiguous(dict.fromkeys(known, everything)):
+        runs.launch(IMPORT, Window(first, last), config=config)
+        config = None
+    last_day = batch_days(platform.warehouse)[-1]
+    if platform.clock.simulated_at is not None or last_day < datetime.now(UTC).date():
+        platform.clock.simulate(datetime.combine(last_day, END_OF_DAY, UTC))

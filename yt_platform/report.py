@@ -1,0 +1,148 @@
+"""How figures look in a terminal; what they are comes from the callers."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.local import Platform
+from yt_platform.settings import Settings
+from yt_platform.status import table_rows
+
+PRINT_EVERY_SECONDS = 10
+
+
+class ProgressDisplay:
+    """One line per kind of work: a bar in a terminal, a plain line now and then elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<32}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._printed: dict[str, float] = {}
+
+    def __enter__(self) -> "ProgressDisplay":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._bars.stop()
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._tasks[what], completed=done, total=total)
+        if not self._console.is_terminal:
+            self._print(done, total, what)
+
+    def _print(self, done: int, total: int | None, what: str) -> None:
+        now = time.monotonic()
+        if done == total or now - self._printed.get(what, -PRINT_EVERY_SECONDS) >= PRINT_EVERY_SECONDS:
+            self._printed[what] = now
+            self._console.print(f"{what}: {done:,}" + (f" of {total:,}" if total is not None else ""))
+
+
+def print_summary(platform: Platform, out: Console) -> None:
+    """Rows per table, checks, forecast error against naive, and the videos expected to gain most."""
+    print_rows(table_rows(platform.warehouse), out)
+    failed = platform.checks_failed
+    out.print(f"\nChecks: {platform.checks_passed} passed, {len(failed)} failed{': ' if failed else ''}{', '.join(failed)}")
+    print_scorecard(platform, out)
+    print_top_forecasts(platform, out)
+
+
+def print_rows(rows: Mapping[str, int], out: Console) -> None:
+    table = Table(title="Rows", title_justify="left", show_edge=False)
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    out.print(table)
+
+
+def print_scorecard(platform: Platform, out: Console) -> None:
+    champion = platform.registry.champion()
+    if champion is None:
+        out.print("\nNo model is champion: none has beaten naive on the held-out days.")
+        return
+    scores = platform.warehouse.records(
+        f"SELECT {', '.join(SCORECARDS.column_names)} FROM models.scorecards WHERE model_version = $1 ORDER BY horizon_days",
+        (champion.name,),
+    )
+    print_scores({str(row["horizon_days"]): {**row, "n": row["row_count"]} for row in scores}, out, champion.name)
+
+
+def print_scores(scores: Mapping[str, Mapping[str, Any]], out: Console, model: str = "LightGBM") -> None:
+    table = Table(title=f"Error of view increments on held-out days, {model}", title_justify="left", show_edge=False)
+    for column in ("days ahead", "forecasts", "WAPE", "naive WAPE", "80 % interval covers"):
+        table.add_column(column, justify="right")
+    for horizon, score in scores.items():
+        table.add_row(
+            horizon,
+            f"{score['n']:,}",
+            f"{score['wape']:.3f}",
+            f"{score['naive_wape']:.3f}",
+            f"{score['coverage80']:.1%}",
+        )
+    out.print()
+    out.print(table)
+
+
+def print_top_forecasts(platform: Platform, out: Console) -> None:
+    rows = platform.warehouse.records(
+        "SELECT title, video_id, channel_title, origin_day, increment_p10, increment_p50, increment_p90, is_synthetic "
+        "FROM bi.video_forecast WHERE horizon_days = 7 "
+        "AND origin_day = (SELECT max(origin_day) FROM predictions.video_forecast) "
+        "AND model_version = (SELECT model_version FROM predictions.video_forecast ORDER BY loaded_at DESC LIMIT 1) "
+        "ORDER BY increment_p50 DESC LIMIT 10"
+    )
+    if not rows:
+        return
+    label = " (synthetic data)" if rows[0]["is_synthetic"] else ""
+    title = f"Expected to gain most views in the 7 days after {rows[0]['origin_day']}{label}"
+    table = Table(title=title, title_justify="left", show_edge=False)
+    table.add_column("video", max_width=56, no_wrap=True)
+    table.add_column("channel", max_width=28, no_wrap=True)
+    for column in ("p10", "p50", "p90"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        quantiles = (f"{row[f'increment_{name}']:,.0f}" for name in ("p10", "p50", "p90"))
+        table.add_row(row["title"] or row["video_id"], row["channel_title"] or "", *quantiles)
+    out.print()
+    out.print(table)
+
+
+def print_connections(settings: Settings, out: Console) -> None:
+    out.print(
+        f"\nDagster: `make up`, then http://127.0.0.1:{settings.webserver_port}; "
+        f"MLflow beside it: http://127.0.0.1:{settings.mlflow_port}\n"
+        'psql or a BI tool: `make up` or `yt-platform db start`, then psql "$(yt-platform db url --reader)"'
+    )
+
+
+def print_status(found: Mapping[str, Any], out: Console) -> None:
+    out.print(f"Clock: {found['clock']['mode']}, {found['clock']['now']}\n")
+    print_rows(found["tables"], out)
+    counts: dict[str, int] = {}
+    for outcome in found["checks"].values():
+        counts[outcome] = counts.get(outcome, 0) + 1
+    out.print("\nChecks: " + ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())))
+    if not found["broken"]:
+        out.print("Nothing is broken.")
+    for item in found["broken"]:
+        out.print(f"broken: {item['what']}: {item['reason']}; remedy: {item['remedy']}", style="red", markup=False)

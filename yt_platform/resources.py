@@ -1,0 +1,65 @@
+"""Dagster resources: they only build io objects from settings, when a run needs them and not before."""
+
+from collections.abc import Iterator
+
+from dagster import InitResourceContext, ResourceDefinition
+
+from yt_platform.clock import Clock
+from yt_platform.core.progress import Progress
+from yt_platform.io.databases import Databases, sqlalchemy_url
+from yt_platform.io.raw import RawStore
+from yt_platform.io.registry import ModelRegistry
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.settings import Settings
+
+EXPERIMENT = "video_forecaster"
+
+
+def databases(settings: Settings) -> Databases:
+    urls = (settings.database_url, settings.dagster_database_url, settings.mlflow_database_url)
+    return Databases(settings.home, *(url.get_secret_value() if url else None for url in urls))
+
+
+def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
+    """Every resource of the location. An embedded server is held for as long as a run uses it."""
+
+    def warehouse(_: InitResourceContext) -> Iterator[Warehouse]:
+        with databases(settings).open() as urls:
+            yield Warehouse(urls.warehouse)
+
+    def raw_store(_: InitResourceContext) -> RawStore:
+        return RawStore(settings.raw_location)
+
+    def clock(context: InitResourceContext) -> Clock:
+        return Clock(context.resources.warehouse)
+
+    def registry(_: InitResourceContext) -> Iterator[ModelRegistry]:
+        with databases(settings).open() as urls:
+            yield ModelRegistry(sqlalchemy_url(urls.mlflow), artifact_folder(settings))
+
+    def mlflow(context: InitResourceContext) -> Iterator[object]:
+        # dagster_mlflow takes 1 to 2 s to import, which only training should pay; its tracking URL can hold a
+        # password, so it is handed over here and never becomes run config
+        from dagster_mlflow import mlflow_tracking
+
+        registry = context.resources.registry
+        registry.ensure_experiment(EXPERIMENT)
+        config = {"experiment_name": EXPERIMENT, "mlflow_tracking_uri": registry.tracking_uri, "env": {}, "extra_tags": {}}
+        yield from mlflow_tracking.resource_fn(context.replace_config(config))
+
+    def progress(context: InitResourceContext) -> Progress:
+        return lambda done, total, what: context.log.info(f"{what}: {done:,} of {'?' if total is None else f'{total:,}'}")
+
+    return {
+        "settings": ResourceDefinition.hardcoded_resource(settings),
+        "warehouse": ResourceDefinition(warehouse, description="The warehouse in PostgreSQL"),
+        "raw_store": ResourceDefinition(raw_store, description="Immutable raw files"),
+        "clock": ResourceDefinition(clock, required_resource_keys={"warehouse"}, description="The platform's time"),
+        "registry": ResourceDefinition(registry, description="Model registry in MLflow"),
+        "mlflow": ResourceDefinition(mlflow, required_resource_keys={"registry"}, description="MLflow run of a training"),
+        "progress": ResourceDefinition(progress, description="Where long work reports"),
+    }
+
+
+def artifact_folder(settings: Settings) -> str:
+    return str(settings.home / "mlflow" / "artifacts")

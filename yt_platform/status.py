@@ -1,0 +1,111 @@
+"""What `yt-platform status` says: rows, partitions, checks, and everything that is broken now."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from yt_platform.core.lineage import NODES
+from yt_platform.core.schemas import TABLES
+from yt_platform.io.planning import batch_days, stale_ranges
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.local import Platform
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, Definitions
+
+BOOKS = ("raw.batches", "raw.imports", "ops.quarantine")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Something that needs a person: what it is, what is wrong, and what to do."""
+
+    what: str
+    reason: str
+    remedy: str
+
+
+def table_rows(warehouse: Warehouse) -> dict[str, int]:
+    """Exact rows of every table."""
+    counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS rows FROM {name}" for name in (*BOOKS, *TABLES))
+    return {row["name"]: row["rows"] for row in warehouse.records(counts)}
+
+
+def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Definitions") -> dict[str, Any]:
+    """Everything `status --json` prints."""
+    partitions = _partitions(platform)
+    checks = _checks(instance, defs)
+    broken = [*_failed_checks(checks), *_stale_partitions(partitions), *_failed_runs(instance)]
+    return {
+        "clock": {"mode": "simulated" if platform.clock.simulated_at else "real", "now": platform.clock.now().isoformat()},
+        "tables": table_rows(platform.warehouse),
+        "partitions": partitions,
+        "checks": checks,
+        "broken": [asdict(item) for item in broken],
+    }
+
+
+def _partitions(platform: Platform) -> dict[str, dict[str, Any]]:
+    days = batch_days(platform.warehouse)
+    stale: dict[str, int] = {}
+    for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
+        for table in tables:
+            stale[table] = stale.get(table, 0) + len(window.days)
+    return {
+        node.table: {
+            "days": len(days),
+            "stale": stale.get(node.table, 0),
+            "first": days[0].isoformat() if days else None,
+            "last": days[-1].isoformat() if days else None,
+        }
+        for node in NODES
+    }
+
+
+def _checks(instance: "DagsterInstance", defs: "Definitions") -> dict[str, str]:
+    """The latest outcome of every check: passed, failed, warned, or not evaluated."""
+    keys = defs.resolve_asset_graph().asset_check_keys
+    return {key.to_user_string(): _outcome(instance, key) for key in sorted(keys, key=lambda key: key.to_user_string())}
+
+
+def _outcome(instance: "DagsterInstance", key: Any) -> str:
+    from dagster import AssetCheckSeverity
+
+    record = instance.get_latest_asset_check_evaluation_record(key)
+    event = record.event.dagster_event if record and record.event else None
+    if event is None:
+        return "not evaluated"
+    evaluation = event.asset_check_evaluation_data
+    if evaluation.passed:
+        return "passed"
+    return "failed" if evaluation.severity is AssetCheckSeverity.ERROR else "warned"
+
+
+def _failed_checks(checks: dict[str, str]) -> list[Broken]:
+    return [
+        Broken(f"check {name}", "its latest evaluation failed", "open the check in Dagster; its metadata shows the rows")
+        for name, outcome in checks.items()
+        if outcome == "failed"
+    ]
+
+
+def _stale_partitions(partitions: dict[str, dict[str, Any]]) -> list[Broken]:
+    return [
+        Broken(f"table {name}", f"{found['stale']} days are missing or older than their inputs", "yt-platform run")
+        for name, found in partitions.items()
+        if found["stale"]
+    ]
+
+
+def _failed_runs(instance: "DagsterInstance") -> list[Broken]:
+    """Jobs whose newest finished run failed."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    finished = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
+    newest: dict[str, Any] = {}
+    for run in instance.get_runs(RunsFilter(statuses=finished), limit=200):
+        newest.setdefault(run.job_name, run)
+    return [
+        Broken(f"job {name}", f"its newest run {run.run_id} failed", "read the run's log in Dagster, then run it again")
+        for name, run in newest.items()
+        if run.status is DagsterRunStatus.FAILURE
+    ]

@@ -1,0 +1,82 @@
+"""Fixtures every test may use: a real PostgreSQL, a migrated warehouse, the folder of real data."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from yt_platform.io.databases import with_database
+from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.migrations import migrate
+from yt_platform.io.warehouse import Warehouse
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests choose their own settings: those of the shell would let them touch real data."""
+    for name in [*os.environ]:
+        if name.startswith("YT_") and not name.startswith("YT_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Real data, named by YT_TEST_DATA; `.ci/run` sets YT_TEST_REQUIRE_DATA where it must not be missing."""
+    folder = Path(os.environ.get("YT_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        reason = f"no real data at {folder}; set YT_TEST_DATA to run this test"
+        if os.environ.get("YT_TEST_REQUIRE_DATA"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One embedded server for the whole session; tests share it and never a database."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("server"))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def database_url(server: EmbeddedPostgres) -> Iterator[str]:
+    """libpq URL of an empty database that is dropped afterwards."""
+    yield from _database(server, "template0")
+
+
+@pytest.fixture(scope="session")
+def _template(server: EmbeddedPostgres) -> str:
+    """A migrated warehouse to copy from, which takes a tenth of migrating anew."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE migrated")
+    migrate(server.url("migrated"))
+    return "migrated"
+
+
+@pytest.fixture
+def warehouse_url(server: EmbeddedPostgres, _template: str) -> Iterator[str]:
+    """libpq URL of a warehouse with its structure and no rows."""
+    yield from _database(server, _template)
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str) -> Warehouse:
+    return Warehouse(warehouse_url)
+
+
+def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    administrator = server.url("postgres")
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+    yield with_database(administrator, name)
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,0 +1,58 @@
+"""The direction of imports, and what loading the location may cost: checked on source and in fresh interpreters."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "yt_platform"
+FORBIDDEN = {
+    "core": ("dagster", "psycopg", "adbc_driver_postgresql", "requests", "yt_platform.io", "yt_platform.defs"),
+    "io": ("dagster", "yt_platform.defs", "yt_platform.build", "yt_platform.cli"),
+}
+TOP_LEVEL = tuple(f"yt_platform.{path.stem}" for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return names
+
+
+@pytest.mark.parametrize("layer", FORBIDDEN)
+def test_data_flows_one_way(layer: str) -> None:
+    """Read from the source, as an import inside a function counts too."""
+    files = list((PACKAGE / layer).rglob("*.py"))
+    assert files
+    for path in files:
+        for name in imports(path):
+            forbidden = (*FORBIDDEN[layer], *TOP_LEVEL)
+            assert not name.startswith(forbidden) or name.startswith("dagster_mlflow"), f"{path} imports {name}"
+
+
+def loaded_modules(statement: str, tmp_path: Path) -> set[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "YT_HOME": str(tmp_path / "home")}
+    code = f"import sys; {statement}; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    return set(found.stdout.split())
+
+
+def test_the_location_loads_without_secrets_network_or_heavy_imports(tmp_path: Path) -> None:
+    """In a fresh interpreter with an empty environment, as Dagster's code server does."""
+    modules = loaded_modules("from yt_platform.definitions import defs; defs.resolve_asset_graph()", tmp_path)
+    assert modules.isdisjoint({"torch", "lightgbm", "mlflow", "sklearn", "matplotlib"})
+    assert not (tmp_path / "home").exists()
+
+
+def test_help_does_not_load_dagster(tmp_path: Path) -> None:
+    """Commands about the database alone start at once."""
+    assert "dagster" not in loaded_modules("import yt_platform.cli", tmp_path)

@@ -1,0 +1,65 @@
+"""What is stale is decided on versions alone, so no database is needed."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yt_platform.core.lineage import LOOKBACK_DAYS, NODES, contiguous, input_version, pack_days, stale_tables
+
+DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(60)]
+RAW = {"raw.video_snapshots": {day: f"s{day}" for day in DAYS}, "raw.videos": {day: f"v{day}" for day in DAYS}}
+
+
+def loaded(raw: dict[str, dict[date, str]]) -> dict[str, dict[date, str]]:
+    """Versions as they stand after every table was made."""
+    versions: dict[str, dict[date, str]] = {name: dict(days) for name, days in raw.items()}
+    for node in NODES:
+        versions[node.table] = {day: input_version(node, day, versions) for day in DAYS}
+    return versions
+
+
+def test_everything_is_stale_at_first_and_nothing_once_made() -> None:
+    assert set(stale_tables(RAW, {}, DAYS)) == set(DAYS)
+    assert stale_tables(RAW, {}, DAYS)[DAYS[0]] == {node.table for node in NODES}
+    assert stale_tables(RAW, loaded(RAW), DAYS) == {}
+
+
+def test_a_late_batch_makes_stale_exactly_what_looks_at_its_day() -> None:
+    late = DAYS[20]
+    changed = {**RAW, "raw.video_snapshots": {**RAW["raw.video_snapshots"], late: "other"}}
+    stale = stale_tables(changed, loaded(RAW), DAYS)
+    by_table = {node.table: [day for day in DAYS if node.table in stale.get(day, ())] for node in NODES}
+    assert by_table["metrics.video_snapshots"] == [late]
+    assert by_table["metrics.videos"] == []
+    assert by_table["metrics.video_daily"] == [late, late + timedelta(days=1)]
+    # features read daily rows, which a day later still differ, over their own lookback
+    assert by_table["features.video_day"] == DAYS[20 : 20 + LOOKBACK_DAYS + 2]
+
+
+def test_ranges_join_neighbouring_days_with_the_same_tables() -> None:
+    a, b = frozenset({"a"}), frozenset({"b"})
+    days = {DAYS[0]: a, DAYS[1]: a, DAYS[2]: b, DAYS[4]: b}
+    assert contiguous(days) == [(DAYS[0], DAYS[1], a), (DAYS[2], DAYS[2], b), (DAYS[4], DAYS[4], b)]
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=40), st.integers(1, 100))
+def test_packing_keeps_every_day_once_and_the_limit(sizes: list[int], limit: int) -> None:
+    days = {DAYS[0] + timedelta(days=n): size for n, size in enumerate(sizes)}
+    chunks = pack_days(days, limit)
+    covered = [day for first, last in chunks for day in days if first <= day <= last]
+    assert covered == sorted(days)
+    for first, last in chunks:
+        assert first == last or sum(size for day, size in days.items() if first <= day <= last) <= limit
+
+
+def test_packing_nothing() -> None:
+    assert pack_days({}, 10) == []
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.table)
+def test_inputs_come_before_the_tables_made_from_them(node: object) -> None:
+    names = [other.table for other in NODES]
+    for source in node.inputs:  # type: ignore[attr-defined]
+        assert source.name.startswith("raw.") or names.index(source.name) < names.index(node.table)  # type: ignore[attr-defined]

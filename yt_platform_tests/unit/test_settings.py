@@ -1,0 +1,68 @@
+"""Settings are read from the environment and a .env file, so a process's environment is the boundary."""
+
+from pathlib import Path
+
+import pytest
+
+from yt_platform.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert settings.home == tmp_path / ".yt"
+    assert settings.partitions_start.isoformat() == "2017-01-01"
+    assert settings.raw_location == str(tmp_path / ".yt" / "raw")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("YT_HOEM", "x"),
+        ("YT_WEBSERVER_PORT", "many"),
+        ("YT_WEBSERVER_PORT", "70000"),
+        ("YT_PARTITIONS_START", "yesterday"),
+        ("YT_PARTITIONS_START", "2999-01-01"),
+        ("YT_PARTITIONS_START", "1999-01-01"),
+        ("YT_DATABASE_URL", "mysql://x"),
+    ],
+)
+def test_a_wrong_variable_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name):
+        load_settings()
+
+
+def test_a_wrong_value_is_not_repeated_where_it_may_hold_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YT_DATABASE_URL", "mysql://user:hunter2@host/db")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YT_DATABASE_URL", "postgresql://user:hunter2@host/db")
+    assert "hunter2" not in repr(load_settings())
+
+
+def test_variables_of_tests_are_exempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YT_TEST_ANYTHING", "x")
+    load_settings()
+
+
+def test_dotenv_is_read_and_checked(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("YT_WEBSERVER_PORT=4000\n")
+    assert load_settings().webserver_port == 4000
+    (tmp_path / ".env").write_text("YT_WEBSEVER_PORT=4000\n")
+    with pytest.raises(SettingsError, match="YT_WEBSEVER_PORT"):
+        load_settings()
+
+
+def test_the_example_lists_every_setting_and_no_other() -> None:
+    lines = (PROJECT_ROOT / ".env.example").read_text().splitlines()
+    listed = {line.removeprefix("# ").split("=")[0] for line in lines if "=" in line and "YT_" in line.split("=")[0]}
+    assert listed == {f"YT_{name.upper()}" for name in Settings.model_fields}
