@@ -12,7 +12,7 @@ WORKDIR /app
 # choice: docker compose build --build-arg PIP_EXTRA_INDEX_URL=... (see the head of requirements.lock).
 ARG PIP_EXTRA_INDEX_URL
 COPY requirements.lock ./
-RUN pip install --no-cache-dir --no-compile -r requirements.lock
+RUN pip install --no-cache-dir -r requirements.lock
 
 COPY . ./
 RUN pip install --no-cache-dir --no-deps --no-build-isolation -e .

@@ -40,6 +40,7 @@ from yt_platform.io.embedded_keeper import (
     locked,
     postmaster_file,
     process_start,
+    recorded_pid,
     run_as,
     server_pid,
     stop_server,
@@ -209,7 +210,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(
                 "The embedded PostgreSQL is not running",
                 self._state,
-                "no process uses it" if data else "it was never started",
+                "it accepts no connections" if data else "it was never started",
                 "start it with `yt-platform db start`",
             )
         passfile = quote(os.fsencode(self._pgpass))
@@ -412,9 +413,10 @@ class EmbeddedPostgres:
                 f"the file holds no line for the role {SUPERUSER}, and the cluster {server.data} exists",
                 f"restore the file from a backup, or move {server.data} away to start afresh",
             )
-        first = next(iter(postmaster_file(server.data)), "")
-        pid = abs(int(first)) if first.lstrip("-").isdigit() else 0  # PostgreSQL's single-user mode writes -pid
-        if pid and server_pid(server.data) is None and Path(next(iter(command_line(pid)), "")).name == "postgres":
+        pid = recorded_pid(server.data)
+        # Asked under the server's account: a container's root may not look at what others' processes do.
+        on_it = _may(server.account, f'test "$(readlink /proc/{pid}/cwd)" = "$0"', server.data.resolve())
+        if on_it and server_pid(server.data) is None:
             raise EmbeddedPostgresError(
                 "The data directory is in use by another server",
                 server.data,
@@ -613,7 +615,7 @@ def _unprivileged_account() -> Account:
     )
 
 
-def _may(account: Account, command: str, path: Path) -> bool:
+def _may(account: Account | None, command: str, path: Path) -> bool:
     """Whether the account can do that to the path, found by doing it: modes alone do not tell (ACLs, noexec mounts)."""
     return run_as(account, ["/bin/sh", "-c", command, path]) == 0
 

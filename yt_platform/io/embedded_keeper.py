@@ -85,12 +85,16 @@ def postmaster_file(data: Path) -> list[str]:
         return []
 
 
+def recorded_pid(data: Path) -> int:
+    """Process id in postmaster.pid, be the process alive or not; 0 if there is none (single-user mode writes -pid)."""
+    first = next(iter(postmaster_file(data)), "")
+    return abs(int(first)) if first.lstrip("-").isdigit() else 0
+
+
 def server_pid(data: Path) -> int | None:
     """Process id of the running postmaster that we started on this data directory, or None."""
-    lines = postmaster_file(data)
-    if not lines or not lines[0].isdigit():
-        return None
-    return int(lines[0]) if f"config_file={config_path(data)}" in command_line(int(lines[0])) else None
+    pid = recorded_pid(data)
+    return pid if f"config_file={config_path(data)}" in command_line(pid) else None
 
 
 def run_as(

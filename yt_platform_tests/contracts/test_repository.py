@@ -1,4 +1,4 @@
-"""The repository's own promises about installation: what pyproject.toml asks for is what requirements.lock installs."""
+"""The repository's promises: requirements.lock installs what pyproject.toml asks for, on any machine."""
 
 import re
 import tomllib
@@ -17,7 +17,7 @@ DIRECT = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optio
 
 
 def locked_versions() -> dict[str, Version]:
-    """Version by canonical name; every line must be `name==version`, so that pip installs the same set anywhere."""
+    """Version by canonical name; every line must be `name==version`, so that machines install the same."""
     pinned = {}
     for line in filter(None, (line.partition("#")[0].strip() for line in LOCK.splitlines())):
         match = re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.]+)", line)
@@ -42,11 +42,11 @@ def test_lock_holds_every_direct_dependency_inside_its_range(requirement: Requir
     """On the two files: pip would not notice a lock left behind by a change of pyproject.toml."""
     version = locked_versions().get(canonicalize_name(requirement.name))
     assert version is not None, f"{requirement.name} is not in requirements.lock; run `make lock`"
-    assert requirement.specifier.contains(version), f"{requirement} excludes the locked {version}; run `make lock`"
+    assert requirement.specifier.contains(version), f"{requirement} excludes {version}; run `make lock`"
 
 
 def test_compose_and_make_up_share_workspace_and_instance() -> None:
-    """On the files: no container engine runs where the tests do, so a second, drifting copy must be caught here."""
+    """On the files: no container engine runs where the tests do, so a drifting copy must be caught here."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     for name in ("webserver", "daemon"):
         assert services[name]["command"][-2:] == ["--workspace", "workspace.yaml"]

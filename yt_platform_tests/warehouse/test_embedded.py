@@ -368,16 +368,17 @@ def test_committed_rows_survive_a_killed_postmaster(home: Path) -> None:
     assert not server.running()
 
 
-def test_stale_lock_files_may_name_another_program(home: Path) -> None:
-    """The files as a killed postmaster leaves them, its pid since used again: PostgreSQL would refuse to start."""
-    with EmbeddedPostgres(home) as server:
+def test_stale_lock_files_may_name_another_server(home: Path, fresh_home: Path) -> None:
+    """The files as a killed postmaster leaves them, its pid now another server's: PostgreSQL would refuse to start."""
+    with EmbeddedPostgres(fresh_home), EmbeddedPostgres(home) as server:
         sockets = Path(_socket_folder(home))
         os.kill(_postmaster(home), signal.SIGKILL)
         _eventually(lambda: not server.running())
         for stale in (_data(home) / "postmaster.pid", *sockets.glob(".s.PGSQL.*.lock")):
-            stale.write_text("\n".join([str(os.getpid()), *stale.read_text().splitlines()[1:], ""]))
+            stale.write_text("\n".join([str(_postmaster(fresh_home)), *stale.read_text().splitlines()[1:], ""]))
         with server:
             assert _answer(server.url("postgres")) == 42
+        assert EmbeddedPostgres(fresh_home).running()
 
 
 def test_two_processes_may_start_it_at_once(fresh_home: Path) -> None:
@@ -494,7 +495,7 @@ def test_url_needs_a_running_server(home: Path, tmp_path: Path) -> None:
     """On real homes: one that never had a server, and one whose server has stopped."""
     with EmbeddedPostgres(home):
         pass
-    with pytest.raises(EmbeddedPostgresError, match="no process uses it"):
+    with pytest.raises(EmbeddedPostgresError, match="accepts no connections"):
         EmbeddedPostgres(home).url("postgres")
     with pytest.raises(EmbeddedPostgresError, match="never started"):
         EmbeddedPostgres(tmp_path / "none").url("postgres")

@@ -70,7 +70,9 @@ def _to_count(values: pa.Array) -> Converted:
         return _count_of_text(_empty_to_null(values.cast(pa.string())))
     if pa.types.is_floating(values.type):
         return _count_of_float(values.cast(pa.float64()))
-    beyond = _rows_where(pc.greater(values, MAX_INT64)) if pa.types.is_uint64(values.type) else []
+    beyond = []
+    if pa.types.is_uint64(values.type):
+        beyond = _rows_where(pc.greater(values, pa.scalar(MAX_INT64, pa.uint64())))
     return _without(values, beyond).cast(pa.int64()), dict.fromkeys(beyond, "is beyond 64-bit integers")
 
 

@@ -85,6 +85,7 @@ class History:
         self.manifest_sha256 = _sha256(manifest)
         self.import_id = _sha256(f"{IMPORTER_VERSION}\n{manifest}")
         self.rejects: RejectLog | tuple[()] = ()
+        self._hashes = {file.name: file.sha256 for file in files}
         self._total = _sum_or_none(file.rows for file in files)
 
     def scan(self, progress: Progress = silent) -> Scan:
@@ -136,8 +137,8 @@ class History:
 
     def _store(self, spool: Spool, store: RawStore, progress: Progress) -> Iterator[ImportedBatch]:
         days = spool.days()
+        done, total = 0, sum(days.values())
         titles = _Titles()
-        done = 0
         pending: deque[Future[ImportedBatch]] = deque()
         with ThreadPoolExecutor(WRITERS) as pool:
             for day, rows in days.items():
@@ -146,12 +147,11 @@ class History:
                     if len(pending) > WRITERS:
                         yield pending.popleft().result()
                 done += rows
-                progress(done, sum(days.values()), f"storing {day}")
+                progress(done, total, f"storing {day}")
             for batch in pending:
                 yield batch.result()
 
     def _batch(self, store: RawStore, endpoint: str, day: date, rows: pa.Table, origin: str | None) -> ImportedBatch:
-        hashes = {file.name: file.sha256 for file in self.files}
         span = pc.min_max(rows["collected_at"]).as_py()
         return ImportedBatch(
             endpoint=endpoint,
@@ -159,7 +159,7 @@ class History:
             file=store.write_table(endpoint, day, rows),
             sources=tuple(sorted(rows["source"].unique().to_pylist())),
             original_name=origin or self.name,
-            original_sha256=hashes[origin] if origin else self.manifest_sha256,
+            original_sha256=self._hashes[origin] if origin else self.manifest_sha256,
             first_collected_at=span["min"],
             last_collected_at=span["max"],
         )
@@ -193,21 +193,23 @@ class _Identities:
 
     def __init__(self, files: Iterable[HistoryFile]) -> None:
         names = ("video_id", "collected_at", "channel_id", "published_at")
-        known = pa.schema([VIDEOS.schema.field(name) for name in names]).empty_table()
+        tables = [pa.schema([VIDEOS.schema.field(name) for name in names]).empty_table()]
         for file in files:
             if file.layout is TRENDING_VIDEOS:
                 for rows in file.read(names):  # its rejects are counted when all its columns are read
-                    columns = [rows.columns[name] for name in names]
-                    known = pa.concat_tables([known, pa.table(columns, schema=known.schema)])
-        latest_first = known.sort_by([("collected_at", "descending")])
-        ids = latest_first["video_id"].combine_chunks()
-        _, latest = np.unique(ids.dictionary_encode().indices.to_numpy(), return_index=True)
-        self._known = latest_first.select(["channel_id", "published_at"]).take(latest).combine_chunks()
-        self._ids = ids.take(pa.array(latest))
+                    tables.append(pa.table([rows.columns[name] for name in names], schema=tables[0].schema))
+        latest_first = pa.concat_tables(tables).combine_chunks().sort_by([("collected_at", "descending")])
+        codes = latest_first["video_id"].combine_chunks().dictionary_encode().indices
+        _, latest = np.unique(codes.to_numpy(), return_index=True)
+        known = {name: latest_first[name].combine_chunks().take(pa.array(latest)) for name in names}
+        self._ids, self._channel_ids, self._published_at = (
+            known[n] for n in ("video_id", "channel_id", "published_at")
+        )
 
     def of(self, video_ids: pa.Array) -> dict[str, pa.Array]:
+        """Raw columns channel_id and published_at of these videos, null for those not known."""
         rows = pc.index_in(video_ids, value_set=self._ids)
-        return {name: self._known[name].combine_chunks().take(rows) for name in self._known.column_names}
+        return {"channel_id": self._channel_ids.take(rows), "published_at": self._published_at.take(rows)}
 
 
 class _Titles:

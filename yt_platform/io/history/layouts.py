@@ -76,7 +76,13 @@ TRENDING_SNAPSHOTS = Layout(
     "parquet",
     "trending",
     (VIDEO_SNAPSHOTS.name,),
-    (*_same(TEXT, "video_id", "region"), *_same(TIME, "collected_at"), *_COUNTS, *_optional(TEXT, "source")),
+    (
+        *_same(TEXT, "video_id", "region"),
+        *_same(TIME, "collected_at"),
+        *_COUNTS,
+        *_optional(TEXT, "source"),
+        *_optional(FLAG, "like_zero_is_missing", "comment_zero_is_missing"),
+    ),
     constants={"like_zero_is_missing": True, "comment_zero_is_missing": True},  # its collector wrote 0 for missing
     joins_identity=True,
 )
@@ -93,6 +99,31 @@ TRENDING_VIDEOS = Layout(
         *_optional(TEXT, "description", "tags", "default_language", "default_audio_language"),
         *_optional(TEXT, "live_broadcast_content", "definition", "source"),
         *_optional(FLAG, "caption", "licensed_content", "embeddable", "made_for_kids"),
+    ),
+)
+
+TRENDING_CHANNEL_TOTALS = Layout(
+    "trending channel totals",
+    "parquet",
+    "trending",
+    (CHANNEL_SNAPSHOTS.name,),
+    (
+        *_same(TIME, "collected_at"),
+        *_same(TEXT, "channel_id"),
+        *_same(COUNT, "subscriber_count", "view_count", "video_count"),
+        *_optional(TEXT, "source"),
+    ),
+)
+
+TRENDING_CHANNELS = Layout(
+    "trending channels",
+    "parquet",
+    "trending",
+    (CHANNELS.name,),
+    (
+        *_same(TIME, "collected_at", "published_at"),
+        *_same(TEXT, "channel_id", "title", "country", "uploads_playlist_id"),
+        *_optional(TEXT, "handle", "description", "source"),
     ),
 )
 
@@ -185,6 +216,8 @@ CHANNEL_VIDEOS = Layout(
 LAYOUTS = (
     TRENDING_SNAPSHOTS,
     TRENDING_VIDEOS,
+    TRENDING_CHANNEL_TOTALS,
+    TRENDING_CHANNELS,
     HOURLY,
     TRACKER,
     KAGGLE_2017,

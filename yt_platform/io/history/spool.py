@@ -18,6 +18,8 @@ import pyarrow as pa
 BUFFER_ROWS = 500_000
 BUFFER_BYTES = 128 << 20
 """Rows with long descriptions fill the buffer by size long before they do by number."""
+TABLE_BYTES = 10_000
+"""What a table takes beside its values, by far the most of it where every file has a row or two."""
 
 _EPOCH = date(1970, 1, 1)
 _SEVERAL = "\0"  # no file has this name
@@ -63,7 +65,7 @@ class Spool:
             self._rows[int(day)] += int(rows)
         self._buffer[kind].append(table)
         self._buffered_rows += table.num_rows
-        self._buffered_bytes += table.nbytes
+        self._buffered_bytes += table.nbytes + TABLE_BYTES
         if self._buffered_rows >= BUFFER_ROWS or self._buffered_bytes >= BUFFER_BYTES:
             self._spill()
 

@@ -1,0 +1,35 @@
+"""Assembles the code location explicitly; the seam where tests put other settings and resources."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import Definitions
+
+from yt_platform.defs.checks import build_checks
+from yt_platform.defs.features import build_features
+from yt_platform.defs.jobs import build_jobs, build_schedules
+from yt_platform.defs.metrics import build_metrics
+from yt_platform.defs.models import build_models
+from yt_platform.defs.partitions import daily_partitions
+from yt_platform.defs.predictions import build_predictions
+from yt_platform.defs.raw import build_raw
+from yt_platform.resources import build_resources
+from yt_platform.settings import Settings
+
+
+def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None = None) -> Definitions:
+    """The whole location: assets by layer, their checks, jobs, schedules and resources."""
+    days = daily_partitions(settings.partitions_start)
+    return Definitions(
+        assets=[
+            *build_raw(days),
+            *build_metrics(days),
+            *build_features(days),
+            *build_models(),
+            *build_predictions(days),
+        ],
+        asset_checks=build_checks(),
+        jobs=build_jobs(),
+        schedules=build_schedules(),
+        resources={**build_resources(settings), **(resource_overrides or {})},
+    )

@@ -1,0 +1,350 @@
+"""Features of a video on a day, as known at the end of that UTC day.
+
+Belongs here: turning daily rows and metadata versions into `features.video_day`. Does not belong here: targets, and
+anything that reads a day later than the origin. What each column means is in `core/schemas/features.py`.
+
+Every value depends only on the rows of the video and of its channel in the `LOOKBACK_DAYS` before the origin, and on
+the metadata version in force: the cost of a day does not grow with history, and a value is the same however days are
+grouped into calls. Nothing is measured over the whole population.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from yt_platform.core.schemas.features import (
+    ACCELERATION_LAGS,
+    RESPONSE_RATE_LAGS,
+    VIDEO_DAY_FEATURES,
+    VIEW_RATE_LAGS,
+)
+
+LOOKBACK_DAYS = 28
+
+CHANNEL_DAYS = LOOKBACK_DAYS - 1
+"""Days of a channel's record: the acceleration of its oldest day reads two days before that one."""
+
+MIN_ELAPSED_HOURS = 6.0
+"""Readings on either side of midnight may be minutes apart, and would make any rate per 24 hours."""
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.intp]
+Features = dict[str, Floats]
+
+_KEYS = ("video_id", "day", "channel_id")
+
+_EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\u2b55]"
+_HASHTAG = r"#\w"
+_URL = r"https?://"
+
+
+def build_video_day(
+    daily: pd.DataFrame, versions: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp
+) -> pd.DataFrame:
+    """`features.video_day` for the days `first` to `last` (naive midnights, both included).
+
+    `daily` holds the rows of `metrics.video_daily` from `LOOKBACK_DAYS` before `first` to `last`. `versions` holds
+    rows of `metrics.video_versions`, of which the newest collected up to the end of the origin day counts, however
+    old it is. Neither order nor rows outside those days matter. One row comes back for each row of `daily` in the
+    days asked for, ordered by video and day.
+
+    Raises ValueError when a video has two rows on one day.
+    """
+    daily = daily[daily["day"].between(first - pd.Timedelta(days=LOOKBACK_DAYS), last)]
+    daily = daily.sort_values(["video_id", "day"], ignore_index=True)
+    _refuse_duplicates(daily)
+    video, video_ids = pd.factorize(daily["video_id"])
+    videos = _Panel(_key(video, daily["day"]))
+    rates = _rates(daily, videos)
+    wanted = daily["day"].between(first, last).to_numpy()
+    origins = daily[wanted]
+    history = _History(videos, videos.key[wanted])
+
+    features = _levels(origins)
+    features |= _increments(rates, history)
+    features |= _accelerations(rates, features, history)
+    features |= _age_and_calendar(origins)
+    features |= _ratios(features)
+    features |= _presence(daily, history)
+    features |= _channel_record(daily, rates, wanted)
+    features |= _metadata(versions, video_ids, history)
+    keys = {name: origins[name].array for name in _KEYS}
+    return pd.DataFrame({**keys, **{name: features[name] for name in VIDEO_DAY_FEATURES}})
+
+
+def _refuse_duplicates(daily: pd.DataFrame) -> None:
+    repeated = daily[daily.duplicated(["video_id", "day"])]
+    if len(repeated):
+        row = repeated.iloc[0]
+        raise ValueError(
+            f"{len(repeated)} daily rows repeat a video and day, the first of them {row['video_id']} on "
+            f"{row['day']:%Y-%m-%d}: keep one row per video_id and day, as metrics.video_daily does"
+        )
+
+
+def _key(entity: Rows, day: pd.Series) -> Ints:
+    """One number per entity (numbered from 0) and day, in that order; a day earlier is 1 less."""
+    return entity.astype("int64") * _Panel.SPAN + _day_number(day)
+
+
+def _day_number(time: pd.Series) -> Ints:
+    return time.to_numpy("datetime64[D]").astype("int64")
+
+
+def _take(values: Floats, rows: Rows) -> Floats:
+    """`values` at `rows`, NaN at row -1."""
+    return np.append(values, np.nan)[rows]
+
+
+class _Panel:
+    """Rows of entities by day, sorted by key, so that any lag of all rows is one binary search."""
+
+    SPAN = 1 << 20
+
+    def __init__(self, key: Ints) -> None:
+        self.key = key
+        self._padded = np.append(key, -1)
+
+    def at(self, key: Ints) -> Rows:
+        """The row that has each key, -1 where none has."""
+        row = np.searchsorted(self.key, key)
+        return np.where(self._padded[row] == key, row, -1)
+
+    def newest(self, key: Ints) -> Rows:
+        """The last row of each key's entity up to the key's day, -1 where there is none."""
+        row = np.searchsorted(self.key, key, side="right") - 1
+        return np.where(self._padded[row] // self.SPAN == key // self.SPAN, row, -1)
+
+
+class _History:
+    """What lies up to `LOOKBACK_DAYS` before each origin."""
+
+    def __init__(self, panel: _Panel, origins: Ints) -> None:
+        self.origins = origins
+        self._rows = [panel.at(origins - k) for k in range(LOOKBACK_DAYS + 1)]
+
+    def lag(self, values: Floats, k: int) -> Floats:
+        """`values`, one per row of the panel, k days before each origin."""
+        return _take(values, self._rows[k])
+
+    def observed(self, k: int) -> npt.NDArray[np.bool_]:
+        return self._rows[k] >= 0
+
+
+def _floats(column: pd.Series) -> Floats:
+    return column.to_numpy("float64", na_value=np.nan)
+
+
+def _acceleration(rate: Floats, earlier: Floats) -> Floats:
+    return np.log1p(np.maximum(rate, 0.0)) - np.log1p(np.maximum(earlier, 0.0))
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+def _mean(columns: list[Floats]) -> Floats:
+    """Row by row over the known values."""
+    known = sum((~np.isnan(column)).astype("float64") for column in columns)
+    return _ratio(sum(np.nan_to_num(column) for column in columns), known)
+
+
+def _rates(daily: pd.DataFrame, videos: _Panel) -> Features:
+    """Per row of `daily`: `view_increment`, and `view`, `like` and `comment` rates and the view `acceleration`.
+
+    An increment across a change of what counts as a view is unknown, for it is not growth.
+    """
+    before = videos.at(videos.key - 1)
+    regime = pd.factorize(daily["view_definition"])[0].astype("float64")
+    before[_take(regime, before) != regime] = -1
+    hours = _floats((daily["collected_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds()) / 3600
+    elapsed_days = np.maximum(hours - _take(hours, before), MIN_ELAPSED_HOURS) / 24
+    rates: Features = {}
+    for name in ("view", "like", "comment"):
+        counts = _floats(daily[f"{name}_count"])
+        rates[f"{name}_increment"] = counts - _take(counts, before)
+        rates[name] = rates[f"{name}_increment"] / elapsed_days
+    rates["acceleration"] = _acceleration(rates["view"], _take(rates["view"], before))
+    return rates
+
+
+def _levels(origins: pd.DataFrame) -> Features:
+    return {name: _floats(origins[name]) for name in ("view_count", "like_count", "comment_count")}
+
+
+def _increments(rates: Features, history: _History) -> Features:
+    views = [history.lag(rates["view"], k) for k in range(VIEW_RATE_LAGS)]
+    features = {"view_increment": history.lag(rates["view_increment"], 0)}
+    features |= {f"view_rate_lag_{k}": rate for k, rate in enumerate(views)}
+    for name in ("like", "comment"):
+        features |= {f"{name}_rate_lag_{k}": history.lag(rates[name], k) for k in range(RESPONSE_RATE_LAGS)}
+    features["view_rate_mean_3d"] = _mean(views[:3])
+    features["view_rate_mean_7d"] = _mean(views)
+    return features
+
+
+def _accelerations(rates: Features, increments: Features, history: _History) -> Features:
+    rate = increments["view_rate_lag_0"]
+    lags = [history.lag(rates["acceleration"], k) for k in range(ACCELERATION_LAGS)]
+    peak, days_since_peak = _peak(rates["view"], history)
+    return {
+        **{f"view_acceleration_lag_{k}": lag for k, lag in enumerate(lags)},
+        "view_acceleration_3d": _acceleration(rate, increments["view_rate_lag_3"]),
+        "view_acceleration_6d": _acceleration(rate, increments["view_rate_lag_6"]),
+        "view_acceleration_spread": np.sqrt(np.maximum(_mean([lag**2 for lag in lags]) - _mean(lags) ** 2, 0.0)),
+        "view_rate_peak": peak,
+        "days_since_peak": days_since_peak,
+        "view_acceleration_from_peak": _acceleration(rate, peak),
+        "like_acceleration": _acceleration(increments["like_rate_lag_0"], increments["like_rate_lag_1"]),
+        "comment_acceleration": _acceleration(increments["comment_rate_lag_0"], increments["comment_rate_lag_1"]),
+    }
+
+
+def _peak(rate: Floats, history: _History) -> tuple[Floats, Floats]:
+    """The highest known rate and how many days ago it was, the latest of equals."""
+    peak = history.lag(rate, 0)
+    days_since = np.where(np.isnan(peak), np.nan, 0.0)
+    for k in range(1, LOOKBACK_DAYS):
+        lag = history.lag(rate, k)
+        higher = (lag > peak) | (np.isnan(peak) & ~np.isnan(lag))
+        peak[higher], days_since[higher] = lag[higher], k
+    return peak, days_since
+
+
+def _age_and_calendar(origins: pd.DataFrame) -> Features:
+    published = origins["published_at"]
+    return {
+        "age_hours": _floats((origins["collected_at"] - published).dt.total_seconds()) / 3600,
+        "published_hour": _floats((published - published.dt.normalize()).dt.total_seconds()) / 3600,
+        "published_weekday": _floats(published.dt.weekday),
+        "weekday": _floats(origins["day"].dt.weekday),
+    }
+
+
+def _ratios(features: Features) -> Features:
+    views, rate = features["view_count"], features["view_rate_lag_0"]
+    since_published = views / np.maximum(features["age_hours"], 1.0) * 24
+    like_ratio, recent_like_ratio = _ratio(features["like_count"], views), _ratio(features["like_rate_lag_0"], rate)
+    return {
+        "view_rate_since_published": since_published,
+        "view_acceleration_since_published": _acceleration(rate, since_published),
+        "view_growth": _ratio(rate, views),
+        "like_ratio": like_ratio,
+        "comment_ratio": _ratio(features["comment_count"], views),
+        "recent_like_ratio": recent_like_ratio,
+        "recent_comment_ratio": _ratio(features["comment_rate_lag_0"], rate),
+        "like_ratio_change": _ratio(recent_like_ratio, like_ratio),
+    }
+
+
+def _presence(daily: pd.DataFrame, history: _History) -> Features:
+    regions = [history.lag(_floats(daily["region_count"]), k) for k in range(3)]
+    observed = np.zeros(len(history.origins))
+    in_a_row = np.zeros(len(history.origins))
+    for k in range(LOOKBACK_DAYS + 1):
+        in_a_row += history.observed(k) & (in_a_row == k)
+        observed += history.observed(k)
+    return {
+        "region_count": regions[0],
+        "region_count_lag_1": regions[1],
+        "region_count_lag_2": regions[2],
+        "region_count_change": regions[0] - regions[1],
+        "days_observed": observed,
+        "days_observed_in_a_row": in_a_row,
+    }
+
+
+def _channel_record(daily: pd.DataFrame, rates: Features, wanted: npt.NDArray[np.bool_]) -> Features:
+    """Sums per channel and day, then over the `CHANNEL_DAYS` up to the origin; unknown where the channel is."""
+    channel = pd.factorize(daily["channel_id"])[0]
+    known = np.flatnonzero(channel >= 0)
+    key, group = np.unique(_key(channel[known], daily["day"].iloc[known]), return_inverse=True)
+    of_origin = np.full(len(daily), -1)
+    of_origin[known] = group
+    of_origin = of_origin[wanted]
+    needed = np.unique(of_origin[of_origin >= 0])
+    history = _History(_Panel(key), key[needed])
+
+    def on_day(values: Floats) -> Floats:
+        return np.bincount(group, np.nan_to_num(values[known]), minlength=len(key))
+
+    def in_record(sums: Floats) -> Floats:
+        total = np.full(len(key), np.nan)
+        total[needed] = sum(np.nan_to_num(history.lag(sums, k)) for k in range(CHANNEL_DAYS))
+        return total
+
+    def mean_in_record(values: Floats) -> Floats:
+        return _ratio(in_record(on_day(values)), in_record(on_day((~np.isnan(values)).astype("float64"))))
+
+    gained = np.maximum(rates["view"], 0.0)
+    videos, gained_on_day, own = on_day(np.ones(len(daily))), on_day(gained), gained[wanted]
+    channel_gained = _take(gained_on_day, of_origin)
+    return {
+        "channel_videos": _take(videos, of_origin),
+        "channel_video_days": _take(in_record(videos), of_origin),
+        "channel_views_mean": _take(mean_in_record(_floats(daily["view_count"])), of_origin),
+        "channel_view_rate_mean": _take(mean_in_record(gained), of_origin),
+        "channel_acceleration_mean": _take(mean_in_record(rates["acceleration"]), of_origin),
+        "channel_other_view_rate": np.maximum(channel_gained - np.nan_to_num(own), 0.0),
+        "channel_view_rate_share": _ratio(own, channel_gained),
+    }
+
+
+def _metadata(versions: pd.DataFrame, video_ids: pd.Index, history: _History) -> Features:
+    """Features of the newest version collected up to the end of each origin's day."""
+    video = pd.Index(video_ids).get_indexer(versions["video_id"])
+    versions, video = versions[video >= 0], video[video >= 0]
+    order = np.lexsort((versions["collected_at"], video))
+    versions, video = versions.iloc[order], video[order]
+    in_force = _Panel(_key(video, versions["collected_at"].dt.tz_localize(None))).newest(history.origins)
+    used, of_used = np.unique(in_force[in_force >= 0], return_inverse=True)
+    rows = np.full(len(in_force), -1)
+    rows[in_force >= 0] = of_used
+    used_versions = versions.iloc[used]
+    features = {**_facts(used_versions), **_title(used_versions["title"]), **_description(used_versions["description"])}
+    return {name: _take(values, rows) for name, values in features.items()}
+
+
+def _facts(versions: pd.DataFrame) -> Features:
+    broadcast = versions["live_broadcast_content"]
+    return {
+        "duration_seconds": _floats(versions["duration_seconds"]),
+        "category": _floats(pd.to_numeric(versions["category_id"], errors="coerce")),
+        "is_short": _floats(versions["is_short_guess"]),
+        "is_broadcast": _floats(broadcast.isin(["live", "upcoming"]).astype("Float64").mask(broadcast.isna())),
+        "tag_count": _occurrences(versions["tags"], ",") + 1,
+    }
+
+
+def _title(titles: pd.Series) -> Features:
+    letters, capitals = _occurrences(titles, r"[^\W\d_]"), _capitals(titles)
+    return {
+        "title_length": _floats(titles.str.len()),
+        "title_words": _occurrences(titles, r"\S+"),
+        "title_digits": _occurrences(titles, r"\d"),
+        "title_uppercase_share": _ratio(capitals, letters),
+        "title_questions": _occurrences(titles, r"\?"),
+        "title_exclamations": _occurrences(titles, "!"),
+        "title_emojis": _occurrences(titles, _EMOJI),
+        "title_hashtags": _occurrences(titles, _HASHTAG),
+    }
+
+
+def _description(descriptions: pd.Series) -> Features:
+    return {
+        "description_length": _floats(descriptions.str.len()),
+        "description_words": _occurrences(descriptions, r"\S+"),
+        "description_lines": _occurrences(descriptions, "\n") + 1,
+        "description_urls": _occurrences(descriptions, _URL),
+        "description_hashtags": _occurrences(descriptions, _HASHTAG),
+    }
+
+
+def _occurrences(texts: pd.Series, pattern: str) -> Floats:
+    r"""Matches of `pattern` in each text. As objects, for Arrow's regular expressions know \w and \S in ASCII only."""
+    return _floats(texts.astype(object).str.count(pattern))
+
+
+def _capitals(texts: pd.Series) -> Floats:
+    return _floats(texts.astype(object).map(lambda text: sum(map(str.isupper, text)), na_action="ignore"))

@@ -1,0 +1,53 @@
+"""A whole platform in a home of its own, with a small sample imported: what the orchestration tests start from."""
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from yt_platform.core.progress import silent
+from yt_platform.core.sample import generate
+from yt_platform.io.sample import write_sample
+from yt_platform.local import Platform, Runs, bring_up_to_date, import_path, open_platform
+from yt_platform.settings import Settings
+
+SAMPLE_DAYS = 40
+
+
+@pytest.fixture(scope="session")
+def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample") / "sample"
+    write_sample(folder, generate(channels=4, videos=120, days=SAMPLE_DAYS, last_day=date(2026, 3, 1)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def _environment() -> Iterator[None]:
+    """Dagster finds its instance through the environment, which `Runs` sets; put back what was there."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Iterator[Platform]:
+    with open_platform(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None)) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def runs(platform: Platform) -> Iterator[Runs]:
+    runs = Runs(platform, silent)
+    with runs.instance:
+        yield runs
+
+
+@pytest.fixture(scope="module")
+def made(platform: Platform, runs: Runs, sample_folder: Path) -> Platform:
+    """The sample taken through the whole graph once; tests of this module may only repeat what was done."""
+    import_path(platform, runs, sample_folder, silent)
+    bring_up_to_date(platform, runs)
+    return platform

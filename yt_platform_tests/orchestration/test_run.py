@@ -1,0 +1,147 @@
+"""The main path with real Dagster runs, a real database and real MLflow: what is there afterwards, and after a rerun."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, DagsterRunStatus, RunsFilter
+
+from yt_platform.core.lineage import NODES
+from yt_platform.core.progress import silent
+from yt_platform.core.schemas import TABLES
+from yt_platform.defs.jobs import FORECAST, IMPORT, REFRESH
+from yt_platform.io.planning import batch_days, stale_ranges
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, import_path
+from yt_platform.status import platform_status, table_rows
+from yt_platform_tests.orchestration.conftest import SAMPLE_DAYS
+
+LAST_DAY = date(2026, 3, 1)
+
+
+def fingerprints(warehouse: Warehouse) -> dict[str, str]:
+    """A hash of every table's rows, whatever their order; run id and load time apart."""
+    return {
+        name: warehouse.records(
+            f"SELECT md5(coalesce(string_agg(row_text, '' ORDER BY row_text), '')) AS hash "
+            f"FROM (SELECT ({', '.join(table.column_names)})::text AS row_text FROM {name}) AS rows"
+        )[0]["hash"]
+        for name, table in TABLES.items()
+    }
+
+
+def physical_rows(warehouse: Warehouse) -> dict[str, str]:
+    """Which transaction wrote each row: equal means that no row was written again."""
+    return {
+        name: warehouse.records(f"SELECT md5(string_agg(xmin::text, ',' ORDER BY xmin::text)) AS hash FROM {name}")[0][
+            "hash"
+        ]
+        for name in TABLES
+    }
+
+
+def run_count(runs: Runs) -> int:
+    return runs.instance.get_runs_count()
+
+
+def test_every_table_is_filled(made: Platform) -> None:
+    rows = table_rows(made.warehouse)
+    assert min(rows.values()) > 0, rows
+    assert rows["metrics.channels"] == 4
+    assert rows["predictions.video_forecast"] % 3 == 0
+
+
+def test_bad_rows_are_in_quarantine_with_reason_and_origin(made: Platform) -> None:
+    rows = made.warehouse.records(
+        "SELECT table_name, reason, origin, record, run_id::text FROM ops.quarantine ORDER BY quarantine_id"
+    )
+    refused_by = {row["table_name"] for row in rows}
+    assert {"metrics.video_snapshots", "raw.history"} <= refused_by
+    assert all(row["reason"] and row["origin"] and row["record"] for row in rows)
+    assert any("view_count" in row["reason"] for row in rows)
+
+
+def test_the_clock_stands_at_the_end_of_the_sample(made: Platform) -> None:
+    assert made.clock.now() == datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
+
+
+def test_every_partition_with_batches_is_materialised_in_dagster_and_no_other(made: Platform, runs: Runs) -> None:
+    days = {day.isoformat() for day in batch_days(made.warehouse)}
+    assert len(days) == SAMPLE_DAYS
+    for key in (AssetKey(["raw", "history"]), *(AssetKey(node.table.split(".")) for node in NODES)):
+        assert runs.instance.get_materialized_partitions(key) == days, key
+
+
+def test_the_model_is_champion_and_its_forecasts_start_after_its_training(made: Platform) -> None:
+    champion = made.registry.champion()
+    assert champion is not None
+    origins = made.warehouse.records("SELECT DISTINCT origin_day, model_version FROM predictions.video_forecast")
+    assert origins == [{"origin_day": LAST_DAY, "model_version": champion.name}]
+    assert champion.trained_until < LAST_DAY
+    cards = made.warehouse.records("SELECT * FROM models.scorecards ORDER BY horizon_days")
+    assert [card["horizon_days"] for card in cards] == [1, 3, 7]
+    assert all(card["promoted"] and card["wape"] < card["naive_wape"] for card in cards)
+
+
+def test_a_second_run_makes_nothing_and_changes_no_row(made: Platform, runs: Runs) -> None:
+    before, count = physical_rows(made.warehouse), run_count(runs)
+    bring_up_to_date(made, runs)
+    assert run_count(runs) == count
+    assert physical_rows(made.warehouse) == before
+
+
+def test_importing_the_same_files_again_changes_nothing(made: Platform, runs: Runs, sample_folder: Path) -> None:
+    before, rows = physical_rows(made.warehouse), table_rows(made.warehouse)
+    import_path(made, runs, sample_folder, silent)
+    bring_up_to_date(made, runs)
+    assert physical_rows(made.warehouse) == before
+    assert table_rows(made.warehouse) == rows
+
+
+def test_making_partitions_again_gives_the_same_rows(made: Platform, runs: Runs) -> None:
+    before, rows = fingerprints(made.warehouse), table_rows(made.warehouse)
+    middle = LAST_DAY - timedelta(days=10)
+    runs.launch(REFRESH, Window(middle, middle))
+    runs.launch(REFRESH, Window(middle - timedelta(days=5), LAST_DAY))
+    runs.launch(FORECAST, Window(LAST_DAY, LAST_DAY))
+    assert fingerprints(made.warehouse) == before
+    assert table_rows(made.warehouse) == rows
+    assert stale_ranges(made.warehouse, LAST_DAY) == []
+
+
+def test_a_raw_partition_without_batches_fails_and_says_why(made: Platform, runs: Runs) -> None:
+    empty = LAST_DAY + timedelta(days=3)
+    with pytest.raises(RunFailedError, match="cannot be asked about a past day"):
+        runs.launch(IMPORT, Window(empty, empty))
+
+
+def test_a_forecast_from_a_day_of_the_training_is_refused(made: Platform, runs: Runs) -> None:
+    before = fingerprints(made.warehouse)
+    with pytest.raises(RunFailedError, match="hindsight"):
+        runs.launch(FORECAST, Window(LAST_DAY - timedelta(days=5), LAST_DAY))
+    assert fingerprints(made.warehouse) == before
+
+
+def test_a_damaged_raw_file_fails_the_run_and_keeps_the_rows(made: Platform, runs: Runs) -> None:
+    batch = made.warehouse.records(
+        "SELECT path FROM raw.batches WHERE endpoint = 'video_snapshots' AND partition_day = $1", (LAST_DAY,)
+    )[0]
+    file = made.settings.home / "raw" / batch["path"]
+    content, before = file.read_bytes(), fingerprints(made.warehouse)
+    file.write_bytes(content[:-1])
+    try:
+        with pytest.raises(RunFailedError, match="is damaged"):
+            runs.launch(REFRESH, Window(LAST_DAY, LAST_DAY))
+    finally:
+        file.write_bytes(content)
+    assert fingerprints(made.warehouse) == before
+
+
+def test_status_tells_rows_partitions_checks_and_what_is_broken(made: Platform, runs: Runs) -> None:
+    found = platform_status(made, runs.instance, runs.definitions)
+    assert found["tables"]["metrics.videos"] == table_rows(made.warehouse)["metrics.videos"]
+    assert found["partitions"]["features.video_day"]["stale"] == 0
+    assert set(found["checks"].values()) == {"passed"}
+    failed_jobs = [run.job_name for run in runs.instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE]))]
+    for item in found["broken"]:
+        assert item["what"].removeprefix("job ") in failed_jobs

@@ -1,0 +1,708 @@
+"""Importing history files, from files on disk to stored batches and rejects.
+
+At `open_history`: what the catalogue and the quarantine get is decided by all its parts together.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from yt_platform.core.endpoints import ENDPOINTS
+from yt_platform.io.history import History, HistoryError, ImportedBatch, Reject, Scan, open_history
+from yt_platform.io.raw import RawStore
+
+HEADER = "timestamp,video_id,view_count,like_count,comment_count\n"
+
+
+@dataclass
+class Imported:
+    history: History
+    scan: Scan
+    batches: list[ImportedBatch] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    rows: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def imported(path: Path) -> Imported:
+    """Imports a path into a store of its own and reads everything back from there."""
+    history = open_history(path)
+    result = Imported(history, history.scan())
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder, "scratch")
+        scratch.mkdir()
+        store = RawStore(f"{folder}/raw")
+        result.batches = list(history.batches(store, scratch))
+        result.rejects = list(history.rejects)
+        assert len(history.rejects) == len(result.rejects)
+        assert [file.name for file in scratch.iterdir()] == ["rejects.jsonl"]
+        for endpoint in ENDPOINTS:
+            tables = [_read(store, batch) for batch in result.batches if batch.endpoint == endpoint]
+            if tables:
+                result.rows[endpoint] = pa.concat_tables(tables).to_pandas(integer_object_nulls=True)
+    return result
+
+
+def _read(store: RawStore, batch: ImportedBatch) -> pa.Table:
+    table = store.read_table(batch.file.path, batch.file.sha256)
+    assert table.schema == ENDPOINTS[batch.endpoint].schema
+    assert table.num_rows == batch.file.rows
+    times = table["collected_at"].to_pylist()
+    assert (batch.first_collected_at, batch.last_collected_at) == (min(times), max(times))
+    assert {time.date() for time in times} == {batch.day}
+    return table
+
+
+def hashes(result: Imported) -> list[tuple[str, str]]:
+    return [(batch.file.path, batch.file.sha256) for batch in result.batches]
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def counts(frame: pd.DataFrame) -> list[list[Any]]:
+    frame = frame.sort_values(["collected_at", "video_id"])
+    columns = ["video_id", "view_count", "like_count", "comment_count"]
+    return frame[columns].astype(object).where(frame[columns].notna(), None).to_numpy().tolist()
+
+
+# Tracker CSV
+
+
+def test_tracker_rows_are_split_by_utc_day(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "data",
+        "timestamp,videoId,viewCount,likeCount,commentCount\n"
+        "2026-01-02T00:30:00+01:00,a,10,1,\n"
+        "2026-01-02T00:30:00,a,11,,0\n"
+        "2026-01-01T23:59:59.999999Z,b,5,0,0\n",
+    )
+    result = imported(path)
+    assert counts(result.rows["video_snapshots"]) == [["a", 10, 1, None], ["b", 5, 0, 0], ["a", 11, None, 0]]
+    assert result.scan == Scan(3, [date(2026, 1, 1), date(2026, 1, 2)])
+    assert [(batch.day.day, batch.file.rows, batch.sources) for batch in result.batches] == [
+        (1, 2, ("tracker",)),
+        (2, 1, ("tracker",)),
+    ]
+    snapshots = result.rows["video_snapshots"]
+    assert set(snapshots["region"]) == {""}
+    assert not snapshots[["like_zero_is_missing", "comment_zero_is_missing"]].to_numpy().any()
+    assert snapshots[["channel_id", "published_at"]].isna().to_numpy().all()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEADER.encode() + b"2026-01-02,a,1,2,3",
+        b"\xef\xbb\xbf" + HEADER.encode() + b"2026-01-02,a,1,2,3\n",
+        HEADER.replace("\n", "\r\n").encode() + b"2026-01-02,a,1,2,3\r\n\r\n\r\n",
+        b'"timestamp","video_id","view_count","like_count","comment_count"\n"2026-01-02","a","1","2","3"\n',
+        b"extra,Timestamp, video_id ,viewCount,LikeCount,comment_count\n,2026-01-02,a,1.0,2,3e0\n",
+    ],
+    ids=["no newline at the end", "BOM", "CRLF and blank lines", "quoted", "other columns and spellings"],
+)
+def test_one_row_however_it_is_written(tmp_path: Path, content: bytes) -> None:
+    result = imported(written(tmp_path / "one.csv", content))
+    assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3]]
+    assert result.rejects == []
+
+
+def test_a_header_alone_is_no_row(tmp_path: Path) -> None:
+    result = imported(written(tmp_path / "h.csv", HEADER))
+    assert (result.scan, result.batches, result.rejects) == (Scan(0, []), [], [])
+
+
+def test_rows_that_cannot_be_read_are_set_aside_with_line_column_and_reason(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "t.csv",
+        HEADER + "2026-01-02,a,1,2,3\n"
+        "2026-01-02,b,1\n"
+        '2026-01-02,"c\nc","1,234",2,3\n'
+        "then,d,1,2,3\n"
+        "2026-01-02,e,1,2,3,4\n"
+        "2026-01-02,,1,2,3\n"
+        ",g,1,2,3\n"
+        "2026-01-02,h\0,1,2,3\n"
+        "2026-01-02,i,1,2,99999999999999999999\n"
+        "2026-01-02,j,-4,2,3\n",
+    )
+    result = imported(path)
+    assert [(reject.line, reject.column) for reject in result.rejects] == [
+        (3, None),
+        (4, "view_count"),
+        (6, "timestamp"),
+        (7, None),
+        (8, "video_id"),
+        (9, "timestamp"),
+        (10, "video_id"),
+        (11, "comment_count"),
+    ]
+    assert result.rejects[0].reason == "has 3 fields where the header has 5"
+    assert "'1,234' is not a whole number" in result.rejects[1].reason
+    assert result.rejects[1].record == '2026-01-02,"c\nc","1,234",2,3'
+    assert {reject.file for reject in result.rejects} == {"t.csv"}
+    assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3], ["j", -4, 2, 3]]  # -4: the contract's to judge
+    assert result.scan.rows == 10
+
+
+def test_a_record_is_quoted_in_bounded_length(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", HEADER + f"2026-01-02,{'x' * 50_000},many,2,3\n")
+    (reject,) = imported(path).rejects
+    assert len(reject.record) == 2_000
+
+
+def test_an_open_quote_costs_its_own_record_only(tmp_path: Path) -> None:
+    """A quote that is never closed swallows the rest of the file for any plain reader."""
+    path = written(
+        tmp_path / "t.csv",
+        HEADER + "2026-01-02,a,1,2,3\n" + '2026-01-02,"b,1,2,3\nleft of it\n' + "2026-01-02,c,1,2,3\n" * 2,
+    )
+    result = imported(path)
+    assert [(reject.line, reject.record.splitlines()[:2]) for reject in result.rejects] == [
+        (3, ['2026-01-02,"b,1,2,3', "left of it"])
+    ]
+    assert "the file ends inside a quoted field" in result.rejects[0].reason
+    assert len(result.rows["video_snapshots"]) == 3
+
+
+def test_a_field_of_any_length_stops_no_import(tmp_path: Path) -> None:
+    """Past csv.field_size_limit() the csv module gives up in mid-file."""
+    lines = [f"2026-01-02,{number},1,2,3\n" for number in range(20_000)]
+    lines[10] = f'2026-01-02,"{lines[10][11:]}'
+    lines[15_000] = f"2026-01-02,{'x' * 200_000},1,2,3\n"
+    result = imported(written(tmp_path / "t.csv", HEADER + "".join(lines)))
+    assert [reject.line for reject in result.rejects] == [12, 15_002]
+    assert all("field larger than field limit" in reject.reason for reject in result.rejects)
+    assert len(result.rows["video_snapshots"]) == 19_998
+
+
+def test_a_file_cut_inside_a_character_of_a_quoted_field_is_torn_not_undecodable(tmp_path: Path) -> None:
+    content = (HEADER + "2026-01-02,a,1,2,3\n" + '2026-01-02,"é').encode()
+    result = imported(written(tmp_path / "t.csv", content[:-1]))
+    assert [reject.line for reject in result.rejects] == [3]
+    assert len(result.rows["video_snapshots"]) == 1
+
+
+def test_more_rejects_than_rows_are_all_kept(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", HEADER + "2026-01-02,a,1,2\n" * 25_000 + "2026-01-02,a,1,2,3\n")
+    result = imported(path)
+    assert [reject.line for reject in result.rejects] == list(range(2, 25_002))
+    assert len(result.rows["video_snapshots"]) == 1
+
+
+_ids = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8)
+_count = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))
+_time = st.datetimes(datetime(2005, 2, 14), datetime(2100, 1, 1), timezones=st.just(UTC))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(_time, _ids, _count, _count, _count), min_size=1, max_size=30),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_what_a_csv_writer_wrote_comes_back(rows: list[tuple[Any, ...]], end: str, quoting: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "t.csv")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator=end, quoting=quoting)
+            writer.writerow(HEADER.strip().split(","))
+            writer.writerows([[row[0].isoformat(), *row[1:]] for row in rows])
+        result = imported(path)
+    frame = result.rows["video_snapshots"].astype(object)
+    columns = ["collected_at", "video_id", "view_count", "like_count", "comment_count"]
+    found = frame[columns].where(frame[columns].notna(), None).itertuples(index=False, name=None)
+    assert sorted(map(repr, found)) == sorted(repr((pd.Timestamp(row[0]), *row[1:])) for row in rows)
+    assert result.rejects == []
+
+
+# Finding and recognising files
+
+
+def test_a_folder_may_hold_several_layouts_under_any_names(tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    first = written(folder / "b" / "one.csv", HEADER + "2026-01-02,a,1,2,3\n")
+    written(folder / "a.txt", HEADER + "2026-01-02,b,1,2,3\n2026-01-03,b,1,2,3\n")
+    written(folder / "totals", "date_utc,channel_id,subscribers,views,videos\n2026-01-05,UC1,3,2,1\n")
+    written(folder / "notes.md", "# Title, with comma\n\ntext")
+    written(folder / "PLAIN", "only a word\nand more\n")
+    written(folder / "map.json", '{"a": 1,\n "b": 2}')
+    written(folder / "empty.csv", "")
+    written(folder / ".cache" / "x.csv", "a,b\n1,2\n")
+    result = imported(folder)
+    assert [file.name for file in result.history.files] == ["a.txt", "b/one.csv", "totals"]
+    assert result.history.formats == ["channel totals", "tracker CSV"]
+    assert {(one.name, one.reason) for one in result.history.ignored} == {
+        (".cache/x.csv", "is hidden"),
+        ("PLAIN", "is no table"),
+        ("empty.csv", "is empty"),
+        ("map.json", "is no table"),
+        ("notes.md", "is no table"),
+    }
+    originals = {(batch.day.day, batch.original_name, batch.original_sha256) for batch in result.batches}
+    sha256 = {file.name: file.sha256 for file in result.history.files}
+    assert originals == {
+        (2, "mixed", result.history.manifest_sha256),  # rows of two files
+        (3, "a.txt", sha256["a.txt"]),
+        (5, "totals", sha256["totals"]),
+    }
+    assert sha256["b/one.csv"] == open_history(first).files[0].sha256
+
+
+def test_the_import_is_known_by_names_and_contents(tmp_path: Path) -> None:
+    for folder, views in (("x", 1), ("y", 1), ("z", 2)):
+        written(tmp_path / folder / "t.csv", HEADER + f"2026-01-02,a,{views},2,3\n")
+    x, y, z = (open_history(tmp_path / folder).import_id for folder in "xyz")
+    assert x == y != z
+
+
+def _rewritten(path: Path) -> None:
+    table = pq.read_table(path)
+    path.write_bytes(b"PAR1" + os.urandom(100))
+    del table
+
+
+Spoil = Callable[[Path], object]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda at: None, "no such file or folder"),
+        (lambda at: written(at, ""), "is empty"),
+        (lambda at: written(at, '{"a": 1}'), "known layouts: trending snapshots (video_id, region"),
+        (lambda at: written(at, "Date,Content,Views\n2026-01-02,x,3\n"), "its columns: Date, Content, Views"),
+        (lambda at: written(at, "2026-01-02,a,1,2,3\n2026-01-02,b,1,2,3\n"), "its columns: 2026-01-02, a, 1, 2, 3"),
+        (lambda at: written(at, HEADER.replace(",", ";") + "2026-01-02;a;1;2;3\n"), "timestamp;video_id"),
+        (lambda at: written(at, "timestamp,video_id,view_count,comment_count\n"), "line 1, column like_count: has no"),
+        (
+            lambda at: written(at, "timestamp,video_id,view_count,likeCount,like_count,comment_count\n"),
+            "line 1, column like_count: has 2 columns of this name",
+        ),
+        (lambda at: written(at, HEADER.encode("utf-16")), "line 1: is UTF-16 text"),
+        (lambda at: written(at, b"\x1f\x8b\x08\0"), "is packed with gzip"),
+        (lambda at: written(at, b"PAR1" + b"\0" * 50), "is not a readable Parquet file"),
+        (lambda at: written(at, HEADER.encode() + b"2026-01-02,a,1,2,3\n2026-01-02,\xe9,1,2,3\n"), "line 3, column v"),
+        (lambda at: pq.write_table(_hourly(view_count=["7"]), at), "column view_count: is of type string where integ"),
+        (lambda at: pq.write_table(_hourly(collected_at=[7]), at), "column collected_at: is of type int64 where times"),
+        (lambda at: pq.write_table(_hourly().drop_columns(["title"]), at), "column title: has no such column"),
+        (lambda at: pq.write_table(pa.table({"a": [1]}), at), "is in no known layout; its columns: a"),
+    ],
+)
+def test_a_bad_file_is_named_with_place_reason_and_remedy_and_stores_nothing(
+    tmp_path: Path, spoil: Spoil, expected: str
+) -> None:
+    """In a folder with a good file, which must not be half of an import."""
+    folder = tmp_path / "in"
+    written(folder / "a.csv", HEADER + "2026-01-02,a,1,2,3\n")
+    spoil(folder / "bad")
+    store = tmp_path / "raw"
+    with pytest.raises(HistoryError, match="Remedy: ") as error:
+        list(open_history(folder / "bad").batches(RawStore(str(store)), tmp_path))
+    assert expected in str(error.value)
+    assert error.value.file == "bad" or not (folder / "bad").exists()
+    if expected not in {"no such file or folder", "is empty"} and "{" not in (folder / "bad").read_text("latin-1")[:1]:
+        with pytest.raises(HistoryError, match="^bad"):
+            list(open_history(folder).batches(RawStore(str(store)), tmp_path))
+    assert not store.exists()
+
+
+def test_data_that_no_layout_fits_is_never_passed_over(tmp_path: Path) -> None:
+    written(tmp_path / "a.csv", HEADER + "2026-01-02,a,1,2,3\n")
+    written(tmp_path / "export", "Date,Views\n2026-01-02,3\n")
+    with pytest.raises(HistoryError, match="^export, line 1: is in no known layout; its columns: Date, Views"):
+        open_history(tmp_path)
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    """A tracker may still be writing: the stored hash would be of another content."""
+    path = written(tmp_path / "t.csv", HEADER + "2026-01-02,a,1,2,3\n")
+    history = open_history(path)
+    with path.open("a") as file:
+        file.write("2026-01-03,a,1,2,3\n")
+    with pytest.raises(HistoryError, match="changed while it was read"):
+        list(history.batches(RawStore(str(tmp_path / "raw")), tmp_path))
+    assert not (tmp_path / "raw").exists()
+
+
+def test_damage_in_the_middle_of_a_parquet_file_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "h.parquet"
+    rows = 50_000
+    pq.write_table(_hourly(rows, view_count=np.random.default_rng(0).integers(0, 10**9, rows)), path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 20_000] = bytes(20_000)
+    path.write_bytes(data)
+    with pytest.raises(HistoryError, match=r"^h.parquet: is not a readable Parquet file"):
+        list(open_history(path).batches(RawStore(str(tmp_path / "raw")), tmp_path))
+
+
+# Parquet layouts
+
+
+def _hourly(rows: int = 1, **columns: Any) -> pa.Table:
+    start = datetime(2026, 1, 2, tzinfo=UTC)
+    return pa.table(
+        {
+            "source": ["s"] * rows,
+            "video_id": ["v"] * rows,
+            "title": ["t"] * rows,
+            "collected_at": [start + timedelta(minutes=number) for number in range(rows)],
+            "view_count": list(range(rows)),
+            "like_count": [float("nan")] * rows,
+            "comment_count": [1.0] * rows,
+        }
+        | columns
+    )
+
+
+def test_hourly_titles_become_metadata_when_they_change(tmp_path: Path) -> None:
+    """Across files and against the order of time, as trackers of several months are stored."""
+    start = datetime(2026, 1, 2, tzinfo=UTC)
+    titles = ["A", "A", "B", None, "B", "A", "A"]
+    times = [start + timedelta(hours=9 * number) for number in range(len(titles))]
+    table = _hourly(len(titles), title=titles, collected_at=times)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pq.write_table(table.slice(4).take(pa.array([2, 1, 0])), folder / "a.parquet")
+    pq.write_table(table.slice(0, 4), folder / "b.parquet")
+    result = imported(folder)
+    versions = result.rows["videos"].sort_values("collected_at")
+    assert list(zip(versions["title"], versions["collected_at"], strict=True)) == [
+        ("A", times[0]),
+        ("B", times[2]),
+        ("A", times[5]),
+    ]
+    assert versions.drop(columns=["source", "video_id", "collected_at", "title"]).isna().to_numpy().all()
+    snapshots = result.rows["video_snapshots"].sort_values("collected_at")
+    assert snapshots["view_count"].tolist() == list(range(7))
+    assert snapshots["like_count"].isna().all()
+    assert snapshots["comment_count"].tolist() == [1] * 7
+
+
+def test_parquet_rows_that_cannot_be_read_are_set_aside_with_their_number(tmp_path: Path) -> None:
+    table = _hourly(4, like_count=[1.0, 2.5, 1e30, float("nan")], video_id=["a", "b", "c", None])
+    pq.write_table(table, tmp_path / "h.parquet")
+    result = imported(tmp_path / "h.parquet")
+    assert [(reject.line, reject.column) for reject in result.rejects] == [
+        (2, "like_count"),
+        (3, "like_count"),
+        (4, "video_id"),
+    ]
+    assert json.loads(result.rejects[0].record)["like_count"] == 2.5
+    assert counts(result.rows["video_snapshots"]) == [["a", 0, 1, 1]]
+
+
+def _trending(folder: Path, **columns: Any) -> Path:
+    """A layout of two snapshots of video a (the second known to be a premiere still to come) and one of a stranger."""
+    at = datetime(2026, 1, 2, 3, tzinfo=UTC)
+    snapshots = {
+        "video_id": ["a", "b", "stranger"],
+        "region": ["FR", "US", None],
+        "collected_at": [at] * 3,
+        "view_count": [1, 2, 3],
+        "like_count": [0, 0, 0],
+        "comment_count": [0, 1, None],
+    }
+    videos = {
+        "video_id": ["a", "b", "a"],
+        "channel_id": ["UC1", "UC2", "UC-old"],
+        "channel_title": ["One", "Two", "One"],
+        "title": ["Ä", "B", "A"],
+        "published_at": [at - timedelta(days=1), at + timedelta(days=1), at - timedelta(days=2)],
+        "duration": ["PT3M", "P0D", "PT3M"],
+        "category_id": ["10", None, "10"],
+        "caption": ["False", "true", "False"],
+        "refreshed_at": ["2026-01-05T00:00:00.5+00:00", "2026-01-05T00:00:00+00:00", "2026-01-04T00:00:00+00:00"],
+    }
+    (folder / "snapshots").mkdir(parents=True)
+    pq.write_table(pa.table(snapshots | columns), folder / "snapshots" / "2026-01.parquet")
+    pq.write_table(pa.table(videos), folder / "videos.parquet")
+    return folder
+
+
+def test_trending_snapshots_get_the_identity_the_answer_carried(tmp_path: Path) -> None:
+    result = imported(_trending(tmp_path / "in"))
+    snapshots = result.rows["video_snapshots"].set_index("video_id")
+    assert snapshots["channel_id"].to_dict() == {"a": "UC1", "b": "UC2", "stranger": None}
+    assert snapshots["published_at"].dropna().to_dict() == {"a": pd.Timestamp("2026-01-01 03:00", tz="UTC")}
+    assert snapshots["region"].to_dict() == {"a": "FR", "b": "US", "stranger": ""}
+    assert snapshots["like_count"].tolist() == [0, 0, 0]  # raw keeps the 0 and says what it means
+    assert snapshots[["like_zero_is_missing", "comment_zero_is_missing"]].to_numpy().all()
+    assert set(snapshots["source"]) == {"trending"}
+    videos = result.rows["videos"].set_index(["video_id", "collected_at"]).sort_index()
+    assert videos["duration"].tolist() == ["PT3M", "PT3M", "P0D"]
+    assert videos["caption"].tolist() == [False, False, True]
+    assert videos.loc["b", "published_at"].item() == pd.Timestamp("2026-01-03 03:00", tz="UTC")
+    assert videos.index[1][1] == pd.Timestamp("2026-01-05 00:00:00.5", tz="UTC")
+
+
+def test_a_source_column_names_the_source(tmp_path: Path) -> None:
+    result = imported(_trending(tmp_path / "in", source=["synthetic", "trending", None]))
+    assert result.rows["video_snapshots"].set_index("video_id")["source"].to_dict() == {
+        "a": "synthetic",
+        "b": "trending",
+        "stranger": "trending",
+    }
+    assert {batch.sources for batch in result.batches if batch.endpoint == "video_snapshots"} == {
+        ("synthetic", "trending")
+    }
+
+
+# Sameness, parts and memory
+
+
+def test_the_same_content_gives_the_same_batches(tmp_path: Path) -> None:
+    """Through the spool: neither the order of rows, nor names, nor the split into files may show in a batch."""
+    lines = [
+        f"{datetime(2026, 1, 1 + number % 5)},v{number % 97},{number},1,\n"
+        for number in np.random.default_rng(1).permutation(30_000).tolist()
+    ]
+    once = imported(written(tmp_path / "t.csv", HEADER + "".join(lines)))
+    again = imported(written(tmp_path / "t.csv", HEADER + "".join(lines)))
+    assert hashes(once) == hashes(again)
+    assert once.history.import_id == again.history.import_id
+    written(tmp_path / "in" / "z.csv", HEADER + "".join(lines[:10_000]))
+    written(tmp_path / "in" / "a.csv", HEADER + "".join(lines[10_000:]))
+    assert hashes(imported(tmp_path / "in")) == hashes(once)
+
+
+def test_a_day_of_many_rows_becomes_several_batches(tmp_path: Path) -> None:
+    """At the size of real spools: a day is more than one buffer, and every row is in exactly one batch."""
+    rows = 1_300_000
+    table = _hourly(1, view_count=[0]).take(pa.array(np.zeros(rows, np.int64)))
+    table = table.set_column(table.column_names.index("view_count"), "view_count", pa.array(range(rows)))
+    pq.write_table(table, tmp_path / "h.parquet")
+    result = imported(tmp_path / "h.parquet")
+    sizes = [batch.file.rows for batch in result.batches if batch.endpoint == "video_snapshots"]
+    assert len(sizes) == 3
+    assert max(sizes) <= 1_000_000
+    assert sorted(result.rows["video_snapshots"]["view_count"]) == list(range(rows))
+    assert len(result.rows["videos"]) == 1
+
+
+def test_progress_counts_rows_of_known_and_unknown_total(tmp_path: Path) -> None:
+    csv_file = written(tmp_path / "t.csv", HEADER + "2026-01-02,a,1,2,3\n" * 25_000)
+    history = open_history(csv_file)
+    seen: list[tuple[int, int | None, str]] = []
+    list(history.batches(RawStore(str(tmp_path / "raw")), tmp_path, lambda *step: seen.append(step)))
+    assert seen == [
+        (10_000, None, "reading t.csv"),
+        (20_000, None, "reading t.csv"),
+        (25_000, None, "reading t.csv"),
+        (25_000, 25_000, "storing 2026-01-02"),
+    ]
+    history.scan(lambda *step: seen.append(step))
+    assert seen[-1] == (25_000, None, "scanning t.csv")
+    list(history.batches(RawStore(str(tmp_path / "raw")), tmp_path, lambda *step: seen.append(step)))
+    assert seen[-2] == (25_000, 25_000, "reading t.csv")
+
+
+MEASURED_IMPORT = """
+import resource, sys, tempfile
+from pathlib import Path
+from yt_platform.io.history import open_history
+from yt_platform.io.raw import RawStore
+history = open_history(Path(sys.argv[1]))
+history.scan()
+rows = sum(batch.file.rows for batch in history.batches(RawStore(sys.argv[2]), Path(sys.argv[3])))
+print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path, kind: str) -> None:
+    """In processes of their own, rows in random order of days: 2 million and 4 million rows have equal peaks."""
+    peaks = []
+    for rows in (2_000_000, 4_000_000):
+        folder = tmp_path / str(rows)
+        (folder / "scratch").mkdir(parents=True)
+        _many_rows(folder / "in", rows, kind)
+        arguments = [str(folder / name) for name in ("in", "raw", "scratch")]
+        command = [sys.executable, "-c", MEASURED_IMPORT, *arguments]
+        process = subprocess.run(
+            command, check=True, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2]
+        )
+        stored, peak = map(int, process.stdout.split())
+        assert stored == rows + (1_000 if kind == "parquet" else 0)  # and one title for each video
+        peaks.append(peak)
+    assert peaks[1] < 1.15 * peaks[0]
+
+
+def _many_rows(path: Path, rows: int, kind: str) -> None:
+    random = np.random.default_rng(rows)
+    frame = pd.DataFrame({"collected_at": np.datetime64("2026-01-01", "s") + random.integers(0, 60 * 86_400, rows)})
+    frame["video_id"] = [f"video{number:06}" for number in random.integers(0, 1_000, rows)]
+    for count in ("view_count", "like_count", "comment_count"):
+        frame[count] = random.integers(0, 10**7, rows)
+    if kind == "csv":
+        frame.rename(columns={"collected_at": "timestamp"}).to_csv(path, index=False)
+    else:
+        frame.assign(source="s", title="t").to_parquet(path, row_group_size=rows)
+
+
+# Real files
+
+
+@pytest.fixture(scope="module")
+def trending(data_dir: Path) -> Imported:
+    return imported(data_dir / "trending")
+
+
+def test_real_trending_snapshots_with_pandas_as_oracle(trending: Imported, data_dir: Path) -> None:
+    files = sorted((data_dir / "trending" / "snapshots").glob("*.parquet"))
+    expected = pd.concat([pd.read_parquet(file) for file in files])
+    videos = pd.read_parquet(
+        data_dir / "trending" / "videos.parquet", columns=["video_id", "channel_id", "published_at"]
+    )
+    expected = expected.merge(videos, on="video_id", how="left")
+    expected["published_at"] = expected["published_at"].where(expected["published_at"] <= expected["collected_at"])
+    key = ["video_id", "region", "collected_at"]
+    columns = [*key, "channel_id", "published_at", "view_count", "like_count", "comment_count"]
+    assert len(trending.rows["video_snapshots"]) == 933_392
+    assert trending.scan.rows == 933_392 + 150_253
+    assert (len(trending.scan.days), trending.scan.days[0], trending.scan.days[-1]) == (
+        173,
+        date(2025, 12, 10),
+        date(2026, 5, 31),
+    )
+    found = trending.rows["video_snapshots"][columns].sort_values(key, ignore_index=True)
+    pd.testing.assert_frame_equal(found, expected[columns].sort_values(key, ignore_index=True), check_dtype=False)
+    assert trending.rejects == []
+    assert [one.name for one in trending.history.ignored] == ["categories.json"]
+
+
+def test_real_trending_videos_with_pandas_as_oracle(trending: Imported, data_dir: Path) -> None:
+    expected = pd.read_parquet(data_dir / "trending" / "videos.parquet").sort_values("video_id", ignore_index=True)
+    found = trending.rows["videos"].sort_values("video_id", ignore_index=True)
+    assert len(found) == 150_253
+    assert (found["collected_at"] == pd.to_datetime(expected["refreshed_at"], format="ISO8601")).all()
+    for name in ("channel_id", "channel_title", "title", "duration", "category_id", "tags", "definition"):
+        pd.testing.assert_series_equal(found[name], expected[name].replace("", None), check_dtype=False)
+    for name in ("caption", "licensed_content", "embeddable", "made_for_kids"):
+        assert (found[name] == (expected[name].str.lower() == "true")).all()
+
+
+def test_real_hourly_snapshots(data_dir: Path) -> None:
+    expected = pd.read_parquet(data_dir / "hourly" / "snapshots.parquet")
+    result = imported(data_dir / "hourly")
+    found = result.rows["video_snapshots"]
+    assert len(found) == 48_967
+    for count in ("view_count", "like_count", "comment_count"):
+        assert found[count].sum() == expected[count].sum()
+        assert found[count].isna().sum() == expected[count].isna().sum()
+    assert set(found["source"]) == set(expected["source"])
+    firsts = expected.dropna(subset="title").groupby("video_id").agg({"title": "first", "collected_at": "min"})
+    versions = result.rows["videos"].set_index("video_id")[["title", "collected_at"]].sort_index()
+    pd.testing.assert_frame_equal(versions, firsts, check_dtype=False)  # no title of these changes
+    assert result.rejects == []
+
+
+def test_real_kaggle_2017(data_dir: Path) -> None:
+    expected = pd.read_csv(data_dir / "exports" / "FRvideos_2017-11.csv")
+    result = imported(data_dir / "exports" / "FRvideos_2017-11.csv")
+    snapshots, videos = result.rows["video_snapshots"], result.rows["videos"]
+    assert len(snapshots) == len(videos) == len(expected) == 3_398
+    assert result.scan.days == [date(2017, 11, day) for day in range(14, 31)]
+    assert snapshots["view_count"].sum() == expected["views"].sum()
+    assert snapshots["like_count"].sum() == expected["likes"].sum()
+    assert snapshots["like_zero_is_missing"].sum() == expected["ratings_disabled"].sum() == 59
+    assert snapshots["comment_zero_is_missing"].sum() == expected["comments_disabled"].sum() == 80
+    assert set(snapshots["region"]) == {""}
+    assert snapshots["channel_id"].isna().all()
+    assert videos["channel_id"].isna().all()
+    first = videos[videos["video_id"] == "Ro6eob0LrCY"].iloc[0]
+    assert first["collected_at"] == pd.Timestamp("2017-11-14", tz="UTC")
+    assert first["published_at"] == pd.Timestamp("2017-11-13 17:32:55", tz="UTC")
+    assert first["tags"] == "Raptor, Dissident, Expliquez, moi, cette, merde"
+    assert first["description"].startswith("Dimanche.\\n18h30.\\nSoyez")
+    assert videos["description"].isna().sum() == expected["description"].isna().sum()
+    assert videos["tags"].isna().sum() == (expected["tags"] == "[none]").sum()
+    assert result.rejects == []
+
+
+def test_real_kaggle_2017_without_tags_and_descriptions(data_dir: Path) -> None:
+    expected = pd.read_csv(data_dir / "exports" / "USvideos_largest.csv")
+    result = imported(data_dir / "exports" / "USvideos_largest.csv")
+    days = pd.to_datetime(expected["trending_date"], format="%Y/%d/%m", utc=True)
+    assert len(expected) == 9_984
+    for rows in result.rows.values():
+        assert rows["collected_at"].value_counts().to_dict() == days.value_counts().to_dict()
+    published = pd.to_datetime(expected["publish_time"], format="%Y/%m/%d", utc=True)
+    assert sorted(result.rows["videos"]["published_at"]) == sorted(published)
+    assert result.rows["video_snapshots"]["like_zero_is_missing"].sum() == 47
+    assert result.rejects == []
+
+
+@pytest.mark.parametrize(("country", "rows", "line"), [("DE", 782, 3_670), ("US", 872, 2_646)])
+def test_real_kaggle_2020_files_are_cut_off_in_a_quoted_field(
+    data_dir: Path, country: str, rows: int, line: int
+) -> None:
+    path = data_dir / "exports" / "kaggle_new_2020_samples" / f"{country}_youtube_trending_data.csv"
+    result = imported(path)
+    snapshots = result.rows["video_snapshots"]
+    assert len(snapshots) == len(result.rows["videos"]) == rows
+    (reject,) = result.rejects
+    assert (reject.line, reject.column) == (line, None)
+    assert reject.reason.startswith("the file ends inside a quoted field")
+    assert (
+        path.read_text(encoding="utf-8-sig")
+        .replace("\r\n", "\n")
+        .split("\n")[line - 1]
+        .startswith(reject.record.replace("\r\n", "\n").split("\n")[0][:50])
+    )
+    expected = pd.read_csv(path, engine="python", on_bad_lines="skip", nrows=rows)
+    assert snapshots["view_count"].sum() == expected["view_count"].sum()
+    assert set(snapshots["channel_id"]) == set(expected["channelId"])
+    assert set(result.rows["videos"]["description"].dropna()) == set(expected["description"].dropna())
+
+
+def test_real_channel_totals_records_and_videos(data_dir: Path) -> None:
+    folder = data_dir / "channels"
+    totals = pd.read_csv(folder / "youtube_daily_snapshots.csv")
+    records = pd.read_csv(folder / "channels_reference.csv", encoding="utf-8-sig").set_index("channel_id").sort_index()
+    videos = pd.read_csv(folder / "videos_2026-01.csv", encoding="utf-8-sig")
+    result = imported(folder)
+    assert {name: len(rows) for name, rows in result.rows.items()} == {
+        "video_snapshots": 4_401,
+        "videos": 4_401,
+        "channel_snapshots": 4_628,
+        "channels": 225,
+    }
+    snapshots = result.rows["channel_snapshots"]
+    assert snapshots["subscriber_count"].sum() == totals["subscribers"].sum()
+    assert snapshots["view_count"].sum() == totals["views"].sum()
+    assert snapshots["video_count"].sum() == totals["videos"].sum()
+    channels = result.rows["channels"].set_index("channel_id").sort_index()
+    assert channels["handle"].tolist() == records["custom_url"].tolist()
+    assert channels["country"].isna().sum() == records["country"].isna().sum() == 19
+    assert set(channels["collected_at"]) == {pd.Timestamp("2026-02-09", tz="UTC")}
+    readings = result.rows["video_snapshots"]
+    assert readings["like_count"].sum() == videos["like_count"].sum()
+    assert readings["like_count"].isna().sum() == videos["like_count"].isna().sum() == 111
+    assert set(result.rows["videos"]["title"]) == set(videos["title"])
+    assert set(readings["source"]) == {"channels-tracker"}
+    assert result.rejects == []
+
+
+def test_real_exports_with_studio_files_are_refused(data_dir: Path) -> None:
+    with pytest.raises(HistoryError, match=r"^prakashpathak111/Chart data.csv, line 1: is in no known layout"):
+        open_history(data_dir / "exports")
