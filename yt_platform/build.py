@@ -1,9 +1,10 @@
 """Assembles the code location explicitly; the seam where tests put other settings and resources."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from dagster import Definitions
+from dagster import BetaWarning, Definitions
 
 from yt_platform.defs.checks import build_checks
 from yt_platform.defs.features import build_features
@@ -19,6 +20,13 @@ from yt_platform.settings import Settings
 
 def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None = None) -> Definitions:
     """The whole location: assets by layer, their checks, jobs, schedules and resources."""
+    with warnings.catch_warnings():
+        # single-run backfills and partition mappings are API that Dagster may still change; its minor is pinned
+        warnings.simplefilter("ignore", BetaWarning)
+        return _assemble(settings, resource_overrides or {})
+
+
+def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Definitions:
     days = daily_partitions(settings.partitions_start)
     return Definitions(
         assets=[
@@ -31,5 +39,5 @@ def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None 
         asset_checks=build_checks(),
         jobs=build_jobs(),
         schedules=build_schedules(),
-        resources={**build_resources(settings), **(resource_overrides or {})},
+        resources={**build_resources(settings), **resource_overrides},
     )

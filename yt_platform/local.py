@@ -34,6 +34,9 @@ HOST_TAG = "yt_platform/host"
 """Machine that executes a run made here; pids recorded in its events mean something there alone."""
 
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""The terminal shows progress and the cause of a failure; events and logs are in Dagster's storage."""
+
 END_OF_DAY = time(23, 59, 59)
 
 
@@ -83,6 +86,8 @@ def dagster_environment(settings: Settings, urls: DatabaseUrls) -> dict[str, str
         "YT_DAGSTER_DATABASE_URL": sqlalchemy_url(urls.dagster),
         # one event per partition and asset: batches of 100 take a third of the time of single writes
         "DAGSTER_EVENT_BATCH_SIZE": "100",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }
 
 
@@ -117,7 +122,7 @@ class Runs:
 
         result = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
-            run_config=config,
+            run_config={**QUIET, **(config or {})},
             tags={HOST_TAG: socket.gethostname(), **(range_tags(window) if window else {})},
             asset_selection=[asset_key(table) for table in sorted(tables)] if tables else None,
             raise_on_error=False,

@@ -116,10 +116,11 @@ def print_top_forecasts(platform: Platform, out: Console) -> None:
     label = " (synthetic data)" if rows[0]["is_synthetic"] else ""
     title = f"Expected to gain most views in the 7 days after {rows[0]['origin_day']}{label}"
     table = Table(title=title, title_justify="left", show_edge=False)
-    table.add_column("video", max_width=56, no_wrap=True)
-    table.add_column("channel", max_width=28, no_wrap=True)
+    # widths that fit 80 columns: texts give way, figures never
+    table.add_column("video", max_width=max(out.width - 58, 20), no_wrap=True, overflow="ellipsis")
+    table.add_column("channel", max_width=18, no_wrap=True, overflow="ellipsis")
     for column in ("p10", "p50", "p90"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True, min_width=9)
     for row in rows:
         quantiles = (f"{row[f'increment_{name}']:,.0f}" for name in ("p10", "p50", "p90"))
         table.add_row(row["title"] or row["video_id"], row["channel_title"] or "", *quantiles)
@@ -129,9 +130,12 @@ def print_top_forecasts(platform: Platform, out: Console) -> None:
 
 def print_connections(settings: Settings, out: Console) -> None:
     out.print(
-        f"\nDagster: `make up`, then http://127.0.0.1:{settings.webserver_port}; "
-        f"MLflow beside it: http://127.0.0.1:{settings.mlflow_port}\n"
-        'psql or a BI tool: `make up` or `yt-platform db start`, then psql "$(yt-platform db url --reader)"'
+        f"\nOpen the UI:     make up, then Dagster is at http://127.0.0.1:{settings.webserver_port}\n"
+        f"                 and MLflow at http://127.0.0.1:{settings.mlflow_port}\n"
+        "psql, BI tools:  make up (or .venv/bin/yt-platform db start), then\n"
+        '                 psql "$(.venv/bin/yt-platform db url --reader)"',
+        soft_wrap=True,
+        markup=False,
     )
 
 

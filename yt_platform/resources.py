@@ -46,6 +46,12 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
         registry.ensure_experiment(EXPERIMENT)
         config = {"experiment_name": EXPERIMENT, "mlflow_tracking_uri": registry.tracking_uri, "env": {}, "extra_tags": {}}
         yield from mlflow_tracking.resource_fn(context.replace_config(config))
+        # a training that succeeds ends its MLflow run itself; left open, it would be ended at the process's exit,
+        # when the database may be gone
+        import mlflow as api
+
+        if api.active_run():
+            api.end_run("FAILED")
 
     def progress(context: InitResourceContext) -> Progress:
         return lambda done, total, what: context.log.info(f"{what}: {done:,} of {'?' if total is None else f'{total:,}'}")

@@ -48,6 +48,7 @@ def services(settings: Settings, urls: DatabaseUrls) -> list[Service]:
         "MLFLOW_BACKEND_STORE_URI": sqlalchemy_url(urls.mlflow),
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifact_folder(settings),
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its job runner serves features of MLflow that are not used
     }
     port, mlflow_port = str(settings.webserver_port), str(settings.mlflow_port)
     return [

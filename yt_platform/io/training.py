@@ -95,6 +95,7 @@ def train_forecaster(
         transaction.upsert(SCORECARDS, judge(SCORECARDS, cards).accepted, run_id)
     if promoted:
         registry.promote(model)
+    tracking.end_run()
     progress(2, 2, "models.video_forecaster")
     return Trained(model, scores, promoted)
 

@@ -202,14 +202,13 @@ class _Identities:
         codes = latest_first["video_id"].combine_chunks().dictionary_encode().indices
         _, latest = np.unique(codes.to_numpy(), return_index=True)
         known = {name: latest_first[name].combine_chunks().take(pa.array(latest)) for name in names}
-        self._ids, self._channel_ids, self._published_at = (
-            known[n] for n in ("video_id", "channel_id", "published_at")
-        )
+        self._ids = known["video_id"]
+        self._columns = {name: known[name] for name in ("channel_id", "published_at")}
 
     def of(self, video_ids: pa.Array) -> dict[str, pa.Array]:
         """Raw columns channel_id and published_at of these videos, null for those not known."""
         rows = pc.index_in(video_ids, value_set=self._ids)
-        return {"channel_id": self._channel_ids.take(rows), "published_at": self._published_at.take(rows)}
+        return {name: values.take(rows) for name, values in self._columns.items()}
 
 
 class _Titles:

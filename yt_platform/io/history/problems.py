@@ -53,8 +53,8 @@ def excerpt(text: str) -> str:
 def csv_text(fields: Sequence[str]) -> str:
     """Fields of a record as one line of CSV."""
     buffer = StringIO()
-    csv.writer(buffer, lineterminator="").writerow(fields)
-    return buffer.getvalue()
+    csv.writer(buffer).writerow(fields)
+    return buffer.getvalue().removesuffix("\r\n")
 
 
 class RejectLog:
