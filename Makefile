@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run up test test-slow lint types lock clean
+.PHONY: help install run up test test-slow lint types docs lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -43,6 +43,9 @@ lint: install ## ruff: rules and format
 
 types: install ## mypy, strict on core and io
 	$(BIN)/mypy
+
+docs: install ## Remake docs/data-dictionary.md from the contracts
+	$(BIN)/python scripts/data_dictionary.py > docs/data-dictionary.md
 
 lock: ## Remake requirements.lock; ARGS=--upgrade takes newer versions
 	PYTHON=$(PYTHON) scripts/lock.sh $(ARGS)

@@ -1,4 +1,4 @@
-"""The command line: each command is a thin call, says what went wrong in one line, and exits with a code scripts can use.
+"""The command line: thin calls that say what went wrong in one line and exit with a code scripts can use.
 
 Exit codes: 0 done; 1 something failed or is broken; 2 the call or a setting is wrong.
 """
@@ -101,8 +101,8 @@ def migrate() -> None:
 @_explained
 def status(as_json: AsJson = False) -> None:
     """Rows, partitions, checks and what is broken; exits with 1 when something is."""
-    from yt_platform.local import Runs, open_platform
     from yt_platform.core.progress import silent
+    from yt_platform.local import Runs, open_platform
     from yt_platform.report import print_status
     from yt_platform.status import platform_status
 

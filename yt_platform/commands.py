@@ -104,7 +104,10 @@ def backtest_history(
     from yt_platform.core.models.lightgbm import LightGBMForecaster
 
     settings.home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix="backtest-") as scratch, ProgressDisplay(out) as progress:
+    with (
+        tempfile.TemporaryDirectory(dir=settings.home, prefix="backtest-") as scratch,
+        ProgressDisplay(out) as progress,
+    ):
         daily, versions = read_history(history, Path(scratch), progress)
         first, last = daily["day"].min(), daily["day"].max()
         progress(0, 1, "features.video_day")
@@ -125,13 +128,17 @@ def read_history(path: Path, scratch: Path, progress: Progress) -> tuple[pd.Data
     store = RawStore(str(scratch / "raw"))
     (scratch / "spool").mkdir()
     batches = sorted(open_history(path).batches(store, scratch / "spool", progress), key=lambda batch: batch.day)
-    versions = [_accepted(VIDEO_VERSIONS, parse.video_metadata(_read(store, b))) for b in batches if b.endpoint == "videos"]
+    versions = [
+        _accepted(VIDEO_VERSIONS, parse.video_metadata(_read(store, b))) for b in batches if b.endpoint == "videos"
+    ]
     days = sorted({batch.day for batch in batches})
     daily: list[pd.DataFrame] = []
     before = pd.DataFrame(columns=VIDEO_SNAPSHOTS.column_names)
     for done, day in enumerate(days, start=1):
         found = [b for b in batches if b.day == day and b.endpoint == "video_snapshots"]
-        today = concat([before.iloc[:0], *(_accepted(VIDEO_SNAPSHOTS, parse.video_snapshots(_read(store, b))) for b in found)])
+        today = concat(
+            [before.iloc[:0], *(_accepted(VIDEO_SNAPSHOTS, parse.video_snapshots(_read(store, b))) for b in found)]
+        )
         today = latest_by_key(today, VIDEO_SNAPSHOTS.key)
         at = pd.Timestamp(day)
         daily.append(video_daily(concat([before, today]), at, at))

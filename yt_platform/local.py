@@ -6,7 +6,7 @@ What the commands print is `cli.py`; what a run does is the assets'.
 import contextlib
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -28,7 +28,9 @@ from yt_platform.resources import artifact_folder, databases
 from yt_platform.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from dagster import AssetKey
+    from dagster import AssetKey, DagsterEvent
+    from dagster._core.execution.plan.objects import StepFailureData
+    from dagster._utils.error import SerializableErrorInfo
 
 HOST_TAG = "yt_platform/host"
 """Machine that executes a run made here; pids recorded in its events mean something there alone."""
@@ -133,16 +135,26 @@ class Runs:
             else:
                 self._platform.checks_failed.append(f"{check.asset_key.to_user_string()}:{check.check_name}")
         if not result.success:
-            faults = [f"{event.step_key}: {_cause(event)}" for event in result.all_events if event.is_step_failure]
-            raise RunFailedError(f"run {result.run_id} of {job} failed: {'; '.join(faults) or 'see its log'}")
+            raise RunFailedError(f"run {result.run_id} of {job} failed: {_faults(result.all_events)}")
 
 
-def _cause(event: Any) -> str:
-    error = event.step_failure_data.error
-    failure = event.step_failure_data.user_failure_data
+def _faults(events: "Sequence[DagsterEvent]") -> str:
+    """What went wrong in a run: the root causes of its failed steps, or of the run where no step began."""
+    steps = [event for event in events if event.is_step_failure]
+    if steps:
+        return "; ".join(f"{event.step_key}: {_cause(event.step_failure_data)}" for event in steps)
+    return "; ".join(_root(event.job_failure_data.error) for event in events if event.is_job_failure)
+
+
+def _cause(failure: "StepFailureData") -> str:
+    told = failure.user_failure_data.description if failure.user_failure_data else None
+    return told or _root(failure.error)
+
+
+def _root(error: "SerializableErrorInfo | None") -> str:
     while error and error.cause:
         error = error.cause
-    return (failure.description if failure and failure.description else error.message if error else "unknown").strip()
+    return error.message.strip() if error else "no cause was recorded"
 
 
 def bring_up_to_date(platform: Platform, runs: Runs) -> None:

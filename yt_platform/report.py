@@ -61,7 +61,9 @@ def print_summary(platform: Platform, out: Console) -> None:
     """Rows per table, checks, forecast error against naive, and the videos expected to gain most."""
     print_rows(table_rows(platform.warehouse), out)
     failed = platform.checks_failed
-    out.print(f"\nChecks: {platform.checks_passed} passed, {len(failed)} failed{': ' if failed else ''}{', '.join(failed)}")
+    out.print(
+        f"\nChecks: {platform.checks_passed} passed, {len(failed)} failed{': ' if failed else ''}{', '.join(failed)}"
+    )
     print_scorecard(platform, out)
     print_top_forecasts(platform, out)
 
@@ -81,7 +83,8 @@ def print_scorecard(platform: Platform, out: Console) -> None:
         out.print("\nNo model is champion: none has beaten naive on the held-out days.")
         return
     scores = platform.warehouse.records(
-        f"SELECT {', '.join(SCORECARDS.column_names)} FROM models.scorecards WHERE model_version = $1 ORDER BY horizon_days",
+        f"SELECT {', '.join(SCORECARDS.column_names)} FROM models.scorecards "
+        "WHERE model_version = $1 ORDER BY horizon_days",
         (champion.name,),
     )
     print_scores({str(row["horizon_days"]): {**row, "n": row["row_count"]} for row in scores}, out, champion.name)
@@ -117,10 +120,10 @@ def print_top_forecasts(platform: Platform, out: Console) -> None:
     title = f"Expected to gain most views in the 7 days after {rows[0]['origin_day']}{label}"
     table = Table(title=title, title_justify="left", show_edge=False)
     # widths that fit 80 columns: texts give way, figures never
-    table.add_column("video", max_width=max(out.width - 58, 20), no_wrap=True, overflow="ellipsis")
+    table.add_column("video", max_width=max(out.width - 66, 14), no_wrap=True, overflow="ellipsis")
     table.add_column("channel", max_width=18, no_wrap=True, overflow="ellipsis")
     for column in ("p10", "p50", "p90"):
-        table.add_column(column, justify="right", no_wrap=True, min_width=9)
+        table.add_column(column, justify="right", no_wrap=True, min_width=11)
     for row in rows:
         quantiles = (f"{row[f'increment_{name}']:,.0f}" for name in ("p10", "p50", "p90"))
         table.add_row(row["title"] or row["video_id"], row["channel_title"] or "", *quantiles)

@@ -1,8 +1,9 @@
 """Dagster resources: they only build io objects from settings, when a run needs them and not before."""
 
+import warnings
 from collections.abc import Iterator
 
-from dagster import InitResourceContext, ResourceDefinition
+from dagster import BetaWarning, InitResourceContext, ResourceDefinition
 
 from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
@@ -40,12 +41,20 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
     def mlflow(context: InitResourceContext) -> Iterator[object]:
         # dagster_mlflow takes 1 to 2 s to import, which only training should pay; its tracking URL can hold a
         # password, so it is handed over here and never becomes run config
-        from dagster_mlflow import mlflow_tracking
+        with warnings.catch_warnings():
+            # the whole of dagster-mlflow is beta, and it asks its context for names that Dagster deprecates
+            warnings.simplefilter("ignore", BetaWarning)
+            warnings.filterwarnings("ignore", "InitResourceContext", DeprecationWarning)
+            from dagster_mlflow import mlflow_tracking
 
-        registry = context.resources.registry
-        registry.ensure_experiment(EXPERIMENT)
-        config = {"experiment_name": EXPERIMENT, "mlflow_tracking_uri": registry.tracking_uri, "env": {}, "extra_tags": {}}
-        yield from mlflow_tracking.resource_fn(context.replace_config(config))
+            registry = context.resources.registry
+            registry.ensure_experiment(EXPERIMENT)
+            uri = registry.tracking_uri
+            config = {"experiment_name": EXPERIMENT, "mlflow_tracking_uri": uri, "env": {}, "extra_tags": {}}
+            tracking = mlflow_tracking.resource_fn(context.replace_config(config))
+            opened = next(tracking)
+        yield opened
+        tracking.close()
         # a training that succeeds ends its MLflow run itself; left open, it would be ended at the process's exit,
         # when the database may be gone
         import mlflow as api
@@ -54,7 +63,9 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
             api.end_run("FAILED")
 
     def progress(context: InitResourceContext) -> Progress:
-        return lambda done, total, what: context.log.info(f"{what}: {done:,} of {'?' if total is None else f'{total:,}'}")
+        return lambda done, total, what: context.log.info(
+            f"{what}: {done:,} of {'?' if total is None else f'{total:,}'}"
+        )
 
     return {
         "settings": ResourceDefinition.hardcoded_resource(settings),
@@ -62,7 +73,9 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
         "raw_store": ResourceDefinition(raw_store, description="Immutable raw files"),
         "clock": ResourceDefinition(clock, required_resource_keys={"warehouse"}, description="The platform's time"),
         "registry": ResourceDefinition(registry, description="Model registry in MLflow"),
-        "mlflow": ResourceDefinition(mlflow, required_resource_keys={"registry"}, description="MLflow run of a training"),
+        "mlflow": ResourceDefinition(
+            mlflow, required_resource_keys={"registry"}, description="MLflow run of a training"
+        ),
         "progress": ResourceDefinition(progress, description="Where long work reports"),
     }
 

@@ -36,7 +36,10 @@ def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Defi
     checks = _checks(instance, defs)
     broken = [*_failed_checks(checks), *_stale_partitions(partitions), *_failed_runs(instance)]
     return {
-        "clock": {"mode": "simulated" if platform.clock.simulated_at else "real", "now": platform.clock.now().isoformat()},
+        "clock": {
+            "mode": "simulated" if platform.clock.simulated_at else "real",
+            "now": platform.clock.now().isoformat(),
+        },
         "tables": table_rows(platform.warehouse),
         "partitions": partitions,
         "checks": checks,
@@ -69,12 +72,14 @@ def _checks(instance: "DagsterInstance", defs: "Definitions") -> dict[str, str]:
 
 def _outcome(instance: "DagsterInstance", key: Any) -> str:
     from dagster import AssetCheckSeverity
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-    record = instance.get_latest_asset_check_evaluation_record(key)
-    event = record.event.dagster_event if record and record.event else None
-    if event is None:
+    # evaluations alone: a run that failed before a check leaves a planned one behind
+    evaluated = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1, status=evaluated)
+    if not records:
         return "not evaluated"
-    evaluation = event.asset_check_evaluation_data
+    evaluation = records[0].event.dagster_event.asset_check_evaluation_data
     if evaluation.passed:
         return "passed"
     return "failed" if evaluation.severity is AssetCheckSeverity.ERROR else "warned"
@@ -82,7 +87,9 @@ def _outcome(instance: "DagsterInstance", key: Any) -> str:
 
 def _failed_checks(checks: dict[str, str]) -> list[Broken]:
     return [
-        Broken(f"check {name}", "its latest evaluation failed", "open the check in Dagster; its metadata shows the rows")
+        Broken(
+            f"check {name}", "its latest evaluation failed", "open the check in Dagster; its metadata shows the rows"
+        )
         for name, outcome in checks.items()
         if outcome == "failed"
     ]

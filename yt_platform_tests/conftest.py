@@ -1,6 +1,9 @@
 """Fixtures every test may use: a real PostgreSQL, a migrated warehouse, the folder of real data."""
 
+import contextlib
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,11 +41,24 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def server() -> Iterator[EmbeddedPostgres]:
     """One embedded server for the whole session; tests share it and never a database."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("server"))
-    with server:
+    with reachable_folder() as folder, EmbeddedPostgres(folder / "home") as server:
         yield server
+
+
+@contextlib.contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """A folder for a server's home.
+
+    Not tmp_path: pytest's is closed to other accounts, and root's server runs under one. In memory where that has
+    room: a new cluster syncs a thousand files, which takes seconds on a busy disk.
+    """
+    base = next(path for path in ("/dev/shm", "/tmp") if shutil.disk_usage(path).free > 2**30)
+    folder = Path(tempfile.mkdtemp(prefix="yt-test-", dir=base))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

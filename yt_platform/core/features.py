@@ -3,23 +3,22 @@
 Belongs here: turning daily rows and metadata versions into `features.video_day`. Does not belong here: targets, and
 anything that reads a day later than the origin. What each column means is in `core/schemas/features.py`.
 
-Every value depends only on the rows of the video and of its channel in the `LOOKBACK_DAYS` before the origin, and on
-the metadata version in force: the cost of a day does not grow with history, and a value is the same however days are
-grouped into calls. Nothing is measured over the whole population.
+Every value depends only on the rows of the video and of its channel from `LOOKBACK_DAYS` before the origin to the
+origin: the cost of a day does not grow with history, and a value is the same however days are grouped into calls.
+Nothing is measured over the whole population.
 """
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from yt_platform.core.lineage import LOOKBACK_DAYS
 from yt_platform.core.schemas.features import (
     ACCELERATION_LAGS,
     RESPONSE_RATE_LAGS,
     VIDEO_DAY_FEATURES,
     VIEW_RATE_LAGS,
 )
-
-LOOKBACK_DAYS = 28
 
 CHANNEL_DAYS = LOOKBACK_DAYS - 1
 """Days of a channel's record: the acceleration of its oldest day reads two days before that one."""
@@ -44,10 +43,10 @@ def build_video_day(
 ) -> pd.DataFrame:
     """`features.video_day` for the days `first` to `last` (naive midnights, both included).
 
-    `daily` holds the rows of `metrics.video_daily` from `LOOKBACK_DAYS` before `first` to `last`. `versions` holds
-    rows of `metrics.video_versions`, of which the newest collected up to the end of the origin day counts, however
-    old it is. Neither order nor rows outside those days matter. One row comes back for each row of `daily` in the
-    days asked for, ordered by video and day.
+    `daily` holds the rows of `metrics.video_daily`, `versions` those of `metrics.video_versions`, both from
+    `LOOKBACK_DAYS` before `first` to `last`; neither their order nor rows of other days matter. Of the versions, the
+    newest up to the end of the origin day counts. One row comes back for each row of `daily` in the days asked for,
+    ordered by video and day.
 
     Raises ValueError when a video has two rows on one day.
     """
@@ -85,11 +84,7 @@ def _refuse_duplicates(daily: pd.DataFrame) -> None:
 
 def _key(entity: Rows, day: pd.Series) -> Ints:
     """One number per entity (numbered from 0) and day, in that order; a day earlier is 1 less."""
-    return entity.astype("int64") * _Panel.SPAN + _day_number(day)
-
-
-def _day_number(time: pd.Series) -> Ints:
-    return time.to_numpy("datetime64[D]").astype("int64")
+    return entity.astype("int64") * _Panel.SPAN + day.to_numpy("datetime64[D]").astype("int64")
 
 
 def _take(values: Floats, rows: Rows) -> Floats:
@@ -112,9 +107,9 @@ class _Panel:
         return np.where(self._padded[row] == key, row, -1)
 
     def newest(self, key: Ints) -> Rows:
-        """The last row of each key's entity up to the key's day, -1 where there is none."""
+        """The entity's last row in the `LOOKBACK_DAYS` up to each key, -1 where there is none."""
         row = np.searchsorted(self.key, key, side="right") - 1
-        return np.where(self._padded[row] // self.SPAN == key // self.SPAN, row, -1)
+        return np.where(key - self._padded[row] <= LOOKBACK_DAYS, row, -1)
 
 
 class _History:
@@ -132,8 +127,10 @@ class _History:
         return self._rows[k] >= 0
 
 
-def _floats(column: pd.Series) -> Floats:
-    return column.to_numpy("float64", na_value=np.nan)
+def floats(column: pd.Series) -> Floats:
+    """The column's values, NaN where unknown."""
+    values: Floats = column.to_numpy(np.float64, na_value=np.nan)
+    return values
 
 
 def _acceleration(rate: Floats, earlier: Floats) -> Floats:
@@ -141,13 +138,16 @@ def _acceleration(rate: Floats, earlier: Floats) -> Floats:
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    """Unknown unless `whole` is positive."""
+    ratio = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio
 
 
 def _mean(columns: list[Floats]) -> Floats:
     """Row by row over the known values."""
-    known = sum((~np.isnan(column)).astype("float64") for column in columns)
-    return _ratio(sum(np.nan_to_num(column) for column in columns), known)
+    table = np.stack(columns)
+    return _ratio(np.nansum(table, axis=0), (~np.isnan(table)).sum(axis=0).astype(np.float64))
 
 
 def _rates(daily: pd.DataFrame, videos: _Panel) -> Features:
@@ -158,11 +158,12 @@ def _rates(daily: pd.DataFrame, videos: _Panel) -> Features:
     before = videos.at(videos.key - 1)
     regime = pd.factorize(daily["view_definition"])[0].astype("float64")
     before[_take(regime, before) != regime] = -1
-    hours = _floats((daily["collected_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds()) / 3600
-    elapsed_days = np.maximum(hours - _take(hours, before), MIN_ELAPSED_HOURS) / 24
+    microseconds = daily["collected_at"].dt.tz_localize(None).to_numpy("datetime64[us]").astype("float64")
+    elapsed_hours = (microseconds - _take(microseconds, before)) / 3.6e9
+    elapsed_days = np.maximum(elapsed_hours, MIN_ELAPSED_HOURS) / 24
     rates: Features = {}
     for name in ("view", "like", "comment"):
-        counts = _floats(daily[f"{name}_count"])
+        counts = floats(daily[f"{name}_count"])
         rates[f"{name}_increment"] = counts - _take(counts, before)
         rates[name] = rates[f"{name}_increment"] / elapsed_days
     rates["acceleration"] = _acceleration(rates["view"], _take(rates["view"], before))
@@ -170,7 +171,7 @@ def _rates(daily: pd.DataFrame, videos: _Panel) -> Features:
 
 
 def _levels(origins: pd.DataFrame) -> Features:
-    return {name: _floats(origins[name]) for name in ("view_count", "like_count", "comment_count")}
+    return {name: floats(origins[name]) for name in ("view_count", "like_count", "comment_count")}
 
 
 def _increments(rates: Features, history: _History) -> Features:
@@ -215,10 +216,10 @@ def _peak(rate: Floats, history: _History) -> tuple[Floats, Floats]:
 def _age_and_calendar(origins: pd.DataFrame) -> Features:
     published = origins["published_at"]
     return {
-        "age_hours": _floats((origins["collected_at"] - published).dt.total_seconds()) / 3600,
-        "published_hour": _floats((published - published.dt.normalize()).dt.total_seconds()) / 3600,
-        "published_weekday": _floats(published.dt.weekday),
-        "weekday": _floats(origins["day"].dt.weekday),
+        "age_hours": floats((origins["collected_at"] - published).dt.total_seconds()) / 3600,
+        "published_hour": floats((published - published.dt.normalize()).dt.total_seconds()) / 3600,
+        "published_weekday": floats(published.dt.weekday),
+        "weekday": floats(origins["day"].dt.weekday),
     }
 
 
@@ -239,7 +240,7 @@ def _ratios(features: Features) -> Features:
 
 
 def _presence(daily: pd.DataFrame, history: _History) -> Features:
-    regions = [history.lag(_floats(daily["region_count"]), k) for k in range(3)]
+    regions = [history.lag(floats(daily["region_count"]), k) for k in range(3)]
     observed = np.zeros(len(history.origins))
     in_a_row = np.zeros(len(history.origins))
     for k in range(LOOKBACK_DAYS + 1):
@@ -267,7 +268,7 @@ def _channel_record(daily: pd.DataFrame, rates: Features, wanted: npt.NDArray[np
     history = _History(_Panel(key), key[needed])
 
     def on_day(values: Floats) -> Floats:
-        return np.bincount(group, np.nan_to_num(values[known]), minlength=len(key))
+        return np.bincount(group, np.nan_to_num(values[known]), minlength=len(key)).astype(np.float64)
 
     def in_record(sums: Floats) -> Floats:
         total = np.full(len(key), np.nan)
@@ -283,7 +284,7 @@ def _channel_record(daily: pd.DataFrame, rates: Features, wanted: npt.NDArray[np
     return {
         "channel_videos": _take(videos, of_origin),
         "channel_video_days": _take(in_record(videos), of_origin),
-        "channel_views_mean": _take(mean_in_record(_floats(daily["view_count"])), of_origin),
+        "channel_views_mean": _take(mean_in_record(floats(daily["view_count"])), of_origin),
         "channel_view_rate_mean": _take(mean_in_record(gained), of_origin),
         "channel_acceleration_mean": _take(mean_in_record(rates["acceleration"]), of_origin),
         "channel_other_view_rate": np.maximum(channel_gained - np.nan_to_num(own), 0.0),
@@ -309,10 +310,10 @@ def _metadata(versions: pd.DataFrame, video_ids: pd.Index, history: _History) ->
 def _facts(versions: pd.DataFrame) -> Features:
     broadcast = versions["live_broadcast_content"]
     return {
-        "duration_seconds": _floats(versions["duration_seconds"]),
-        "category": _floats(pd.to_numeric(versions["category_id"], errors="coerce")),
-        "is_short": _floats(versions["is_short_guess"]),
-        "is_broadcast": _floats(broadcast.isin(["live", "upcoming"]).astype("Float64").mask(broadcast.isna())),
+        "duration_seconds": floats(versions["duration_seconds"]),
+        "category": floats(pd.to_numeric(versions["category_id"], errors="coerce")),
+        "is_short": floats(versions["is_short_guess"]),
+        "is_broadcast": floats(broadcast.isin(["live", "upcoming"]).astype("Float64").mask(broadcast.isna())),
         "tag_count": _occurrences(versions["tags"], ",") + 1,
     }
 
@@ -320,7 +321,7 @@ def _facts(versions: pd.DataFrame) -> Features:
 def _title(titles: pd.Series) -> Features:
     letters, capitals = _occurrences(titles, r"[^\W\d_]"), _capitals(titles)
     return {
-        "title_length": _floats(titles.str.len()),
+        "title_length": floats(titles.str.len()),
         "title_words": _occurrences(titles, r"\S+"),
         "title_digits": _occurrences(titles, r"\d"),
         "title_uppercase_share": _ratio(capitals, letters),
@@ -333,7 +334,7 @@ def _title(titles: pd.Series) -> Features:
 
 def _description(descriptions: pd.Series) -> Features:
     return {
-        "description_length": _floats(descriptions.str.len()),
+        "description_length": floats(descriptions.str.len()),
         "description_words": _occurrences(descriptions, r"\S+"),
         "description_lines": _occurrences(descriptions, "\n") + 1,
         "description_urls": _occurrences(descriptions, _URL),
@@ -343,8 +344,8 @@ def _description(descriptions: pd.Series) -> Features:
 
 def _occurrences(texts: pd.Series, pattern: str) -> Floats:
     r"""Matches of `pattern` in each text. As objects, for Arrow's regular expressions know \w and \S in ASCII only."""
-    return _floats(texts.astype(object).str.count(pattern))
+    return floats(texts.astype(object).str.count(pattern))
 
 
 def _capitals(texts: pd.Series) -> Floats:
-    return _floats(texts.astype(object).map(lambda text: sum(map(str.isupper, text)), na_action="ignore"))
+    return floats(texts.astype(object).map(lambda text: sum(map(str.isupper, text)), na_action="ignore"))

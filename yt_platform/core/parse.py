@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from yt_platform.core.durations import duration_seconds
-from yt_platform.core.schemas.base import DAY, INSTANT, TEXT
+from yt_platform.core.schemas.base import INSTANT, TEXT
 from yt_platform.core.schemas.metrics import (
     CHANNEL_SNAPSHOTS,
     CHANNELS,
@@ -25,7 +25,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Arrow to the dtypes the contracts use; integers stay nullable, dates become midnights."""
     frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, date_as_object=False)
     for name in frame.columns[frame.dtypes == "datetime64[ms]"]:
-        frame[name] = frame[name].astype(DAY)
+        frame[name] = frame[name].dt.as_unit("ns")
     return frame
 
 

@@ -33,7 +33,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Query:
-    """One file of `sql/checks`: its first comment line says what it finds, `-- blocking` on the second that it blocks."""
+    """One file of `sql/checks`: its first line says what it finds, `-- blocking` on the second that it blocks."""
 
     table: str
     name: str

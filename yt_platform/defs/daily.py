@@ -104,7 +104,9 @@ def _dependencies(table: Table) -> list[AssetDep]:
     """The table's inputs; every raw endpoint is imported by the one asset raw.history."""
     node = NODE[table.name]
     raw = any(source.name.startswith("raw.") for source in node.inputs)
-    tables = [upstream(source.name, source.lookback_days) for source in node.inputs if not source.name.startswith("raw.")]
+    tables = [
+        upstream(source.name, source.lookback_days) for source in node.inputs if not source.name.startswith("raw.")
+    ]
     return [*([upstream("raw.history", 0)] if raw else []), *tables]
 
 

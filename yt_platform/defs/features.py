@@ -21,6 +21,6 @@ def _video_day(context: AssetExecutionContext, window: Window) -> Loaded:
             frames["metrics.video_daily"], frames["metrics.video_versions"], first, last
         ),
         window,
-        context.run_id,
+        context.run.run_id,
         context.resources.progress,
     )

@@ -38,7 +38,7 @@ def build_metrics(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
 def _from_raw(table: Table, parsers: dict[str, Parser]) -> Load:
     def load(context: AssetExecutionContext, window: Window) -> Loaded:
         held = context.resources
-        return load_from_raw(held.warehouse, held.raw_store, table, parsers, window, context.run_id, held.progress)
+        return load_from_raw(held.warehouse, held.raw_store, table, parsers, window, context.run.run_id, held.progress)
 
     return load
 
@@ -49,6 +49,6 @@ def _video_daily(context: AssetExecutionContext, window: Window) -> Loaded:
         VIDEO_DAILY,
         lambda frames, first, last: video_daily(frames["metrics.video_snapshots"], first, last),
         window,
-        context.run_id,
+        context.run.run_id,
         context.resources.progress,
     )

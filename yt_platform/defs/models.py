@@ -32,7 +32,7 @@ def build_models() -> list[AssetsDefinition]:
                 held.mlflow,
                 lambda: LightGBMForecaster(threads=held.settings.threads),
                 held.clock.now(),
-                context.run_id,
+                context.run.run_id,
                 held.progress,
             )
         except TooLittleHistoryError as error:

@@ -22,7 +22,7 @@ def build_predictions(partitions: PartitionsDefinition) -> list[AssetsDefinition
         held = context.resources
         try:
             forecasts = forecast_videos(
-                held.warehouse, held.registry, window_of(context), context.run_id, held.progress
+                held.warehouse, held.registry, window_of(context), context.run.run_id, held.progress
             )
         except ForecastRefusedError as error:
             raise permanent(error) from error

@@ -47,7 +47,7 @@ def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
                     path = Path(config.path)
                     partitions = Window(held.settings.partitions_start, datetime.now(UTC).date())
                     imported = import_history(
-                        held.warehouse, held.raw_store, path, Path(spool), partitions, context.run_id, held.progress
+                        held.warehouse, held.raw_store, path, Path(spool), partitions, context.run.run_id, held.progress
                     )
                 return MaterializeResult(
                     metadata={"path": config.path, "rows": sum(imported.rows.values()), "rejects": imported.rejects}

@@ -9,11 +9,10 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
-from sqlalchemy.engine import make_url
-from sqlalchemy.util import immutabledict
 
 from yt_platform.io import pgpass
 from yt_platform.io.embedded import EmbeddedPostgres
@@ -43,17 +42,28 @@ class DatabaseUrls:
 def sqlalchemy_url(url: str) -> str:
     """The same database for SQLAlchemy, by psycopg2: SQLAlchemy 2.1 reads `postgresql://` as psycopg 3, with which
     dagster-postgres fails at run time."""
-    plain = url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
-    return make_url(plain).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    return with_driver(url, "postgresql+psycopg2")
 
 
 def libpq_url(url: str) -> str:
     """The same database for libpq, which knows no driver names."""
-    return url.replace("postgresql+psycopg2://", "postgresql://", 1)
+    return with_driver(url, "postgresql")
+
+
+# URLs are taken apart by the standard library: SQLAlchemy's would write a space in a password as it is, which libpq
+# refuses.
+
+
+def with_driver(url: str, scheme: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(scheme=scheme))
 
 
 def with_database(url: str, database: str) -> str:
-    return make_url(libpq_url(url)).set(database=database).render_as_string(hide_password=False)
+    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database)}"))
+
+
+def database_name(url: str) -> str:
+    return unquote(urlsplit(url).path.removeprefix("/"))
 
 
 class Databases:
@@ -89,7 +99,7 @@ class Databases:
             reader = self.server.url(WAREHOUSE, role=reader_role(warehouse))
         else:
             warehouse = str(self._warehouse_url)
-            name = make_url(warehouse).database
+            name = database_name(warehouse)
             if not name:
                 raise DatabaseError("YT_DATABASE_URL names no database; end it with /youtube, say")
             dagster, mlflow = (with_database(warehouse, f"{name}_{part}") for part in (DAGSTER, MLFLOW))
@@ -117,16 +127,17 @@ class Databases:
         return pgpass.role_password(self.home / "reader.pgpass", role)
 
     def _external_reader_url(self, warehouse: str) -> str:
-        url = make_url(warehouse)
-        query = {**url.query, "passfile": str(self.home / "reader.pgpass")}
-        return (
-            url._replace(username=reader_role(warehouse), password=None, query=immutabledict(query))
-        ).render_as_string(hide_password=False)
+        parts = urlsplit(warehouse)
+        host = parts.netloc.rpartition("@")[2]
+        query = urlencode(
+            {**dict(parse_qsl(parts.query)), "passfile": str(self.home / "reader.pgpass")}, quote_via=quote
+        )
+        return urlunsplit(parts._replace(netloc=f"{quote(reader_role(warehouse))}@{host}", query=query))
 
 
 def reader_role(warehouse: str) -> str:
     """The role that may read the `bi` schema of this warehouse and nothing else."""
-    return f"{make_url(warehouse).database}_reader"
+    return f"{database_name(warehouse)}_reader"
 
 
 def _reachable(warehouse: str) -> str:
@@ -149,7 +160,7 @@ def _check_version(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 
 def _create_database(connection: psycopg.Connection[tuple[object, ...]], url: str) -> None:
-    name = str(make_url(url).database)
+    name = database_name(url)
     if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount:
         return
     try:
@@ -158,15 +169,15 @@ def _create_database(connection: psycopg.Connection[tuple[object, ...]], url: st
         )
     except psycopg.errors.InsufficientPrivilege:
         raise DatabaseError(
-            f"database {name} does not exist and {connection.info.user} may not create it: grant CREATEDB, or create it "
-            "and set YT_DATABASE_URL, YT_DAGSTER_DATABASE_URL and YT_MLFLOW_DATABASE_URL"
+            f"database {name} does not exist and {connection.info.user} may not create it: grant CREATEDB, or create "
+            "it and set YT_DATABASE_URL, YT_DAGSTER_DATABASE_URL and YT_MLFLOW_DATABASE_URL"
         ) from None
     connection.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
 
 
 def _create_reader(connection: psycopg.Connection[tuple[object, ...]], warehouse: str, password: str) -> None:
     role = sql.Identifier(reader_role(warehouse))
-    database = sql.Identifier(str(make_url(warehouse).database))
+    database = sql.Identifier(database_name(warehouse))
     exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (reader_role(warehouse),)).rowcount
     verb = sql.SQL("ALTER" if exists else "CREATE")
     verifier = connection.pgconn.encrypt_password(

@@ -31,8 +31,8 @@ def forecast_videos(
         raise ForecastRefusedError("no model is champion: materialise models/video_forecaster first")
     if window.first <= champion.trained_until:
         raise ForecastRefusedError(
-            f"{champion.name} was trained on targets up to {champion.trained_until}: a forecast from {window.first} would "
-            "be hindsight. Choose later origins; how it would have done on older ones is in models.scorecards"
+            f"{champion.name} was trained on targets up to {champion.trained_until}: a forecast from {window.first} "
+            "would be hindsight. Choose later origins; how it would have done on older ones is in models.scorecards"
         )
     forecaster = LightGBMForecaster.load(registry.fetch(champion))
     sizes = _rows_by_day(warehouse, window)
@@ -46,7 +46,7 @@ def forecast_videos(
             rejected = as_rejects(verdict.rejected, None, champion.name)
             transaction.quarantine(VIDEO_FORECAST.name, rejected, chunk, run_id)
         total = total.plus(counts, len(rejected))
-        progress(total.row_count, None, VIDEO_FORECAST.name)
+        progress(len(total.rows), len(window.days), f"{VIDEO_FORECAST.name}, days")
     return total
 
 

@@ -58,7 +58,12 @@ def import_history(
     kept = [batch for batch in batches if batch.day <= partitions.last]
     rejects = chain(
         (_unreadable(reject) for reject in history.rejects),
-        (row for batch in batches if batch.day > partitions.last for row in _future_rows(store, batch, partitions.last)),
+        (
+            row
+            for batch in batches
+            if batch.day > partitions.last
+            for row in _future_rows(store, batch, partitions.last)
+        ),
     )
     reject_count = 0
     with warehouse.transaction() as transaction:
@@ -76,7 +81,9 @@ def import_history(
     return Stored(_rows_by_day((batch.day, batch.file.rows) for batch in kept), reject_count)
 
 
-def verify_batches(warehouse: Warehouse, store: RawStore, endpoints: list[str], window: Window, progress: Progress) -> Stored:
+def verify_batches(
+    warehouse: Warehouse, store: RawStore, endpoints: list[str], window: Window, progress: Progress
+) -> Stored:
     """Read every stored batch of `window` again and hold it against its hash.
 
     Raises CorruptBatchError for a damaged file, and ImportRefusedError when a day has no batch: the API cannot be
@@ -86,8 +93,8 @@ def verify_batches(warehouse: Warehouse, store: RawStore, endpoints: list[str], 
     missing = sorted(set(window.days) - {batch.day for batch in batches})
     if missing:
         raise ImportRefusedError(
-            f"no batch is stored for {len(missing)} of {len(window.days)} days, first {missing[0]}. YouTube's API cannot "
-            "be asked about a past day: import a file that holds it (yt-platform import PATH), or leave the day out"
+            f"no batch is stored for {len(missing)} of {len(window.days)} days, first {missing[0]}. YouTube's API "
+            "cannot be asked about a past day: import a file that holds it (yt-platform import PATH)"
         )
     for done, batch in enumerate(batches, start=1):
         store.read_table(batch.path, batch.sha256, columns=[])

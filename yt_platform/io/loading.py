@@ -110,7 +110,9 @@ def load_from_raw(
     """
     node = NODE[table.name]
     versions = raw_versions(warehouse, window)
-    batches: dict[date, list[Batch]] = {day: [] for day in window.days} | _by_day(batches_of(warehouse, list(parsers), window))
+    batches: dict[date, list[Batch]] = {day: [] for day in window.days} | _by_day(
+        batches_of(warehouse, list(parsers), window)
+    )
     loaded = _loaded_batches(warehouse, node, window)
     sizes = {day: sum(batch.row_count for batch in found) for day, found in batches.items()}
     total = Loaded({}, 0)
@@ -131,7 +133,7 @@ def load_from_raw(
                 ids = [batch.batch_id for batch in batches[day]]
                 _book(transaction, node, day, input_version(node, day, versions), counts[day], ids, run_id)
         total = total.plus(counts, len(rejected))
-        progress(total.row_count + total.rejects, sum(sizes.values()), table.name)
+        progress(len(total.rows), len(window.days), f"{table.name}, days")
     return total
 
 
@@ -163,7 +165,7 @@ def load_from_tables(
             for day in chunk.days:
                 _book(transaction, node, day, input_version(node, day, versions), counts[day], [], run_id)
         total = total.plus(counts, len(rejected))
-        progress(total.row_count + total.rejects, sum(sizes.values()), table.name)
+        progress(len(total.rows), len(window.days), f"{table.name}, days")
     return total
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from sqlalchemy.engine import make_url
 
 from yt_platform.core.schemas import TABLES
-from yt_platform.io.databases import reader_role
+from yt_platform.io.databases import reader_role, with_driver
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 
@@ -32,8 +31,7 @@ def _apply_migrations(warehouse_url: str) -> None:
     # imported here: yoyo reads its package metadata at import, which a Dagster location need not pay for
     from yoyo import get_backend, read_migrations
 
-    url = make_url(warehouse_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    backend = get_backend(url)
+    backend = get_backend(with_driver(warehouse_url, "postgresql+psycopg"))
     try:
         migrations = read_migrations(str(SQL_FOLDER / "migrations"))
         with backend.lock():

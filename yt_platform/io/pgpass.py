@@ -14,10 +14,12 @@ def role_password(path: Path, role: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        for line in file:
-            fields = line.rstrip("\n").split(":")
+        lines = file.read().splitlines()
+        for line in lines:
+            fields = line.split(":")
             if len(fields) == 5 and fields[3] == role:
                 return fields[4]
         password = secrets.token_urlsafe(24)
-        file.write(f"*:*:*:{role}:{password}\n")
+        file.seek(0, os.SEEK_SET)
+        file.write("".join(f"{line}\n" for line in [*lines, f"*:*:*:{role}:{password}"]))
         return password

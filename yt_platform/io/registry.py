@@ -67,7 +67,10 @@ class ModelRegistry:
             return None
         found = self._client().get_model_version(MODEL_NAME, version)
         return RegisteredModel(
-            str(found.version), found.run_id, date.fromisoformat(found.tags["trained_until"]), found.tags["data_version"]
+            str(found.version),
+            str(found.run_id),
+            date.fromisoformat(found.tags["trained_until"]),
+            found.tags["data_version"],
         )
 
     def dethrone(self) -> None:

@@ -76,9 +76,9 @@ def train_forecaster(
     features = warehouse.read_window(VIDEO_DAY, window)
     daily = warehouse.read_window(VIDEO_DAILY, window)
     fold_until = window.last - timedelta(days=min(HELD_OUT_DAYS, len(window.days) // 3))
-    progress(0, 2, "models.video_forecaster")
+    progress(0, 2, "models.video_forecaster, fits")
     scores = backtest(features, daily, pd.Timestamp(fold_until), pd.Timestamp(window.last), make_forecaster)
-    progress(1, 2, "models.video_forecaster")
+    progress(1, 2, "models.video_forecaster, fits")
     forecaster = make_forecaster()
     forecaster.fit(training_frame(features, daily, pd.Timestamp(window.last)))
     promoted = beats_naive(scores)
@@ -96,7 +96,7 @@ def train_forecaster(
     if promoted:
         registry.promote(model)
     tracking.end_run()
-    progress(2, 2, "models.video_forecaster")
+    progress(2, 2, "models.video_forecaster, fits")
     return Trained(model, scores, promoted)
 
 

@@ -185,7 +185,8 @@ def _window_bounds(table: Table, window: Window) -> tuple[Any, Any]:
 def _insert_statement(table: Table) -> str:
     """Insert the staged rows; `$1` is the run id."""
     columns = ", ".join(table.column_names)
-    return f"INSERT INTO {table.name} AS kept ({columns}, run_id, loaded_at) SELECT {columns}, $1::uuid, now() FROM {STAGE}"
+    target = f"{table.name} AS kept ({columns}, run_id, loaded_at)"
+    return f"INSERT INTO {target} SELECT {columns}, $1::uuid, now() FROM {STAGE}"
 
 
 def _on_conflict(table: Table) -> str:

@@ -12,6 +12,7 @@ from yt_platform.core.sample import generate
 from yt_platform.io.sample import write_sample
 from yt_platform.local import Platform, Runs, bring_up_to_date, import_path, open_platform
 from yt_platform.settings import Settings
+from yt_platform_tests.conftest import reachable_folder
 
 SAMPLE_DAYS = 40
 
@@ -33,8 +34,8 @@ def _environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Iterator[Platform]:
-    with open_platform(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None)) as platform:
+def platform(_environment: None) -> Iterator[Platform]:
+    with reachable_folder() as folder, open_platform(Settings(home=folder / "home", _env_file=None)) as platform:
         yield platform
 
 

@@ -1,4 +1,4 @@
-"""The main path with real Dagster runs, a real database and real MLflow: what is there afterwards, and after a rerun."""
+"""The main path with real Dagster runs, database and MLflow: what is there afterwards, and after a rerun."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path

@@ -519,7 +519,7 @@ def test_progress_counts_rows_of_known_and_unknown_total(tmp_path: Path) -> None
         (25_000, 25_000, "storing 2026-01-02"),
     ]
     history.scan(lambda *step: seen.append(step))
-    assert seen[-1] == (25_000, None, "scanning t.csv")
+    assert seen[-1] == (25_000, None, "scanning files, rows")
     list(history.batches(RawStore(str(tmp_path / "raw")), tmp_path, lambda *step: seen.append(step)))
     assert seen[-2] == (25_000, 25_000, "reading t.csv")
 
@@ -554,7 +554,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path, kind: str)
         stored, peak = map(int, process.stdout.split())
         assert stored == rows + (1_000 if kind == "parquet" else 0)  # and one title for each video
         peaks.append(peak)
-    assert peaks[1] < 1.15 * peaks[0]
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 def _many_rows(path: Path, rows: int, kind: str) -> None:

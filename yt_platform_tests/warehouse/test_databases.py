@@ -1,19 +1,20 @@
 """The three databases and the reader's rights, on the embedded server and on a PostgreSQL of another make."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from yt_platform.io.databases import Databases, sqlalchemy_url, with_database
-from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.migrations import migrate
+from yt_platform_tests.conftest import reachable_folder
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Databases:
-    return Databases(tmp_path / "home")
+def embedded() -> Iterator[Databases]:
+    with reachable_folder() as folder:
+        yield Databases(folder / "a home")
 
 
 def test_created_and_migrated_twice_alike(embedded: Databases) -> None:
@@ -53,7 +54,7 @@ def test_the_reader_reads_bi_and_nothing_else(embedded: Databases) -> None:
         # read-only is a convenience that a session can switch off; what holds are the rights
         for statement in READER_MAY_NOT:
             with psycopg.connect(urls.reader, options="-c default_transaction_read_only=off") as connection:
-                with pytest.raises(psycopg.Error, match="permission denied|must be"):
+                with pytest.raises(psycopg.Error, match=r"permission denied|must be"):
                     connection.execute(sql.SQL(statement))
                 connection.rollback()
         for database in ("dagster", "mlflow"):

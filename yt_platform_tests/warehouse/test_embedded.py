@@ -13,7 +13,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ import sqlalchemy
 from yt_platform.io import embedded_keeper
 from yt_platform.io.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from yt_platform.io.embedded_keeper import command_line, postmaster_file, run_as
+from yt_platform_tests.conftest import reachable_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 IS_ROOT = os.geteuid() == 0
@@ -47,7 +47,7 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def module_home() -> Iterator[Path]:
-    with _reachable_folder() as folder:
+    with reachable_folder() as folder:
         yield folder / "home"
 
 
@@ -61,20 +61,9 @@ def home(module_home: Path) -> Iterator[Path]:
 @pytest.fixture
 def fresh_home() -> Iterator[Path]:
     """A home that does not exist yet."""
-    with _reachable_folder() as folder:
+    with reachable_folder() as folder:
         yield folder / "home"
         EmbeddedPostgres(folder / "home").stop()
-
-
-@contextlib.contextmanager
-def _reachable_folder() -> Iterator[Path]:
-    # Not tmp_path: pytest's is closed to other accounts, and root's server runs under one. In memory where that has
-    # room: a new cluster syncs a thousand files, which takes seconds on a busy disk.
-    base = next(path for path in ("/dev/shm", "/tmp") if shutil.disk_usage(path).free > 2**30)
-    folder = Path(tempfile.mkdtemp(prefix="yt-embedded-", dir=base))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -224,6 +213,7 @@ def test_secrets_stay_in_a_file_of_the_callers(home: Path) -> None:
             _execute(server.url("postgres"), f"CREATE ROLE youtube PASSWORD '{password}'")
         state = home / "postgres"
         pgpass = state / "pgpass"
+        assert _mode(state) == (0o755 if IS_ROOT else 0o700)
         assert (_mode(pgpass), pgpass.stat().st_uid) == (0o600, os.geteuid())
         assert [_mode(state / name) for name in ("lock", "keeper.lock", "leases", "data", "log", "run")] == [
             0o600,
@@ -332,21 +322,22 @@ def test_a_pid_used_again_is_no_lease(home: Path) -> None:
     assert not server.running()
 
 
-def test_a_kept_server_outlives_its_clients_until_stopped(home: Path) -> None:
+def test_a_kept_server_outlives_its_clients_until_stopped(fresh_home: Path) -> None:
     """Real processes end around it. The output of the one that starts it must close: nothing else may hold it open."""
     script = CLIENT.replace("server.acquire()", "server.keep()")
-    subprocess.run([sys.executable, "-c", script, home], cwd=ROOT, input=b"", capture_output=True, check=True)
-    server = EmbeddedPostgres(home)
-    assert server.running()
-    with _client(home) as client:
+    subprocess.run([sys.executable, "-c", script, fresh_home], cwd=ROOT, input=b"", capture_output=True, check=True)
+    postmaster = _postmaster(fresh_home)
+    server = EmbeddedPostgres(fresh_home)
+    with _client(fresh_home) as client:
         _url(client)
         with pytest.raises(EmbeddedPostgresError, match=f"used by process {client.pid}\n"):
             server.stop()
         client.kill()
-        _eventually(lambda: not list((home / "postgres" / "leases").iterdir()))  # so the keeper has looked
+        _eventually(lambda: not list((fresh_home / "postgres" / "leases").iterdir()))  # so the keeper has looked
     with server:
         assert _answer(server.url("postgres")) == 42
     assert server.running()
+    assert _postmaster(fresh_home) == postmaster
     server.stop()
     assert not server.running()
     server.stop()
@@ -507,13 +498,14 @@ def test_the_port_is_kept_unless_it_is_taken(home: Path) -> None:
     """Real sockets: a BI tool's connection should outlast a restart, and a taken port must not stop the server."""
     server = EmbeddedPostgres(home)
     with server:
-        url = server.url("postgres")
-    with server:
-        assert server.url("postgres") == url
-    port = int(str(psycopg.conninfo.conninfo_to_dict(url)["port"]))
+        first = server.url("postgres")
+    port = int(str(psycopg.conninfo.conninfo_to_dict(first)["port"]))
     with socket.create_server(("127.0.0.1", port)), server:
-        assert server.url("postgres") != url
-        assert _answer(server.url("postgres")) == 42
+        second = server.url("postgres")
+        assert second != first
+        assert _answer(second) == 42
+    with server:
+        assert server.url("postgres") == second
 
 
 def test_old_logs_are_removed(home: Path) -> None:
@@ -565,7 +557,7 @@ def test_it_runs_unprivileged_and_changes_no_folder_above(fresh_home: Path) -> N
 
 
 def test_a_home_and_a_wheel_closed_to_others_work(tmp_path: Path) -> None:
-    """As in a clone under root's home: real folders of mode 700 around the home and on the way to the wheel."""
+    """As in a clone under root's home: real folders of mode 700 above home and wheel, and a umask to match."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     site, home = closed / "site", closed / "home"
@@ -574,7 +566,7 @@ def test_a_home_and_a_wheel_closed_to_others_work(tmp_path: Path) -> None:
     for folder in (package, package.with_name(f"{package.name}.libs")):
         (site / folder.name).symlink_to(folder)
     try:
-        with _client(home, PYTHONPATH=str(site)) as client:
+        with _client(home, "import os\nos.umask(0o077)\n" + CLIENT, PYTHONPATH=str(site)) as client:
             assert _answer(_url(client)) == 42
             program = Path(f"/proc/{_postmaster(home)}/cmdline").read_text().split("\0")[0]
             if IS_ROOT:

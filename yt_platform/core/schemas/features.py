@@ -127,9 +127,7 @@ _TEXT = {
     "title_length": number("Characters of the title", "characters", minimum=0),
     "title_words": number("Words of the title", "words", minimum=0),
     "title_digits": number("Digits in the title", "characters", minimum=0),
-    "title_uppercase_share": number(
-        "Upper-case letters over letters of the title", "ratio", minimum=0, maximum=1
-    ),
+    "title_uppercase_share": number("Upper-case letters over letters of the title", "ratio", minimum=0, maximum=1),
     "title_questions": number("Question marks in the title", "characters", minimum=0),
     "title_exclamations": number("Exclamation marks in the title", "characters", minimum=0),
     "title_emojis": number("Pictographs in the title", "characters", minimum=0),

@@ -4,7 +4,7 @@ from yt_platform.core.schemas.base import Table, Write, count, day, flag, instan
 
 SCORECARDS = Table(
     name="models.scorecards",
-    description="One row per model version, horizon and target: errors on held-out days, beside naive on the same rows.",
+    description="One row per model version, horizon and target: errors on held-out days, and naive's on the same rows.",
     key=("model_version", "horizon_days", "target"),
     write=Write.UPSERT,
     window="trained_until",

@@ -7,7 +7,7 @@ what is returned here).
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yt_platform.core.endpoints import ENDPOINTS, VIDEOS
+from yt_platform.core.progress import Progress, silent
 from yt_platform.io.history.files import HistoryFile, Ignored, find_files
 from yt_platform.io.history.layouts import TRENDING_VIDEOS
 from yt_platform.io.history.problems import RejectLog
@@ -38,12 +39,6 @@ WRITERS = 2
 
 TITLES = "titles"
 """Spooled rows that become metadata only where the title is new: schema of `videos`, of which title is filled."""
-
-Progress = Callable[[int, int | None, str], None]
-
-
-def silent(done_rows: int, total_rows: int | None, what: str) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ class History:
             for rows in file.read({"collected_at"}):
                 days.update(pc.unique(rows.columns["collected_at"].cast(pa.date32())).to_pylist())
                 done += rows.records
-                progress(done, self._total, f"scanning {file.name}")
+                progress(done, self._total, "scanning files, rows")
         self._total = done
         return Scan(done, sorted(days))
 
@@ -132,7 +127,7 @@ class History:
                     titled = endpoint_rows(VIDEOS.name, file.layout, columns)
                     spool.add(TITLES, file.name, titled.filter(pc.is_valid(titled["title"])))
                 done += rows.records
-                progress(done, self._total, f"reading {file.name}")
+                progress(done, self._total, "reading files, rows")
         spool.finish()
 
     def _store(self, spool: Spool, store: RawStore, progress: Progress) -> Iterator[ImportedBatch]:
@@ -147,7 +142,7 @@ class History:
                     if len(pending) > WRITERS:
                         yield pending.popleft().result()
                 done += rows
-                progress(done, total, f"storing {day}")
+                progress(done, total, "storing batches, rows")
             for batch in pending:
                 yield batch.result()
 

@@ -16,7 +16,8 @@ from yt_platform.io.history.problems import HistoryError
 from yt_platform.io.history.rows import Chunk
 
 CHUNK_ROWS = 65_536
-READ_BUFFER = 1 << 20  # bytes; without one, whole column chunks are read, so memory would follow the row group's size
+READ_BUFFER = 1 << 20
+"""Bytes read at a time of each column; without it Arrow holds a whole row group, with pre_buffer the whole file."""
 
 
 def schema(path: Path, name: str) -> tuple[pa.Schema, int]:
@@ -28,7 +29,7 @@ def schema(path: Path, name: str) -> tuple[pa.Schema, int]:
 def chunks(path: Path, name: str, columns: Mapping[str, str]) -> Iterator[Chunk]:
     """The file's rows; `columns` says which are wanted, raw column to name in the file."""
     first = 1
-    with _readable(name), pq.ParquetFile(path, buffer_size=READ_BUFFER) as file:
+    with _readable(name), pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BUFFER) as file:
         for batch in file.iter_batches(CHUNK_ROWS, columns=list(columns.values())):
             arrays = {column: _typed(batch.column(own)) for column, own in columns.items()}
             yield Chunk(arrays, range(first, first + len(batch)), partial(_json, batch))
