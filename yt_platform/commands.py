@@ -40,7 +40,7 @@ def run_platform(settings: Settings, history: Path | None, out: Console) -> None
             import_sample(platform, runs, progress)
         bring_up_to_date(platform, runs)
         progress.stop()
-        print_summary(platform, out)
+        print_summary(platform, runs, out)
         print_connections(settings, out)
 
 

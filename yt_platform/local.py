@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.history import open_history
+from yt_platform.io.importing import is_imported
 from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import batch_days, stale_ranges
 from yt_platform.io.raw import RawStore
@@ -56,8 +57,6 @@ class Platform:
     raw_store: RawStore
     registry: ModelRegistry
     clock: Clock
-    checks_passed: int = 0
-    checks_failed: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -106,7 +105,6 @@ class Runs:
         self.instance = DagsterInstance.get()
         overrides = {"progress": ResourceDefinition.hardcoded_resource(progress)}
         self.definitions = build_defs(platform.settings, overrides)
-        self._platform = platform
 
     @property
     def asset_keys(self) -> list["AssetKey"]:
@@ -129,11 +127,6 @@ class Runs:
             asset_selection=[asset_key(table) for table in sorted(tables)] if tables else None,
             raise_on_error=False,
         )
-        for check in result.get_asset_check_evaluations():
-            if check.passed:
-                self._platform.checks_passed += 1
-            else:
-                self._platform.checks_failed.append(f"{check.asset_key.to_user_string()}:{check.check_name}")
         if not result.success:
             raise RunFailedError(f"run {result.run_id} of {job} failed: {_faults(result.all_events)}")
 
@@ -174,11 +167,15 @@ def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) 
     """Import a file or folder by runs of `raw.history`, and let the clock stand at the end of what was imported.
 
     The first run imports everything, as an import is whole; runs of the further ranges of days verify their batches.
+    What was imported before is not looked at again.
     """
     from yt_platform.defs.jobs import IMPORT
 
     path = path.resolve()
-    scan = open_history(path).scan(progress)
+    history = open_history(path)
+    if is_imported(platform.warehouse, history):
+        return
+    scan = history.scan(progress)
     known = [day for day in scan.days if day >= platform.settings.partitions_start and day <= datetime.now(UTC).date()]
     if not known:
         raise RunFailedError(

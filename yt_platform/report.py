@@ -1,6 +1,7 @@
 """How figures look in a terminal; what they are comes from the callers."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from yt_platform.core.schemas.models import SCORECARDS
-from yt_platform.local import Platform
+from yt_platform.local import Platform, Runs
 from yt_platform.settings import Settings
-from yt_platform.status import table_rows
+from yt_platform.status import check_outcomes, table_rows
 
 PRINT_EVERY_SECONDS = 10
 
@@ -57,13 +58,10 @@ class ProgressDisplay:
             self._console.print(f"{what}: {done:,}" + (f" of {total:,}" if total is not None else ""))
 
 
-def print_summary(platform: Platform, out: Console) -> None:
+def print_summary(platform: Platform, runs: Runs, out: Console) -> None:
     """Rows per table, checks, forecast error against naive, and the videos expected to gain most."""
     print_rows(table_rows(platform.warehouse), out)
-    failed = platform.checks_failed
-    out.print(
-        f"\nChecks: {platform.checks_passed} passed, {len(failed)} failed{': ' if failed else ''}{', '.join(failed)}"
-    )
+    print_checks(check_outcomes(runs.instance, runs.definitions), out)
     print_scorecard(platform, out)
     print_top_forecasts(platform, out)
 
@@ -75,6 +73,15 @@ def print_rows(rows: Mapping[str, int], out: Console) -> None:
     for name, count in rows.items():
         table.add_row(name, f"{count:,}")
     out.print(table)
+
+
+def print_checks(outcomes: Mapping[str, str], out: Console) -> None:
+    """How the latest evaluations came out, and the names of those that did not pass."""
+    counts = Counter(outcomes.values())
+    out.print("\nChecks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in sorted(counts)))
+    for name, outcome in outcomes.items():
+        if outcome in ("failed", "warned"):
+            out.print(f"  {outcome}: {name}", style="red", markup=False)
 
 
 def print_scorecard(platform: Platform, out: Console) -> None:
@@ -145,10 +152,7 @@ def print_connections(settings: Settings, out: Console) -> None:
 def print_status(found: Mapping[str, Any], out: Console) -> None:
     out.print(f"Clock: {found['clock']['mode']}, {found['clock']['now']}\n")
     print_rows(found["tables"], out)
-    counts: dict[str, int] = {}
-    for outcome in found["checks"].values():
-        counts[outcome] = counts.get(outcome, 0) + 1
-    out.print("\nChecks: " + ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())))
+    print_checks(found["checks"], out)
     if not found["broken"]:
         out.print("Nothing is broken.")
     for item in found["broken"]:

@@ -33,7 +33,7 @@ def table_rows(warehouse: Warehouse) -> dict[str, int]:
 def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Definitions") -> dict[str, Any]:
     """Everything `status --json` prints."""
     partitions = _partitions(platform)
-    checks = _checks(instance, defs)
+    checks = check_outcomes(instance, defs)
     broken = [*_failed_checks(checks), *_stale_partitions(partitions), *_failed_runs(instance)]
     return {
         "clock": {
@@ -64,7 +64,7 @@ def _partitions(platform: Platform) -> dict[str, dict[str, Any]]:
     }
 
 
-def _checks(instance: "DagsterInstance", defs: "Definitions") -> dict[str, str]:
+def check_outcomes(instance: "DagsterInstance", defs: "Definitions") -> dict[str, str]:
     """The latest outcome of every check: passed, failed, warned, or not evaluated."""
     keys = defs.resolve_asset_graph().asset_check_keys
     return {key.to_user_string(): _outcome(instance, key) for key in sorted(keys, key=lambda key: key.to_user_string())}

@@ -84,7 +84,8 @@ def _refuse_duplicates(daily: pd.DataFrame) -> None:
 
 def _key(entity: Rows, day: pd.Series) -> Ints:
     """One number per entity (numbered from 0) and day, in that order; a day earlier is 1 less."""
-    return entity.astype("int64") * _Panel.SPAN + day.to_numpy("datetime64[D]").astype("int64")
+    day_number: Ints = day.to_numpy("datetime64[D]").astype("int64")
+    return entity.astype("int64") * _Panel.SPAN + day_number
 
 
 def _take(values: Floats, rows: Rows) -> Floats:

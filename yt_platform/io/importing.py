@@ -12,7 +12,7 @@ import pandas as pd
 
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import DAY, TEXT
-from yt_platform.io.history import ImportedBatch, Reject, open_history
+from yt_platform.io.history import History, ImportedBatch, Reject, open_history
 from yt_platform.io.loading import batches_of
 from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import Transaction, Warehouse, Window
@@ -50,7 +50,7 @@ def import_history(
     real and synthetic data.
     """
     history = open_history(path)
-    if warehouse.records("SELECT import_id FROM raw.imports WHERE import_id = $1", (history.import_id,)):
+    if is_imported(warehouse, history):
         return Stored({}, 0)
     batches = list(history.batches(store, spool, progress))
     _refuse_older(batches, partitions.first)
@@ -79,6 +79,11 @@ def import_history(
             (history.import_id, history.name, list(history.formats), row_count, reject_count, run_id),
         )
     return Stored(_rows_by_day((batch.day, batch.file.rows) for batch in kept), reject_count)
+
+
+def is_imported(warehouse: Warehouse, history: History) -> bool:
+    """Whether files of the same content were imported before, by the same version of the importer."""
+    return bool(warehouse.records("SELECT import_id FROM raw.imports WHERE import_id = $1", (history.import_id,)))
 
 
 def verify_batches(
