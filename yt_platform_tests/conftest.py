@@ -17,6 +17,9 @@ from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.migrations import migrate
 from yt_platform.io.warehouse import Warehouse
 
+# as the command line does, before LightGBM is loaded: its threads would spin against the tests' other processes
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

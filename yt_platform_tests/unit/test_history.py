@@ -513,15 +513,15 @@ def test_progress_counts_rows_of_known_and_unknown_total(tmp_path: Path) -> None
     seen: list[tuple[int, int | None, str]] = []
     list(history.batches(RawStore(str(tmp_path / "raw")), tmp_path, lambda *step: seen.append(step)))
     assert seen == [
-        (10_000, None, "reading t.csv"),
-        (20_000, None, "reading t.csv"),
-        (25_000, None, "reading t.csv"),
-        (25_000, 25_000, "storing 2026-01-02"),
+        (10_000, None, "reading files, rows"),
+        (20_000, None, "reading files, rows"),
+        (25_000, None, "reading files, rows"),
+        (25_000, 25_000, "storing batches, rows"),
     ]
     history.scan(lambda *step: seen.append(step))
     assert seen[-1] == (25_000, None, "scanning files, rows")
     list(history.batches(RawStore(str(tmp_path / "raw")), tmp_path, lambda *step: seen.append(step)))
-    assert seen[-2] == (25_000, 25_000, "reading t.csv")
+    assert seen[-2] == (25_000, 25_000, "reading files, rows")
 
 
 # VmHWM, not ru_maxrss: the latter starts from what the process that was forked held.
