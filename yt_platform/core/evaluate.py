@@ -16,6 +16,8 @@ from yt_platform.core.models.protocol import HORIZONS, QUANTILES, Forecaster, No
 ROW = ["video_id", "day", "horizon"]
 """What identifies a forecast of one model: video, origin day, and days to the target."""
 
+_COUNTED = ["video_id", "day", "view_count", "view_definition"]
+
 
 def actuals(daily: pd.DataFrame) -> pd.DataFrame:
     """What happened between any two rows of `metrics.video_daily` that lie one of `HORIZONS` apart.
@@ -23,7 +25,7 @@ def actuals(daily: pd.DataFrame) -> pd.DataFrame:
     Columns `ROW`, `actual` (views gained; 0 where the count fell) and `total` (views at the target). Pairs across a
     change of what counts as a view are left out.
     """
-    known = daily[["video_id", "day", "view_count", "view_definition"]]
+    known = daily[_COUNTED]
     return pd.concat([_actuals_at(known, horizon) for horizon in HORIZONS], ignore_index=True)
 
 
@@ -45,14 +47,14 @@ def _actuals_at(known: pd.DataFrame, horizon: int) -> pd.DataFrame:
 def training_frame(features: pd.DataFrame, daily: pd.DataFrame, train_until: pd.Timestamp) -> pd.DataFrame:
     """What `Forecaster.fit` learns from: origins of `features.video_day` with targets up to the day `train_until`.
 
-    The columns of `features`, and `y_1`, `y_3`, `y_7`: views gained by so many days later, NaN where the video was not
-    read then or `train_until` lies before. `daily` holds rows of `metrics.video_daily` of the same days.
+    The columns of `features`, and `y_1` to `y_7`: views gained by so many days later, NaN where the video was not read
+    then or `train_until` lies before. `daily` holds rows of `metrics.video_daily` of the same days.
     """
-    known = actuals(daily[daily["day"] <= train_until])
+    known = daily.loc[daily["day"] <= train_until, _COUNTED]
     frame = features[is_origin(features) & (features["day"] < train_until)].reset_index(drop=True)
-    for horizon in HORIZONS:
-        target = known.loc[known["horizon"] == horizon, ["video_id", "day", "actual"]]
-        frame[f"y_{horizon}"] = frame[["video_id", "day"]].merge(target, how="left")["actual"]
+    for ahead in range(1, max(HORIZONS) + 1):
+        target = _actuals_at(known, ahead)[["video_id", "day", "actual"]]
+        frame[f"y_{ahead}"] = frame[["video_id", "day"]].merge(target, how="left")["actual"]
     return frame
 
 

@@ -122,10 +122,10 @@ def test_a_bundle_says_what_it_was_trained_on(
     forecaster.save(tmp_path)
     bundle = json.loads((tmp_path / BUNDLE).read_text())
     frame = training_frame(features, daily, TRAIN_UNTIL)
+    assert bundle["last_target"] == f"{TRAIN_UNTIL:%Y-%m-%d}"
     for horizon in HORIZONS:
         said = bundle["horizons"][str(horizon)]
         assert said["rows"] == frame[f"y_{horizon}"].notna().sum()
-        assert said["last_target"] == f"{TRAIN_UNTIL:%Y-%m-%d}"
         assert 100 <= said["calibration_rows"] < said["rows"] / 2
 
 
@@ -133,7 +133,7 @@ def test_a_bundle_of_other_features_is_refused(forecaster: LightGBMForecaster, t
     """On the file: LightGBM itself would read the columns by position and forecast nonsense."""
     forecaster.save(tmp_path)
     bundle = json.loads((tmp_path / BUNDLE).read_text())
-    bundle["features"]["moon_phase"] = bundle["features"].pop("weekday")
+    bundle["inputs"]["moon_phase"] = bundle["inputs"].pop("weekday")
     (tmp_path / BUNDLE).write_text(json.dumps(bundle))
     with pytest.raises(ValueError, match=r"other features .*\['moon_phase', 'weekday'\].* train a new one"):
         LightGBMForecaster.load(tmp_path)

@@ -1,5 +1,6 @@
 """The main path with real Dagster runs, database and MLflow: what is there afterwards, and after a rerun."""
 
+import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from yt_platform.core.lineage import NODES
 from yt_platform.core.progress import silent
 from yt_platform.core.schemas import TABLES
 from yt_platform.defs.jobs import FORECAST, IMPORT, REFRESH
+from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.planning import batch_days, stale_ranges
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, import_path
@@ -135,6 +137,20 @@ def test_a_damaged_raw_file_fails_the_run_and_keeps_the_rows(made: Platform, run
     finally:
         file.write_bytes(content)
     assert fingerprints(made.warehouse) == before
+
+
+def test_no_password_is_stored_anywhere_but_in_its_file(made: Platform) -> None:
+    """Dumps of all three databases and every file of the home, as a thief of a backup would search them."""
+    home = made.settings.home
+    passwords = [line.split(":")[4].encode() for line in (home / "postgres" / "pgpass").read_text().splitlines()]
+    assert len(passwords) == 2
+    pg_dump = EmbeddedPostgres(home).bin_dir / "pg_dump"
+    for url in (made.urls.warehouse, made.urls.dagster, made.urls.mlflow):
+        dump = subprocess.run([pg_dump, url], capture_output=True, check=True).stdout
+        assert not any(password in dump for password in passwords)
+    files = [path for path in home.rglob("*") if path.is_file() and path.name != "pgpass"]
+    assert any(path.suffix == ".parquet" for path in files)
+    assert [path for path in files if any(password in path.read_bytes() for password in passwords)] == []
 
 
 def test_status_tells_rows_partitions_checks_and_what_is_broken(made: Platform, runs: Runs) -> None:

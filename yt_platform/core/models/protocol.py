@@ -25,7 +25,7 @@ class Forecaster(Protocol):
     """Forecasts how many views a video gains from the origin day to each of `HORIZONS` days later."""
 
     def fit(self, frame: pd.DataFrame) -> None:
-        """Learn from `evaluate.training_frame`: features and the target columns `y_1`, `y_3`, `y_7`.
+        """Learn from `evaluate.training_frame`: features and the target columns `y_1` to `y_7`.
 
         Raises NotEnoughRowsError when a horizon has no row with a known target.
         """

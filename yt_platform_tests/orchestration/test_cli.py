@@ -1,0 +1,91 @@
+"""The command line as scripts use it: real processes, their exit codes, and what they print where."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from yt_platform_tests.conftest import reachable_folder
+
+COMMANDS = (
+    "",
+    "run",
+    "import",
+    "up",
+    "migrate",
+    "status",
+    "backtest",
+    "db",
+    "db start",
+    "db stop",
+    "db url",
+    "db shell",
+)
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    with reachable_folder() as folder:
+        yield folder / "home"
+
+
+def call(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "YT_HOME": str(home), "COLUMNS": "200", **variables}
+    command = [sys.executable, "-m", "yt_platform.cli", *arguments]
+    return subprocess.run(command, env=environment, cwd=home.parent, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, home: Path) -> None:
+    found = call(home, *command.split(), "--help")
+    assert found.returncode == 0
+    assert "Usage" in found.stdout
+
+
+def test_a_wrong_setting_is_misuse_and_named(home: Path) -> None:
+    found = call(home, "status", YT_HOEM="x")
+    assert found.returncode == 2
+    assert "YT_HOEM" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_file_of_no_known_layout_is_misuse_and_named(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd.csv").write_text("when,what\n1,2\n")
+    found = call(home, "import", str(tmp_path / "odd.csv"))
+    assert found.returncode == 2
+    assert "odd.csv" in found.stderr
+    assert "when" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_the_url_of_a_server_that_does_not_run_fails_and_says_how_to_start_it(home: Path) -> None:
+    found = call(home, "db", "url")
+    assert found.returncode == 1
+    assert "db start" in found.stderr
+
+
+def test_a_kept_server_answers_at_the_printed_url_until_it_is_stopped(home: Path) -> None:
+    call(home, "migrate")
+    assert call(home, "db", "start").returncode == 0
+    try:
+        for arguments in (("db", "url"), ("db", "url", "--reader")):
+            url = call(home, *arguments).stdout.strip()
+            query = "import sys, psycopg; print(psycopg.connect(sys.argv[1]).execute('SELECT 1').fetchone())"
+            found = subprocess.run([sys.executable, "-W", "ignore", "-c", query, url], capture_output=True, text=True)
+            assert found.stdout.strip() == "(1,)", found.stderr
+    finally:
+        assert call(home, "db", "stop").returncode == 0
+    assert call(home, "db", "url").returncode == 1
+
+
+def test_status_prints_json_and_nothing_else(home: Path) -> None:
+    found = call(home, "status", "--json")
+    assert found.returncode == 0, found.stderr
+    status = json.loads(found.stdout)
+    assert set(status) == {"clock", "tables", "partitions", "checks", "broken"}
+    assert status["tables"]["metrics.videos"] == 0
+    assert status["broken"] == []
