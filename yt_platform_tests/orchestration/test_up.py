@@ -78,6 +78,10 @@ def test_it_serves_until_ctrl_c_and_leaves_nothing_behind(home: Path) -> None:
         up.kill()
         up.communicate()
     assert up.returncode == 0, output
+    # the keeper of the database looks once a second whether its server is gone
+    deadline = time.monotonic() + 10
+    while processes_of(home) and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert processes_of(home) == []
     password = (home / "postgres" / "pgpass").read_text().split(":")[4].strip()
     logs = "".join(path.read_text(errors="replace") for path in (home / "logs").glob("*.log"))
