@@ -50,8 +50,22 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         except (DatabaseError, EmbeddedPostgresError, RunFailedError, UpError) as error:
             err.print(f"error: {error}", style="red", markup=False)
             raise typer.Exit(FAILED) from error
+        except _database_errors() as error:
+            reason = str(error).strip().splitlines()[0]
+            err.print(f"error: the database stopped answering: {reason}", style="red", markup=False)
+            err.print("Nothing committed is lost; run the command again, it goes on where this one ended.", style="red")
+            raise typer.Exit(FAILED) from error
 
     return run
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    """What the three drivers raise when the server goes away; asked for only once something was raised."""
+    import adbc_driver_manager
+    import psycopg
+    import sqlalchemy.exc
+
+    return (adbc_driver_manager.OperationalError, psycopg.OperationalError, sqlalchemy.exc.OperationalError)
 
 
 @app.callback()
