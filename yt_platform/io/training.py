@@ -22,8 +22,8 @@ from yt_platform.io.warehouse import Warehouse, Window
 
 HELD_OUT_DAYS = 28
 RETRAIN_AFTER_DAYS = 7
-MINIMUM_DAYS = 14
-"""A fold needs targets a week ahead on both sides of the cut."""
+MINIMUM_DAYS = 24
+"""A third is held out, and targets a week ahead must exist on both sides of the cut."""
 
 
 class TooLittleHistoryError(RuntimeError):

@@ -1,0 +1,186 @@
+"""`yt-platform run` killed at chosen moments, and run again: the rows must be those of a run that nothing disturbed.
+
+At this level because only a real `kill -9` skips every handler, and only real processes leave sessions, leases and
+half-written transactions behind. A test stops a run where it wants it by locking a table: the run waits to write
+there, with everything before that written and its own transaction open, until it is killed.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from yt_platform.core.sample import generate
+from yt_platform.core.schemas import TABLES
+from yt_platform.io.databases import WAREHOUSE
+from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.sample import write_sample
+from yt_platform.io.warehouse import Warehouse
+from yt_platform_tests.conftest import REPOSITORY, reachable_folder
+from yt_platform_tests.warehouse_state import fingerprint
+
+pytestmark = pytest.mark.slow
+
+WAIT_SECONDS = 120
+
+# Beside the tables with a contract: what was imported, refused and booked, without run ids, times and serial numbers.
+BOOKS = {
+    "raw.imports": ["import_id", "row_count", "reject_count"],
+    "raw.batches": ["endpoint", "partition_day", "path", "sha256", "row_count"],
+    "ops.quarantine": ["table_name", "partition_day", "origin", "reason", "record"],
+    "ops.loads": ["table_name", "partition_day", "input_version", "row_count"],
+    "ops.clock": ["simulated_at"],
+}
+
+
+@dataclass(frozen=True)
+class Home:
+    """A YT_HOME with the sample it is to import."""
+
+    path: Path
+    sample: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "YT_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
+
+    def run(self) -> subprocess.Popen[str]:
+        """`yt-platform run` begun, both outputs in one pipe. Not in the repository: a developer's .env is there."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "yt_platform.cli", "run", "--history", str(self.sample)],
+            cwd=self.path.parent,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def complete(self) -> None:
+        process = self.run()
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+
+    def state(self) -> dict[str, str]:
+        """Hashes of all rows. Without model versions: a killed training has used one up, and the next takes another."""
+        with EmbeddedPostgres(self.path) as server:
+            warehouse = Warehouse(server.url(WAREHOUSE))
+            columns = {
+                name: [column for column in table.column_names if column != "model_version"]
+                for name, table in TABLES.items()
+            }
+            return {name: fingerprint(warehouse, name, chosen) for name, chosen in (columns | BOOKS).items()}
+
+
+@contextlib.contextmanager
+def barred(home: Home, table: str) -> Iterator[psycopg.Connection]:
+    """Writers of `table` wait, readers do not, until the block ends or its server does."""
+    with psycopg.connect(EmbeddedPostgres(home.path).url(WAREHOUSE)) as connection:
+        connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
+        yield connection
+        connection.close()
+
+
+@contextlib.contextmanager
+def run_held_at(home: Home, table: str) -> Iterator[subprocess.Popen[str]]:
+    """A first run of `home` that waits to write `table`.
+
+    It is held before its import is booked first: migrations, which comment on every table, are over by then.
+    """
+    with barred(home, "raw.imports") as gate:
+        process = home.run()
+        until(lambda: waiting(gate, "raw.imports") > 0, process)
+        with barred(home, table) as connection:
+            gate.close()
+            until(lambda: waiting(connection, table) > 0, process)
+            yield process
+
+
+def waiting(connection: psycopg.Connection, table: str) -> int:
+    """How many sessions wait to write `table`."""
+    row = connection.execute(
+        "SELECT count(DISTINCT pid) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", (table,)
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Poll for a moment in the life of `process`; fails when it ends before, or never comes there."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not happened():
+        if process.poll() is not None:
+            pytest.fail(f"ended before the moment to kill it:\n{process.communicate()[0]}")
+        if time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"never came to the moment to kill it:\n{process.communicate()[0]}")
+        time.sleep(0.02)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample as if a collector had made it: data labelled synthetic is thrown away and imported anew."""
+    folder = tmp_path_factory.mktemp("sample") / "sample"
+    sample = generate(channels=4, videos=120, days=40, last_day=date(2026, 3, 1))
+    frames = ("snapshots", "videos", "channel_snapshots", "channels")
+    write_sample(folder, replace(sample, **{name: getattr(sample, name).assign(source="test") for name in frames}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sample: Path) -> dict[str, str]:
+    """The state after one run that nothing disturbed."""
+    with reachable_folder() as folder:
+        home = Home(folder / "home", sample)
+        home.complete()
+        return home.state()
+
+
+@pytest.fixture
+def home(sample: Path) -> Iterator[Home]:
+    """A home with empty databases, so that there are tables to lock before the first run."""
+    with reachable_folder() as folder:
+        home = Home(folder / "home", sample)
+        command = [sys.executable, "-m", "yt_platform.cli", "migrate"]
+        subprocess.run(command, cwd=folder, env=home.environment, check=True, capture_output=True)
+        yield home
+        EmbeddedPostgres(home.path).stop()
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "metrics.video_snapshots",  # nothing is loaded
+        "ops.loads",  # rows are written and their books are not
+        "models.scorecards",  # the model is registered, and nobody's champion
+    ],
+)
+def test_a_killed_run_is_completed_by_the_next(home: Home, undisturbed: dict[str, str], table: str) -> None:
+    # this lease keeps the server up beside the killed client; the next run starts it anew
+    with EmbeddedPostgres(home.path), run_held_at(home, table) as process:
+        kill(process)
+    home.complete()
+    assert home.state() == undisturbed
+
+
+def test_a_run_killed_without_warning_leaves_no_server_that_disturbs(home: Home, undisturbed: dict[str, str]) -> None:
+    """No lease but the run's: the server, left alone, may be stopping while the next run starts."""
+    process = home.run()
+    until(lambda: any((home.path / "raw").rglob("*.parquet")), process)
+    kill(process)
+    home.complete()
+    assert home.state() == undisturbed
