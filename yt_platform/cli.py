@@ -60,12 +60,18 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _database_errors() -> tuple[type[Exception], ...]:
-    """What the three drivers raise when the server goes away; asked for only once something was raised."""
+    """What drivers and Dagster's storage raise when the server goes away; asked for only once something was raised."""
     import adbc_driver_manager
     import psycopg
     import sqlalchemy.exc
+    from dagster_postgres.utils import DagsterPostgresException
 
-    return (adbc_driver_manager.OperationalError, psycopg.OperationalError, sqlalchemy.exc.OperationalError)
+    return (
+        adbc_driver_manager.OperationalError,
+        psycopg.OperationalError,
+        sqlalchemy.exc.OperationalError,
+        DagsterPostgresException,
+    )
 
 
 @app.callback()

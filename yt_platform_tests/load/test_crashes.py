@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from yt_platform.core.sample import generate
 from yt_platform.core.schemas import TABLES
-from yt_platform.io.databases import WAREHOUSE
+from yt_platform.io.databases import DAGSTER, WAREHOUSE
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.sample import write_sample
 from yt_platform.io.warehouse import Warehouse
-from yt_platform_tests.conftest import REPOSITORY, reachable_folder
+from yt_platform_tests.conftest import REPOSITORY, free_port, reachable_folder
 from yt_platform_tests.warehouse_state import fingerprint
 
 pytestmark = pytest.mark.slow
@@ -164,9 +165,13 @@ def home(sample: Path) -> Iterator[Home]:
 @pytest.mark.parametrize(
     "table",
     [
+        "raw.imports",  # batches are stored and none is in the catalogue
         "metrics.video_snapshots",  # nothing is loaded
         "ops.loads",  # rows are written and their books are not
+        "metrics.video_daily",
+        "features.video_day",
         "models.scorecards",  # the model is registered, and nobody's champion
+        "predictions.video_forecast",
     ],
 )
 def test_a_killed_run_is_completed_by_the_next(home: Home, undisturbed: dict[str, str], table: str) -> None:
@@ -183,4 +188,72 @@ def test_a_run_killed_without_warning_leaves_no_server_that_disturbs(home: Home,
     until(lambda: any((home.path / "raw").rglob("*.parquet")), process)
     kill(process)
     home.complete()
+    assert home.state() == undisturbed
+
+
+def test_a_run_whose_server_is_killed_says_so_and_the_next_completes_it(
+    home: Home, undisturbed: dict[str, str]
+) -> None:
+    with EmbeddedPostgres(home.path), run_held_at(home, "metrics.video_daily") as process:
+        os.kill(postmaster(home), signal.SIGKILL)
+        output, _ = process.communicate()
+    assert process.returncode == 1
+    assert "error: " in output
+    assert "Traceback" not in output
+    home.complete()
+    assert home.state() == undisturbed
+
+
+def postmaster(home: Home) -> int:
+    with psycopg.connect(EmbeddedPostgres(home.path).url(WAREHOUSE)) as connection:
+        return psutil.Process(connection.info.backend_pid).ppid()
+
+
+def test_up_fails_an_orphaned_run_and_leaves_a_live_one_alone(home: Home, undisturbed: dict[str, str]) -> None:
+    with EmbeddedPostgres(home.path):
+        with run_held_at(home, "metrics.video_daily") as orphan:
+            kill(orphan)
+        with barred(home, "ops.loads") as connection:
+            live = home.run()
+            until(lambda: waiting(connection, "ops.loads") > 0, live)
+            said = up_and_down(home)
+            statuses = run_statuses(home)
+        output, _ = live.communicate()
+        assert "1 runs were under way when their process ended" in said
+        assert statuses == ["SUCCESS", "FAILURE", "STARTED"]  # the import, the killed refresh, the live one
+        assert live.returncode == 0, output
+        assert run_statuses(home)[:3] == ["SUCCESS", "FAILURE", "SUCCESS"]
+    assert home.state() == undisturbed
+
+
+def up_and_down(home: Home) -> str:
+    """What `yt-platform up` prints until it serves, stopped then as Ctrl-C does."""
+    ports = {"YT_WEBSERVER_PORT": str(free_port()), "YT_MLFLOW_PORT": str(free_port())}
+    command = [sys.executable, "-m", "yt_platform.cli", "up"]
+    with subprocess.Popen(
+        command, cwd=home.path.parent, env={**home.environment, **ports}, stdout=subprocess.PIPE, text=True
+    ) as up:
+        assert up.stdout
+        said: list[str] = []
+        for line in up.stdout:
+            said.append(line)
+            if line.startswith("Open the UI"):
+                break
+        up.send_signal(signal.SIGINT)
+        said += up.stdout.readlines()
+    assert up.returncode == 0, said
+    return "".join(said)
+
+
+def run_statuses(home: Home) -> list[str]:
+    """Statuses of Dagster's runs, oldest first."""
+    with psycopg.connect(EmbeddedPostgres(home.path).url(DAGSTER)) as connection:
+        return [status for (status,) in connection.execute("SELECT status FROM runs ORDER BY id")]
+
+
+def test_two_runs_at_once_on_one_home(home: Home, undisturbed: dict[str, str]) -> None:
+    processes = [home.run(), home.run()]
+    for process in processes:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
     assert home.state() == undisturbed

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from yt_platform_tests.conftest import reachable_folder
+from yt_platform_tests.conftest import free_port, reachable_folder
 
 STARTS_WITHIN_SECONDS = 120
 
@@ -23,12 +23,6 @@ STARTS_WITHIN_SECONDS = 120
 def home() -> Iterator[Path]:
     with reachable_folder() as folder:
         yield folder / "home"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start(home: Path, webserver: int, mlflow: int) -> subprocess.Popen[str]:
