@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,33 +25,39 @@ from yt_platform.io.importing import holds_synthetic
 from yt_platform.io.loading import concat
 from yt_platform.io.raw import RawStore
 from yt_platform.io.sample import write_sample
-from yt_platform.local import Platform, Runs, bring_up_to_date, import_path, open_platform
+from yt_platform.local import Platform, Runs, bring_up_to_date, import_path, one_at_a_time, open_platform
 from yt_platform.report import ProgressDisplay, print_connections, print_summary
 from yt_platform.settings import Settings
 
 
 def run_platform(settings: Settings, history: Path | None, out: Console) -> None:
     """Import what is asked for, make everything that follows from it, and print what came out."""
-    with open_platform(settings) as platform, ProgressDisplay(out) as progress:
+    with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         runs = Runs(platform, progress)
         if history:
             make_room_for_real_data(platform, runs, out)
             import_path(platform, runs, history, progress)
         elif holds_synthetic(platform.warehouse) is None:
             import_sample(platform, runs, progress)
-        bring_up_to_date(platform, runs)
+        untrained = bring_up_to_date(platform, runs)
         progress.stop()
         print_summary(platform, runs, out)
+        if untrained:
+            out.print(f"\nNo model was trained: {untrained}.", style="yellow", markup=False)
         print_connections(settings, out)
 
 
 def import_only(settings: Settings, path: Path, out: Console) -> None:
-    with open_platform(settings) as platform, ProgressDisplay(out) as progress:
+    with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         runs = Runs(platform, progress)
         make_room_for_real_data(platform, runs, out)
         import_path(platform, runs, path, progress)
         progress.stop()
         out.print("imported; `yt-platform run` or the schedule makes what follows from it")
+
+
+def _turn(platform: Platform, out: Console) -> AbstractContextManager[None]:
+    return one_at_a_time(platform, lambda: out.print("Another run is under way on this database; waiting for its end."))
 
 
 def import_sample(platform: Platform, runs: Runs, progress: ProgressDisplay) -> None:

@@ -6,11 +6,13 @@ What the commands print is `cli.py`; what a run does is the assets'.
 import contextlib
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psycopg
 
 from yt_platform.clock import Clock
 from yt_platform.core.lineage import contiguous
@@ -23,7 +25,7 @@ from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import batch_days, stale_ranges
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
-from yt_platform.io.training import training_is_due
+from yt_platform.io.training import TooLittleHistoryError, training_is_due
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.resources import artifact_folder, databases
 from yt_platform.settings import PROJECT_ROOT, Settings
@@ -69,6 +71,20 @@ def open_platform(settings: Settings) -> Iterator[Platform]:
         warehouse = Warehouse(urls.warehouse)
         registry = ModelRegistry(sqlalchemy_url(urls.mlflow), artifact_folder(settings))
         yield Platform(settings, urls, warehouse, RawStore(settings.raw_location), registry, Clock(warehouse))
+
+
+@contextlib.contextmanager
+def one_at_a_time(platform: Platform, waiting: Callable[[], None]) -> Iterator[None]:
+    """Import and bring up to date while no other process does; `waiting` is called when one has to end first.
+
+    Table by table they would not disturb each other, but two would train two models of the same data.
+    """
+    with psycopg.connect(platform.urls.warehouse, autocommit=True) as connection:
+        free = connection.execute("SELECT pg_try_advisory_lock(hashtextextended('run', 0))").fetchone()
+        if free == (False,):
+            waiting()
+            connection.execute("SELECT pg_advisory_lock(hashtextextended('run', 0))")
+        yield
 
 
 def dagster_environment(settings: Settings, urls: DatabaseUrls) -> dict[str, str]:
@@ -150,17 +166,25 @@ def _root(error: "SerializableErrorInfo | None") -> str:
     return error.message.strip() if error else "no cause was recorded"
 
 
-def bring_up_to_date(platform: Platform, runs: Runs) -> None:
-    """Everything that follows from the catalogue: stale tables, a model where one is due, and the newest forecasts."""
+def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
+    """Everything that follows from the catalogue: stale tables, a model where one is due, and the newest forecasts.
+
+    Returns why no model was trained where the history is too short or too thin for one.
+    """
     from yt_platform.defs.jobs import FORECAST, REFRESH, TRAIN
 
     for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
         runs.launch(REFRESH, window, tables)
-    if training_is_due(platform.warehouse, platform.registry):
-        runs.launch(TRAIN)
+    untrained = None
+    try:
+        if training_is_due(platform.warehouse, platform.registry):
+            runs.launch(TRAIN)
+    except TooLittleHistoryError as error:
+        untrained = str(error)
     due = forecasts_due(platform.warehouse, platform.registry)
     if due:
         runs.launch(FORECAST, due)
+    return untrained
 
 
 def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) -> None:

@@ -87,7 +87,7 @@ def print_checks(outcomes: Mapping[str, str], out: Console) -> None:
 def print_scorecard(platform: Platform, out: Console) -> None:
     champion = platform.registry.champion()
     if champion is None:
-        out.print("\nNo model is champion: none has beaten naive on the held-out days.")
+        out.print("\nNo model is champion, so nothing is forecast.")
         return
     scores = platform.warehouse.records(
         f"SELECT {', '.join(SCORECARDS.column_names)} FROM models.scorecards "

@@ -52,13 +52,13 @@ def server() -> Iterator[EmbeddedPostgres]:
 
 
 @contextlib.contextmanager
-def reachable_folder() -> Iterator[Path]:
-    """A folder for a server's home.
+def reachable_folder(base: Path | None = None) -> Iterator[Path]:
+    """A folder for a server's home, in `base` where given.
 
     Not tmp_path: pytest's is closed to other accounts, and root's server runs under one. In memory where that has
     room: a new cluster syncs a thousand files, which takes seconds on a busy disk.
     """
-    base = next(path for path in ("/dev/shm", "/tmp") if shutil.disk_usage(path).free > 2**30)
+    base = base or next(path for path in map(Path, ("/dev/shm", "/tmp")) if shutil.disk_usage(path).free > 2**30)
     folder = Path(tempfile.mkdtemp(prefix="yt-test-", dir=base))
     folder.chmod(0o755)
     yield folder

@@ -3,6 +3,7 @@
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, asset
 
 from yt_platform.core.models.lightgbm import LightGBMForecaster
+from yt_platform.core.models.protocol import NotEnoughRowsError
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import whole
 from yt_platform.io.training import TooLittleHistoryError, train_forecaster
@@ -35,7 +36,7 @@ def build_models() -> list[AssetsDefinition]:
                 context.run.run_id,
                 held.progress,
             )
-        except TooLittleHistoryError as error:
+        except (TooLittleHistoryError, NotEnoughRowsError) as error:
             raise permanent(error) from error
         errors = {
             f"{figure} at {horizon} days": round(float(score[figure]), 4)

@@ -43,7 +43,7 @@ def forecast_videos(
         counts = count_by_day(verdict.accepted, VIDEO_FORECAST.window, chunk)
         with warehouse.transaction() as transaction:
             transaction.write(VIDEO_FORECAST, verdict.accepted, chunk, run_id)
-            rejected = as_rejects(verdict.rejected, None, champion.name)
+            rejected = as_rejects(verdict.rejected, verdict.rejected[VIDEO_FORECAST.window], champion.name)
             transaction.quarantine(VIDEO_FORECAST.name, rejected, chunk, run_id)
         total = total.plus(counts, len(rejected))
         progress(len(total.rows), len(window.days), f"{VIDEO_FORECAST.name}, days")

@@ -67,6 +67,9 @@ def import_history(
     )
     reject_count = 0
     with warehouse.transaction() as transaction:
+        transaction.take_turns(f"import {history.import_id}")
+        if _booked(transaction, history):
+            return Stored({}, 0)
         for batch in kept:
             _catalogue(transaction, batch, run_id)
         while chunk := list(islice(rejects, REJECTS_AT_ONCE)):
@@ -83,7 +86,12 @@ def import_history(
 
 def is_imported(warehouse: Warehouse, history: History) -> bool:
     """Whether files of the same content were imported before, by the same version of the importer."""
-    return bool(warehouse.records("SELECT import_id FROM raw.imports WHERE import_id = $1", (history.import_id,)))
+    with warehouse.transaction() as transaction:
+        return _booked(transaction, history)
+
+
+def _booked(transaction: Transaction, history: History) -> bool:
+    return bool(transaction.records("SELECT import_id FROM raw.imports WHERE import_id = $1", (history.import_id,)))
 
 
 def verify_batches(

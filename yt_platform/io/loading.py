@@ -157,7 +157,7 @@ def load_from_tables(
             for upstream in node.inputs
         }
         verdict = judge(table, build(frames, pd.Timestamp(chunk.first), pd.Timestamp(chunk.last)))
-        rejected = as_rejects(verdict.rejected, None, f"made from {', '.join(frames)}")
+        rejected = as_rejects(verdict.rejected, verdict.rejected[table.window], f"made from {', '.join(frames)}")
         counts = count_by_day(verdict.accepted, table.window, chunk)
         with warehouse.transaction() as transaction:
             transaction.write(table, verdict.accepted, chunk, run_id)
@@ -201,11 +201,11 @@ def _parse(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Accepted rows of all batches in their order, and the refused ones as quarantine takes them."""
     accepted = [pd.DataFrame(columns=table.column_names)]
-    rejected = [as_rejects(accepted[0].assign(reason=""), None, "")]
+    rejected = [as_rejects(accepted[0].assign(reason=""), accepted[0][table.window], "")]
     for batch in batches:
         verdict = judge(table, parsers[batch.endpoint](store.read_table(batch.path, batch.sha256)))
         accepted.append(verdict.accepted)
-        rejected.append(as_rejects(verdict.rejected, batch.day, batch.path))
+        rejected.append(as_rejects(verdict.rejected, pd.Timestamp(batch.day), batch.path))
     rows = judge(table, concat(accepted)).accepted
     if table.newest:
         rows = rows.sort_values(list(table.newest), kind="stable", ignore_index=True)
@@ -218,11 +218,11 @@ def concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else frames[0]
 
 
-def as_rejects(refused: pd.DataFrame, day: date | None, origin: str) -> pd.DataFrame:
-    """Refused rows in the columns of `ops.quarantine`, each row kept as JSON."""
+def as_rejects(refused: pd.DataFrame, day: pd.Timestamp | pd.Series, origin: str) -> pd.DataFrame:
+    """Refused rows in the columns of `ops.quarantine`, each row kept as JSON; `day` is the partition of all or each."""
     records = refused.drop(columns="reason").to_json(orient="records", lines=True, date_format="iso").splitlines()
     rejects = pd.DataFrame({"reason": refused["reason"].astype(TEXT).to_numpy(), "record": records[: len(refused)]})
-    rejects["partition_day"] = pd.Series(pd.Timestamp(day) if day else pd.NaT, index=rejects.index, dtype=DAY)
+    rejects["partition_day"] = pd.Series(day, index=refused.index, dtype=DAY).to_numpy()
     return rejects.assign(origin=origin)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from yt_platform.core.evaluate import backtest, beats_naive, training_frame
-from yt_platform.core.models.protocol import Forecaster
+from yt_platform.core.models.lightgbm import MIN_ROWS
+from yt_platform.core.models.protocol import HORIZONS, Forecaster
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
@@ -27,7 +28,7 @@ MINIMUM_DAYS = 24
 
 
 class TooLittleHistoryError(RuntimeError):
-    """There are too few days to train and to score a forecaster."""
+    """There are too few days, or too few readings, to train and to score a forecaster."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,47 @@ class Trained:
     promoted: bool
 
 
-def training_window(warehouse: Warehouse) -> Window | None:
-    """Days whose targets a forecaster may be fitted on: all but the last, which forecasts start from."""
+def training_window(warehouse: Warehouse) -> Window:
+    """Days whose targets a forecaster may be fitted on: all but the last, which forecasts start from.
+
+    Raises TooLittleHistoryError, saying what is missing.
+    """
     row = warehouse.records("SELECT min(day) AS first, max(day) AS last FROM features.video_day")[0]
     if row["first"] is None or (row["last"] - row["first"]).days < MINIMUM_DAYS:
-        return None
-    return Window(row["first"], row["last"] - timedelta(days=1))
+        days = (row["last"] - row["first"]).days + 1 if row["first"] else 0
+        raise TooLittleHistoryError(
+            f"training needs more than {MINIMUM_DAYS} days of history and there are {days}: import or collect more"
+        )
+    window = Window(row["first"], row["last"] - timedelta(days=1))
+    _require_targets(warehouse, window)
+    return window
+
+
+def fold_until(window: Window) -> date:
+    """The last target day a forecaster is fitted on to be scored on the rest of `window`."""
+    return window.last - timedelta(days=min(HELD_OUT_DAYS, len(window.days) // 3))
+
+
+def _require_targets(warehouse: Warehouse, window: Window) -> None:
+    """Raises TooLittleHistoryError unless every horizon has targets to fit on and to score."""
+    rows = warehouse.records(
+        "SELECT ahead, count(*) FILTER (WHERE target.day <= $3) AS fitted, "
+        "count(*) FILTER (WHERE origin.day > $3) AS scored "
+        "FROM metrics.video_daily AS origin CROSS JOIN unnest($4::integer[]) AS ahead "
+        "JOIN metrics.video_daily AS target ON target.video_id = origin.video_id "
+        "AND target.day = origin.day + ahead AND target.view_definition = origin.view_definition "
+        "WHERE origin.view_increment IS NOT NULL AND origin.day >= $1 AND target.day <= $2 GROUP BY ahead",
+        (window.first, window.last, fold_until(window), list(HORIZONS)),
+    )
+    found = {row["ahead"]: row for row in rows}
+    for ahead in HORIZONS:
+        counts = found.get(ahead, {"fitted": 0, "scored": 0})
+        if counts["fitted"] < MIN_ROWS or not counts["scored"]:
+            raise TooLittleHistoryError(
+                f"training needs {MIN_ROWS} readings with one on the day before and one {ahead} days later up to "
+                f"{fold_until(window)}, and one after it to score. There are {counts['fitted']} and "
+                f"{counts['scored']}: import or collect videos that are read every day"
+            )
 
 
 def data_version(warehouse: Warehouse, window: Window) -> str:
@@ -71,26 +107,24 @@ def train_forecaster(
     `tracking` is dagster-mlflow's resource with an open MLflow run. Raises TooLittleHistoryError.
     """
     window = training_window(warehouse)
-    if window is None:
-        raise TooLittleHistoryError(f"training needs more than {MINIMUM_DAYS} days of features; import or collect more")
     features = warehouse.read_window(VIDEO_DAY, window)
     daily = warehouse.read_window(VIDEO_DAILY, window)
-    fold_until = window.last - timedelta(days=min(HELD_OUT_DAYS, len(window.days) // 3))
+    cut = fold_until(window)
     progress(0, 2, "models.video_forecaster, fits")
-    scores = backtest(features, daily, pd.Timestamp(fold_until), pd.Timestamp(window.last), make_forecaster)
+    scores = backtest(features, daily, pd.Timestamp(cut), pd.Timestamp(window.last), make_forecaster)
     progress(1, 2, "models.video_forecaster, fits")
     forecaster = make_forecaster()
     forecaster.fit(training_frame(features, daily, pd.Timestamp(window.last)))
     promoted = beats_naive(scores)
     version = data_version(warehouse, window)
-    tracking.log_params({"trained_until": window.last, "fold_trained_until": fold_until, "data_version": version})
+    tracking.log_params({"trained_until": window.last, "fold_trained_until": cut, "data_version": version})
     tracking.log_metrics(
         {f"{name}_{horizon}d": float(value) for horizon, score in scores.items() for name, value in score.items()}
     )
     with tempfile.TemporaryDirectory() as folder:
         forecaster.save(Path(folder))
         model = registry.register(tracking.active_run().info.run_id, Path(folder), window.last, version)
-    cards = _scorecards(model, scores, window, fold_until, promoted, now)
+    cards = _scorecards(model, scores, window, promoted, now)
     with warehouse.transaction() as transaction:
         transaction.upsert(SCORECARDS, judge(SCORECARDS, cards).accepted, run_id)
     if promoted:
@@ -104,7 +138,6 @@ def _scorecards(
     model: RegisteredModel,
     scores: dict[str, dict[str, Any]],
     window: Window,
-    fold_until: date,
     promoted: bool,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
@@ -114,7 +147,7 @@ def _scorecards(
             "horizon_days": int(horizon),
             "target": "views",
             "trained_until": pd.Timestamp(window.last),
-            "fold_trained_until": pd.Timestamp(fold_until),
+            "fold_trained_until": pd.Timestamp(fold_until(window)),
             "fold_tested_until": pd.Timestamp(window.last),
             "row_count": score["n"],
             **{name: score[name] for name in ("wape", "naive_wape", "pinball", "coverage80", "width80")},
@@ -126,10 +159,11 @@ def _scorecards(
 
 
 def training_is_due(warehouse: Warehouse, registry: ModelRegistry) -> bool:
-    """Whether there is no champion, or it has fallen a week behind, or its training data has changed since."""
+    """Whether there is no champion, or it has fallen a week behind, or its training data has changed since.
+
+    Raises TooLittleHistoryError where there is nothing to train on.
+    """
     window = training_window(warehouse)
-    if window is None:
-        return False
     champion = registry.champion()
     if champion is None:
         return True

@@ -12,6 +12,7 @@ from typing import Any
 import adbc_driver_postgresql.dbapi as adbc
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from yt_platform.core.parse import to_pandas
 from yt_platform.core.schemas.base import Table, Write, latest_by_key
@@ -95,6 +96,10 @@ class Transaction:
             rows: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
             return rows
 
+    def take_turns(self, what: str) -> None:
+        """Wait until no other transaction does `what`, and let none begin before this one ends."""
+        self.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", (what,))
+
     def write(self, table: Table, frame: pd.DataFrame, window: Window, run_id: str) -> int:
         """Write the rows of `window` as the table's mode says; returns the rows written.
 
@@ -107,6 +112,7 @@ class Transaction:
     def replace(self, table: Table, frame: pd.DataFrame, window: Window, run_id: str) -> int:
         rows = latest_by_key(frame, table.key)
         begin, end = _window_bounds(table, window)
+        self.take_turns(table.name)
         scope = {column: rows[column].iloc[0] for column in table.scope} if len(rows) else {}
         conditions = "".join(f" AND {column} = ${n}" for n, column in enumerate(scope, start=3))
         self.execute(
@@ -119,6 +125,7 @@ class Transaction:
     def upsert(self, table: Table, frame: pd.DataFrame, run_id: str) -> int:
         """Insert rows or update those whose values differ; a `Write.NEWEST` table takes no older record."""
         rows = latest_by_key(frame, table.key)
+        self.take_turns(table.name)
         self._insert(table, rows, _insert_statement(table) + _on_conflict(table), run_id)
         return len(rows)
 
@@ -141,7 +148,9 @@ class Transaction:
     def add_to_quarantine(self, table_name: str, rejected: pd.DataFrame, run_id: str) -> None:
         if rejected.empty:
             return
-        self._stage(rejected[["partition_day", "origin", "reason", "record"]])
+        columns = rejected[["partition_day", "origin", "reason", "record"]]
+        # jsonb holds no NUL, not even escaped
+        self._stage(columns.assign(record=columns["record"].str.replace("\\u0000", "\\ufffd", regex=False)))
         self.execute(
             "INSERT INTO ops.quarantine (table_name, partition_day, origin, reason, record, run_id) "
             f"SELECT $1, partition_day, origin, reason, record::jsonb, $2::uuid FROM {STAGE}",
@@ -165,13 +174,17 @@ MONTHLY = frozenset({"metrics.video_snapshots", "metrics.channel_snapshots"})
 
 
 def to_arrow(frame: pd.DataFrame) -> pa.Table:
-    """A frame as Postgres takes it: midnights become dates, unknown becomes NULL."""
+    """A frame as Postgres takes it: midnights become dates, unknown NULL, NUL in a text U+FFFD (raw keeps it)."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     fields = [
         pa.field(field.name, pa.date32() if pa.types.is_timestamp(field.type) and field.type.tz is None else field.type)
         for field in table.schema
     ]
-    return table.cast(pa.schema(fields))
+    table = table.cast(pa.schema(fields))
+    for position, field in enumerate(fields):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            table = table.set_column(position, field, pc.replace_substring(table.column(position), "\x00", "\ufffd"))
+    return table
 
 
 def _window_bounds(table: Table, window: Window) -> tuple[Any, Any]:

@@ -94,15 +94,17 @@ def barred(home: Home, table: str) -> Iterator[psycopg.Connection]:
 def run_held_at(home: Home, table: str) -> Iterator[subprocess.Popen[str]]:
     """A first run of `home` that waits to write `table`.
 
-    It is held before its import is booked first: migrations, which comment on every table, are over by then.
+    The table is locked once the import has begun: migrations, which comment on every table, are over by then.
     """
-    with barred(home, "raw.imports") as gate:
-        process = home.run()
-        until(lambda: waiting(gate, "raw.imports") > 0, process)
-        with barred(home, table) as connection:
-            gate.close()
-            until(lambda: waiting(connection, table) > 0, process)
-            yield process
+    process = home.run()
+    until(lambda: import_begun(home), process)
+    with barred(home, table) as connection:
+        until(lambda: waiting(connection, table) > 0, process)
+        yield process
+
+
+def import_begun(home: Home) -> bool:
+    return any((home.path / "raw").rglob("*.parquet"))
 
 
 def waiting(connection: psycopg.Connection, table: str) -> int:
@@ -185,7 +187,7 @@ def test_a_killed_run_is_completed_by_the_next(home: Home, undisturbed: dict[str
 def test_a_run_killed_without_warning_leaves_no_server_that_disturbs(home: Home, undisturbed: dict[str, str]) -> None:
     """No lease but the run's: the server, left alone, may be stopping while the next run starts."""
     process = home.run()
-    until(lambda: any((home.path / "raw").rglob("*.parquet")), process)
+    until(lambda: import_begun(home), process)
     kill(process)
     home.complete()
     assert home.state() == undisturbed

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from yt_platform_tests.conftest import reachable_folder
@@ -88,4 +89,27 @@ def test_status_prints_json_and_nothing_else(home: Path) -> None:
     status = json.loads(found.stdout)
     assert set(status) == {"clock", "tables", "partitions", "checks", "broken"}
     assert status["tables"]["metrics.videos"] == 0
+    assert status["broken"] == []
+
+
+@pytest.mark.parametrize(
+    ("step_days", "reason"),
+    [(1, "training needs more than 24 days of history and there are 20"), (2, "with one on the day before")],
+)
+def test_a_history_too_short_or_thin_to_train_on_is_loaded_and_says_so(
+    tmp_path: Path, step_days: int, reason: str
+) -> None:
+    """A training that must fail once ended the whole run with an error."""
+    days = pd.date_range("2026-01-01", periods=20, freq=f"{step_days}D")
+    readings = [
+        f"{day:%Y-%m-%d},abcdefghij{video},{number},1,1" for video in range(3) for number, day in enumerate(days)
+    ]
+    header = "timestamp,video_id,view_count,like_count,comment_count\n"
+    (tmp_path / "history.csv").write_text(header + "\n".join(readings))
+    with reachable_folder() as folder:
+        found = call(folder / "home", "run", "--history", str(tmp_path / "history.csv"))
+        status = json.loads(call(folder / "home", "status", "--json").stdout)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert reason in " ".join(found.stdout.split())
+    assert status["tables"]["features.video_day"] == 60
     assert status["broken"] == []
