@@ -1,17 +1,23 @@
 """`YT_DATABASE_URL` against a PostgreSQL 15 of Debian's, with a role that has just the rights the documents ask for."""
 
+import json
 import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from yt_platform.core.sample import generate
 from yt_platform.io.databases import DatabaseError, Databases
 from yt_platform.io.migrations import migrate
+from yt_platform.io.sample import write_sample
+from yt_platform_tests.conftest import REPOSITORY
 
 PASSWORD = "owner's p@ss/word"
 
@@ -86,6 +92,35 @@ def test_creates_everything_with_createdb_and_createrole(port: int, tmp_path: Pa
             with psycopg.connect(found) as connection:
                 assert connection.info.dbname == name
     assert (tmp_path / "reader.pgpass").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_a_whole_run_up_to_forecasts_that_the_reader_sees(port: int, tmp_path: Path) -> None:
+    """The run itself, as Dagster's and MLflow's own migrations must work there as well."""
+    administer(port, f"CREATE ROLE runner LOGIN CREATEDB CREATEROLE PASSWORD {literal(PASSWORD)}")
+    sample = generate(channels=4, videos=120, days=40)
+    frames = ("snapshots", "videos", "channel_snapshots", "channels")
+    write_sample(
+        tmp_path / "in", replace(sample, **{name: getattr(sample, name).assign(source="t") for name in frames})
+    )
+    environment = {
+        **os.environ,
+        "YT_HOME": str(tmp_path / "home"),
+        "YT_DATABASE_URL": url(port, "runner", "whole"),
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    command = [sys.executable, "-m", "yt_platform.cli"]
+    calls = [
+        subprocess.run([*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        for arguments in (["run", "--history", str(tmp_path / "in")], ["status", "--json"], ["db", "url", "--reader"])
+    ]
+    assert [call.returncode for call in calls] == [0, 0, 0], [call.stdout + call.stderr for call in calls]
+    assert "ss/word" not in "".join(call.stdout + call.stderr for call in calls[:2])
+    with psycopg.connect(calls[2].stdout.strip()) as connection:
+        row = connection.execute("SELECT count(*) FROM bi.video_forecast").fetchone()
+    assert row == (json.loads(calls[1].stdout)["tables"]["predictions.video_forecast"],)
+    assert row[0] > 300
+    assert not (tmp_path / "home" / "postgres").exists()
 
 
 def test_without_createrole_three_urls_do(port: int, tmp_path: Path) -> None:
