@@ -1,0 +1,170 @@
+"""One call from its request to its answer: key, quota, faults, validation, ETag.
+
+Here: the order of these steps, which is Google's. Not here: HTTP (`server.py`), the methods (`methods.py`).
+
+Not as Google: answers are neither pretty-printed nor compressed (both would cost more than making them), and every
+call with a valid key is charged before a fault strikes it, the dearest of what Google may do.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qsl
+
+from yt_platform.sandbox import selector
+from yt_platform.sandbox.clock import SandboxClock
+from yt_platform.sandbox.discovery import Method, methods
+from yt_platform.sandbox.errors import ApiError, ReasonPlace, key_invalid
+from yt_platform.sandbox.faults import Fault, Faults
+from yt_platform.sandbox.methods import METHODS, Call
+from yt_platform.sandbox.paging import Paging
+from yt_platform.sandbox.quota import Quota, pacific_day
+from yt_platform.sandbox.world import World
+
+KEY = "sandbox-key"
+"""The API key that is accepted unless others are named."""
+
+_NAMES_ITEMS = ("id", "videoId", "playlistId", "parentId", "forHandle")
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request; header names in lower case, `query` and `path` decoded as far as ASGI does."""
+
+    verb: str
+    path: str
+    query: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to send: after `latency` seconds, and with `cut` only half of the body before the connection ends."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    latency: float = 0.0
+    cut: bool = False
+
+
+class Sandbox:
+    """The API over a world, a clock and a quota; safe to call from several threads."""
+
+    def __init__(
+        self,
+        world: World,
+        starts_at: datetime | None,
+        *,
+        keys: Iterable[str] = (KEY,),
+        limits: Mapping[str, int] | None = None,
+        paging: Paging | None = None,
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        """`starts_at`: where the clock stands (aware), None for the machine's time. `limits`: units by bucket.
+
+        Raises ValueError for a bucket that does not exist and a time without zone.
+        """
+        self.clock = SandboxClock(starts_at)
+        self.quota = Quota(limits or {})
+        self.faults = Faults(faults)
+        self.world = world
+        self._keys = frozenset(keys)
+        self._paging = paging or Paging()
+        self._calls: Counter[str] = Counter()
+        self._requests = 0
+        self._lock = Lock()
+
+    def answer(self, request: Request) -> Answer:
+        """Raises nothing: what the request does wrong is an error body."""
+        with self._lock:
+            self._requests += 1
+        method = methods().get((request.verb, request.path))
+        try:
+            if method is None:
+                raise ApiError("notFound")
+            return self._call(method, request)
+        except ApiError as error:
+            return error_answer(error)
+
+    def usage(self) -> dict[str, Any]:
+        """Units of the current Pacific day by bucket, of all days by key, calls by method, requests and strikes."""
+        at = self.clock.now().timestamp()
+        with self._lock:
+            calls = dict(sorted(self._calls.items()))
+        return {
+            "pacific_day": pacific_day(at).isoformat(),
+            "units": self.quota.spent(at),
+            "history": self.quota.history(),
+            "calls": calls,
+            "requests": self._requests,
+            "faults": self.faults.strikes,
+        }
+
+    def _call(self, method: Method, request: Request) -> Answer:
+        at = self.clock.now().timestamp()
+        query = parse_qsl(request.query, keep_blank_values=True)
+        key = _key(query, request.headers)
+        if key not in self._keys:
+            raise key_invalid()
+        with self._lock:
+            self._calls[method.name] += 1
+        self.quota.charge(key, method.name, at)
+        fault = self.faults.strike(method.name, _items(query))
+        if fault is None:
+            return self._serve(method, query, request, at)
+        return self._struck(fault, method, query, request, at)
+
+    def _serve(self, method: Method, query: list[tuple[str, str]], request: Request, at: float) -> Answer:
+        serve = METHODS.get(method.name)
+        if serve is None:
+            raise ApiError("notFound")
+        parameters = method.parse(query)
+        given = frozenset(name for name, _ in query)
+        text, tag = serve(Call(method, parameters, given, at, self.world, self._paging))
+        if tag in _tags(request.headers.get("if-none-match", "")):
+            return Answer(304, headers=(("etag", f'"{tag}"'),))
+        if "fields" in parameters:
+            text = json.dumps(selector.select(json.loads(text), parameters["fields"]), ensure_ascii=False)
+        return Answer(200, text.encode(), (("etag", f'"{tag}"'),))
+
+    def _struck(
+        self, fault: Fault, method: Method, query: list[tuple[str, str]], request: Request, at: float
+    ) -> Answer:
+        error = fault.error()
+        if error is not None:
+            retry = () if fault.retry_after is None else (("retry-after", str(fault.retry_after)),)
+            return error_answer(error, fault.reason_in, retry, fault.latency)
+        if fault.garbage:
+            return Answer(200, b'{"kind": "youtube#', latency=fault.latency)
+        try:
+            served = self._serve(method, query, request, at)
+        except ApiError as refused:
+            served = error_answer(refused)
+        return Answer(served.status, served.body, served.headers, fault.latency, fault.cut)
+
+
+def error_answer(
+    error: ApiError,
+    place: ReasonPlace = "both",
+    headers: tuple[tuple[str, str], ...] = (),
+    latency: float = 0.0,
+) -> Answer:
+    return Answer(error.status, json.dumps(error.body(place), indent=2).encode(), headers, latency)
+
+
+def _key(query: list[tuple[str, str]], headers: Mapping[str, str]) -> str | None:
+    return next((value for name, value in query if name == "key"), headers.get("x-goog-api-key"))
+
+
+def _items(query: list[tuple[str, str]]) -> frozenset[str]:
+    return frozenset(item for name, value in query if name in _NAMES_ITEMS for item in value.split(","))
+
+
+def _tags(header: str) -> set[str]:
+    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
