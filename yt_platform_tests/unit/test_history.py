@@ -5,12 +5,14 @@ At `open_history`: what the catalogue and the quarantine get is decided by all i
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from yt_platform.core.endpoints import ENDPOINTS
-from yt_platform.io.history import History, HistoryError, ImportedBatch, Reject, Scan, open_history
+from yt_platform.io.history import History, HistoryError, ImportedBatch, Reject, Scan, csv_file, open_history
 from yt_platform.io.raw import RawStore
 
 HEADER = "timestamp,video_id,view_count,like_count,comment_count\n"
 COUNTS = ["view_count", "like_count", "comment_count"]
+QUOTE = '"'
 
 
 _INTEGERS = {pa.int64(): pd.Int64Dtype()}.get
@@ -184,6 +187,166 @@ def test_an_open_quote_costs_its_own_record_only(tmp_path: Path) -> None:
     ]
     assert "the file ends inside a quoted field" in result.rejects[0].reason
     assert len(result.rows["video_snapshots"]) == 3
+
+
+def ids(result: Imported) -> list[str]:
+    return result.rows["video_snapshots"]["video_id"].sort_values().tolist()
+
+
+KAGGLE_HEADER = (
+    "video_id,title,publishedAt,channelId,channelTitle,categoryId,trending_date,tags,view_count,likes,dislikes,"
+    "comment_count,thumbnail_link,comments_disabled,ratings_disabled,description\n"
+)
+
+
+def _kaggle(video: str, title: str, views: int) -> str:
+    times = "2020-08-11T18:00:03Z,UCx,Ch,10,2020-08-12T00:00:00Z"
+    return f"{video},{title},{times},a|b,{views},5,1,7,http://x,False,False,d\n"
+
+
+def test_a_quote_left_open_does_not_take_the_counts_of_a_later_row(tmp_path: Path) -> None:
+    """The video of row 2 got the 400 views of row 4, two rows vanished, and nothing was rejected."""
+    titles = ['"Plain"', '"Torn title', "Fine three", '"Quoted four"', "five"]
+    rows = [_kaggle(f"v{number}", title, 100 * number) for number, title in enumerate(titles, 1)]
+    result = imported(written(tmp_path / "k.csv", KAGGLE_HEADER + "".join(rows)))
+    views = result.rows["video_snapshots"].set_index("video_id")["view_count"].to_dict()
+    assert views == {"v1": 100, "v3": 300, "v4": 400, "v5": 500}
+    (reject,) = result.rejects
+    assert reject.line == 3
+    assert reject.record.startswith(rows[1])
+    assert reject.reason.startswith("cannot be read as CSV: text after a closing quote at line 5, character 5; ")
+    assert reject.reason.endswith("the record runs from line 3 to line 5")
+
+
+def test_quotes_left_open_in_many_rows_cost_these_rows_only(tmp_path: Path) -> None:
+    """A file lost half of its rows without a reject: each open quote was closed by the next one, 7 rows on.
+
+    20,000 such rows: reading again may neither nest nor start over.
+    """
+    lines = [f"2026-01-02,{'' if number % 7 else QUOTE}v{number},1,2,3\n" for number in range(140_000)]
+    result = imported(written(tmp_path / "t.csv", HEADER + "".join(lines)))
+    assert [reject.line for reject in result.rejects] == list(range(2, 140_002, 7))
+    assert ids(result) == sorted(f"v{number}" for number in range(140_000) if number % 7)
+
+
+def test_a_line_cut_inside_quotes_does_not_take_the_next_one_with_it(tmp_path: Path) -> None:
+    rows = [f'"2026-01-02","v{number}","1","2","3"\n' for number in range(4)]
+    rows[1] = rows[1][:17] + "\n"
+    result = imported(written(tmp_path / "t.csv", HEADER + "".join(rows)))
+    assert [reject.line for reject in result.rejects] == [3]
+    assert ids(result) == ["v0", "v2", "v3"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("position", range(len("2026-01-02,vid,1,2,3") + 1))
+def test_a_stray_quote_at_any_place_costs_its_row_only(tmp_path: Path, position: int, end: str) -> None:
+    rows = [f"2026-01-02,{video},1,2,3" for video in ("a", "vid", '"c,c"', '"d""d"', "e")]
+    rows[1] = rows[1][:position] + QUOTE + rows[1][position:]
+    result = imported(written(tmp_path / "t.csv", end.join([HEADER.strip(), *rows]) + end))
+    assert [(reject.line, reject.column) for reject in result.rejects] == [(3, None)]
+    assert result.rejects[0].record.startswith(rows[1])
+    assert ids(result) == ["a", "c,c", 'd"d', "e"]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ('2026-01-02,v"x,1,2,3', "a quote inside an unquoted field at line 3, character 13"),
+        ('2026-01-02, "v",1,2,3', "a quote inside an unquoted field at line 3, character 13"),
+        ('2026-01-02,"v"x,1,2,3', "text after a closing quote at line 3, character 15"),
+        ('2026-01-02,"v\nw"x,1,2,3', "text after a closing quote at line 4, character 3; the record runs from line 3"),
+        ('2026-01-02,"v\nw",1,2', "has 4 fields where the header has 5; the record runs from line 3 to line 4"),
+        ('2026-01-02,"v,1,2,3', "the file ends inside a quoted field"),
+    ],
+)
+def test_broken_quotes_are_refused_with_what_is_wrong_and_where(tmp_path: Path, row: str, reason: str) -> None:
+    """Readers differ in what such a field holds: quotes as text, or none."""
+    content = HEADER + f"2026-01-02,a,1,2,3\n{row}\n"
+    reject = imported(written(tmp_path / "t.csv", content)).rejects[0]
+    assert (reject.line, reject.record.rstrip()) == (3, row)
+    assert reason in reject.reason
+
+
+def test_fields_over_several_lines_and_doubled_quotes_are_legal(tmp_path: Path) -> None:
+    videos = ["a\n\nb,c\n", '"', '""', '\n"\n', '"x"\r\n,"y"', ",", "\n", 'a","b', "x" * 100_000 + "\n" * 10_000]
+    rows = "".join(f"2026-01-02,{QUOTE}{video.replace(QUOTE, QUOTE * 2)}{QUOTE},1,2,3\n" for video in videos)
+    result = imported(written(tmp_path / "t.csv", HEADER + rows))
+    assert ids(result) == sorted(videos)
+    assert result.rejects == []
+
+
+def test_quotes_that_pair_up_without_end_do_not_make_the_file_one_record(tmp_path: Path) -> None:
+    """Each line closes one quoted field and opens another: legal, and no field is long."""
+    content = HEADER + '2026-01-02,"a,1,2,3\n' + '","\n' * 100_000 + "2026-01-02,b,1,2,3\n"
+    result = imported(written(tmp_path / "t.csv", content))
+    assert "record longer than 262,144 characters" in result.rejects[0].reason
+    assert result.rejects[0].line == 2
+    assert ids(result) == ["b"]
+
+
+_texts = st.text(st.sampled_from(["a", QUOTE, ",", "\n", " ", "é", "1"]), max_size=6)
+_rest = st.tuples(_texts, st.integers(0, 99).map(str), _texts)
+_QUOTED_OR_PLAIN = r'(?:"(?:[^"]|"")*"|[^",\r\n]*)'
+_WHOLE_ROW = re.compile(rf"{_QUOTED_OR_PLAIN}(?:,{_QUOTED_OR_PLAIN}){{4}}(?:\r?\n|$)")
+_DAMAGES: list[Callable[[str, int], str]] = [
+    lambda row, at: row[:at] + QUOTE + row[at:],
+    lambda row, at: row[:at] + QUOTE + row[at + 1 :],
+    lambda row, at: row[:at] + row[at + 1 :],
+    lambda row, at: row[:at],
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(_rest, min_size=2, max_size=8),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.data(),
+)
+def test_a_damaged_record_costs_no_other_record(
+    rests: list[tuple[str, str, str]], end: str, quoting: Any, data: st.DataObject
+) -> None:
+    """At the records of the file: which of them become rows is up to their columns."""
+    records = [["2026-01-02", f"v{number}", *rest] for number, rest in enumerate(rests)]
+    parts = [_csv_row(record, end, quoting) for record in records]
+    victim = data.draw(st.integers(0, len(parts) - 1))
+    row = parts[victim].removesuffix(end)
+    damaged = data.draw(st.sampled_from(_DAMAGES))(row, data.draw(st.integers(0, len(row)))) + end
+    parts[victim] = damaged
+    text = "".join(parts)
+    start = len("".join(parts[:victim]))
+    lines_of_it = [start + at for at in range(len(damaged)) if at == 0 or damaged[at - 1] == "\n"]
+    rows_from_it = [_WHOLE_ROW.match(text, at) for at in lines_of_it]
+    assume(not any(match and match.end() > start + len(damaged) for match in rows_from_it))  # legal CSV, by accident
+    first = 2 + text.count("\n", 0, start)
+    lines = range(first, first + damaged.count("\n"))
+    found, rejects = _records_of(HEADER + text)
+    expected, line = [], 2
+    for number, part in enumerate(parts):
+        if number != victim:
+            expected.append((line, records[number]))
+        line += part.count("\n")
+    assert [(line, record) for line, record in found if line not in lines] == expected
+    assert {reject.line for reject in rejects} <= set(lines)
+
+
+def _csv_row(record: list[str], end: str, quoting: Any) -> str:
+    buffer = StringIO(newline="")
+    csv.writer(buffer, lineterminator=end, quoting=quoting).writerow(record)
+    return buffer.getvalue()
+
+
+def _records_of(content: str) -> tuple[list[tuple[int, list[str]]], list[Reject]]:
+    names = HEADER.strip().split(",")
+    found: list[tuple[int, list[str]]] = []
+    rejects: list[Reject] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder, "t.csv"), content)
+        for chunk in csv_file.chunks(path, path.name, {name: name for name in names}):
+            fields = [chunk.columns[name].to_pylist() for name in names]
+            found += zip(chunk.lines, map(list, zip(*fields, strict=True)), strict=True)
+            rejects += chunk.rejects
+    return found, rejects
 
 
 def test_a_field_of_any_length_stops_no_import(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ Belongs here: quoting, line numbers, encoding. Not here: what columns mean.
 """
 
 import csv
+import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 from io import BytesIO, TextIOWrapper
@@ -19,23 +21,39 @@ from yt_platform.io.history.rows import Chunk
 CHUNK_ROWS = 10_000
 """Rows converted at a time: enough to make Arrow's cost per call vanish, and 50 MB of the longest descriptions."""
 
+RECORD_CHARS = 262_144
+"""How far a record may reach past its first line: two fields at csv.field_size_limit(), 20 times the longest record
+YouTube's limits allow (a description of 5,000 characters, all of them quotes). A stray quote can pair with later ones
+without end, and what a record holds is in memory.
+"""
+
+# Fields as RFC 4180 has them, and those of Kaggle's 2017 files: "several"|"quoted"|"tags". csv.reader takes quotes
+# anywhere else too, as text: two torn fields then become one with the rows between them, and no error tells.
+_INSIDE = r'[^"]*+(?:""[^"]*+)*+"'
+_TAG = r'"[^",\n]*+(?:""[^",\n]*+)*+"'
+_FIELD = rf'(?:{_TAG}(?:\|{_TAG})++|"{_INSIDE}|[^",\n]*+)'
+_FIRST_LINE = re.compile(rf"{_FIELD}(?:,{_FIELD})*+[\r\n]*+")
+_NEXT_LINE = re.compile(rf"{_INSIDE}(?:,{_FIELD})*+[\r\n]*+")
+
 # surrogateescape: a torn record may end inside a character; elsewhere the bytes are refused with their line.
 # newline="\n": lines are what editors count; a carriage return inside quotes does not end one.
 _open_text = partial(TextIOWrapper, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
 
 
 def header(head: bytes) -> list[str]:
-    """Names in the first record, from the first bytes of a file; empty where these hold no whole record."""
-    first = next(_records(_Lines(_open_text(BytesIO(head)))), None)
-    return first[1] if first and isinstance(first[1], list) else []
+    """Names in the first record, from the first bytes of a file; the first line as one name where it is no record."""
+    _, first = next(_records(_Lines(_open_text(BytesIO(head)))), (1, []))
+    return first.text.split("\n", 1)[:1] if isinstance(first, _Broken) else first
 
 
 def chunks(path: Path, name: str, columns: Mapping[str, str]) -> Iterator[Chunk]:
     """The file's records after the header; `columns` says which are wanted, raw column to name in the header.
 
-    Records with too few or too many fields are rejects, and so is one inside whose quotes the file ends; the lines
-    after an opening quote that is never closed are read again, so that whole records among them are kept. Fields
-    over csv.field_size_limit() (131,072 characters, 26 times the longest text YouTube allows) count as never closed.
+    Records with too few or too many fields are rejects, and so are those whose quotes are broken: one inside a field
+    that does not begin with it, text after a closing one, none that closes before the file, RECORD_CHARS or
+    csv.field_size_limit() (131,072 characters, 26 times the longest text YouTube allows) ends. Reading goes on at the
+    second line of a record that is broken, or ragged over several lines, so that whole records among its lines are
+    kept; lines before the first of these are its rest, and get a reject of their own only for broken quotes.
     A file that ends inside an unquoted last field cannot be told from a whole one. Raises HistoryError for bytes
     that are not UTF-8 in a wanted column.
     """
@@ -62,65 +80,103 @@ def chunks(path: Path, name: str, columns: Mapping[str, str]) -> Iterator[Chunk]
 
 
 class _Broken:
-    """Lines that csv.reader could not make a record of."""
+    """Lines that are no record."""
 
     def __init__(self, lines: list[str], reason: str) -> None:
         self.text, self.reason = "".join(lines), reason
 
 
 class _Lines:
-    """Lines for csv.reader; `record` holds those it took since the last whole record."""
+    """Lines for csv.reader; `record` holds those it took since the last whole record, the first of them at `line`.
+
+    Raises csv.Error at a line whose quotes are broken, and where a record reaches further than RECORD_CHARS.
+    """
 
     def __init__(self, text: TextIO) -> None:
-        self._lines: Iterator[str] = iter(text)
+        self._text = text
+        self._again: deque[str] = deque()
+        self._chars = 0  # of the record after its first line
         self.record: list[str] = []
+        self.line = 1
         self.ended = False
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.record.append(line)
+        record = self.record
+        for line in chain(self._returned(), self._text):
+            record.append(line)
+            if '"' in line or len(record) > 1:
+                self._check(line)
             yield line
         self.ended = True
 
+    def _returned(self) -> Iterator[str]:
+        while self._again:
+            yield self._again.popleft()
+
+    def _check(self, line: str) -> None:
+        inside = len(self.record) > 1  # a quoted field: nothing else makes csv.reader ask for a second line
+        self._chars = self._chars + len(line) if inside else 0
+        if self._chars > RECORD_CHARS:
+            raise csv.Error(f"record longer than {RECORD_CHARS:,} characters")
+        well_quoted = (_NEXT_LINE if inside else _FIRST_LINE).match(line)
+        if not well_quoted or well_quoted.end() == len(line):
+            return
+        end = well_quoted.end()
+        if line[end] != '"':
+            fault = "text after a closing quote"
+        elif end and line[end - 1] != ",":
+            fault = "a quote inside an unquoted field"
+        else:  # one that opens a field, which goes on in the next line
+            return
+        raise csv.Error(f"{fault} at line {self.line + len(self.record) - 1}, character {end + 1}")
+
     def put_back(self) -> None:
         """Gives back all lines of the record but the first."""
-        self._lines = chain(self.record[1:], self._lines)
+        self._again.extendleft(reversed(self.record[1:]))
+        self.line += 1
         self.record.clear()
         self.ended = False
 
 
 def _records(lines: _Lines) -> Iterator[tuple[int, list[str] | _Broken]]:
     record = lines.record
-    line = 1  # where the next record begins
     width = 0  # fields of the header
-    swallowed_until = 0  # the last line behind an open quote
+    torn_until = 0  # up to this line, what is no whole record is the rest of the broken one before it
     while not lines.ended:
-        reason = "the file ends inside a quoted field"
+        fault = ""
         try:
-            for row in csv.reader(iter(lines)):
+            for row in csv.reader(lines):
                 if lines.ended:  # csv.reader hands out the field it was in the middle of
+                    fault = "the file ends inside a quoted field"
                     break
-                if row and (line > swallowed_until or len(row) == width):
-                    yield line, row
+                if len(record) > 1 and width not in (0, len(row)):
+                    fault = _ragged(row, width)
+                    break
+                if row and (lines.line > torn_until or len(row) == width):
+                    yield lines.line, row
                     width = width or len(row)
-                line += len(record)
+                    torn_until = 0
+                lines.line += len(record)
                 record.clear()
         except csv.Error as error:
-            reason = f"cannot be read as CSV: {error}"
-        if record:
-            last = line + len(record) - 1
-            if last > line:
-                reason += f"; the record runs from line {line} to line {last}"
-            yield line, _Broken(record, reason)
-            line, swallowed_until = line + 1, last
+            fault = f"cannot be read as CSV: {error}"
+        if fault:
+            last = lines.line + len(record) - 1
+            if last > lines.line:
+                fault += f"; the record runs from line {lines.line} to line {last}"
+            yield lines.line, _Broken(record, fault)
+            torn_until = max(torn_until, last)
             lines.put_back()
+
+
+def _ragged(row: list[str], width: int) -> str:
+    return f"has {len(row)} fields where the header has {width}"
 
 
 def _reject(name: str, line: int, record: list[str] | _Broken, width: int) -> Reject:
     if isinstance(record, _Broken):
         return Reject(name, line, None, record.reason, excerpt(record.text))
-    reason = f"has {len(record)} fields where the header has {width}"
-    return Reject(name, line, None, reason, excerpt(csv_text(record)))
+    return Reject(name, line, None, _ragged(record, width), excerpt(csv_text(record)))
 
 
 def _chunk(
