@@ -3,10 +3,13 @@
 Exit codes: 0 done; 1 something failed or is broken; 2 the call or a setting is wrong.
 """
 
+import atexit
+import contextlib
 import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -17,12 +20,17 @@ from rich.console import Console
 
 from yt_platform.io.databases import DatabaseError
 from yt_platform.io.embedded import EmbeddedPostgresError
+from yt_platform.io.watchlist import WatchListError
 from yt_platform.settings import Settings, SettingsError, load_settings
 
 P = ParamSpec("P")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="YouTube data platform on Dagster and PostgreSQL.")
+channels = typer.Typer(no_args_is_help=True, help="The watch list: channels that are collected.")
+quota = typer.Typer(no_args_is_help=True, help="Units of the YouTube Data API: what is spent, and what for.")
 db = typer.Typer(no_args_is_help=True, help="The database server of this platform.")
+app.add_typer(channels, name="channels")
+app.add_typer(quota, name="quota")
 app.add_typer(db, name="db")
 
 out = Console(highlight=False)
@@ -38,16 +46,18 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from yt_platform.core.models.protocol import NotEnoughRowsError
         from yt_platform.io.history import HistoryError
+        from yt_platform.io.youtube import ConfigurationError
         from yt_platform.local import RunFailedError
         from yt_platform.up import UpError
 
         try:
             command(*args, **kwargs)
-        except (SettingsError, HistoryError) as error:
+        except (SettingsError, HistoryError, NotEnoughRowsError, WatchListError) as error:
             err.print(f"error: {error}", style="red", markup=False)
             raise typer.Exit(MISUSED) from error
-        except (DatabaseError, EmbeddedPostgresError, RunFailedError, UpError) as error:
+        except (DatabaseError, EmbeddedPostgresError, RunFailedError, UpError, ConfigurationError) as error:
             err.print(f"error: {error}", style="red", markup=False)
             raise typer.Exit(FAILED) from error
         except _database_errors() as error:
@@ -108,6 +118,15 @@ def import_(path: Annotated[Path, typer.Argument(exists=True, help="Snapshot fil
 
 @app.command()
 @_explained
+def collect() -> None:
+    """Pull from YouTube what is due for the watched channels, and load it; exits with 1 when quota kept something."""
+    from yt_platform.commands import collect_now
+
+    raise typer.Exit(collect_now(load_settings(), out))
+
+
+@app.command()
+@_explained
 def up() -> None:
     """Open Dagster (webserver and daemon) and MLflow's UI; Ctrl-C stops what this started and nothing else."""
     from yt_platform.commands import bring_up
@@ -147,6 +166,18 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 @_explained
+def accept(
+    table: Annotated[str, typer.Argument(help="Table that refused rows, e.g. metrics.video_snapshots.")],
+    day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="UTC day of the rows.")],
+) -> None:
+    """Let the rows refused on a day block nothing any more, once you have looked at them in ops.quarantine."""
+    from yt_platform.commands import accept_day
+
+    accept_day(load_settings(), table, day.date(), out)
+
+
+@app.command()
+@_explained
 def backtest(
     history: Annotated[Path, typer.Option(exists=True, help="Snapshot file or folder.")],
     train_until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last target day trained on.")],
@@ -162,6 +193,93 @@ def backtest(
         print(json.dumps({"horizons": scores}, indent=2))
     else:
         print_scores(scores, out)
+
+
+@channels.command()
+@_explained
+def add(
+    names: Annotated[list[str], typer.Argument(help="Channel ids, @handles, URLs, or CSV files of them.")],
+    full: Annotated[bool, typer.Option("--full", help="List every upload once, not the newest 50 only.")] = False,
+) -> None:
+    """Watch channels."""
+    from yt_platform.io.watchlist import add_channels, read_channels, reference
+
+    found = [
+        channel
+        for name in names
+        for channel in (read_channels(Path(name)) if Path(name).is_file() else [reference(name)])
+    ]
+    added = add_channels(_warehouse_url(), found, full)
+    out.print(f"{added:,} channels added, {len(set(found)) - added:,} were watched already")
+
+
+@channels.command()
+@_explained
+def pause(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) -> None:
+    """Stop polling a channel; what was collected stays."""
+    from yt_platform.io.watchlist import pause_channel
+
+    pause_channel(_warehouse_url(), name, paused=True)
+
+
+@channels.command()
+@_explained
+def resume(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) -> None:
+    """Poll a paused channel again."""
+    from yt_platform.io.watchlist import pause_channel
+
+    pause_channel(_warehouse_url(), name, paused=False)
+
+
+@channels.command()
+@_explained
+def remove(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) -> None:
+    """Take a channel off the list; what was collected stays."""
+    from yt_platform.io.watchlist import remove_channel
+
+    remove_channel(_warehouse_url(), name)
+
+
+@channels.command(name="list")
+@_explained
+def list_channels(as_json: AsJson = False) -> None:
+    """The watched channels, and why one cannot be collected."""
+    from yt_platform.io.watchlist import listed
+    from yt_platform.report import print_channels
+
+    found = listed(_warehouse_url())
+    if as_json:
+        print(json.dumps([asdict(channel) for channel in found], indent=2, default=str))
+    else:
+        print_channels(found, out)
+
+
+@quota.command(name="plan")
+@_explained
+def quota_plan(as_json: AsJson = False) -> None:
+    """What a day's units go to, for the channels and videos that are watched now, and why."""
+    from yt_platform.commands import quota_figures
+    from yt_platform.report import print_plan
+
+    plan, _ = quota_figures(load_settings())
+    if as_json:
+        print(json.dumps(asdict(plan), indent=2, default=str))
+    else:
+        print_plan(plan, out)
+
+
+@quota.command(name="status")
+@_explained
+def quota_status(as_json: AsJson = False) -> None:
+    """What is spent since midnight in Los Angeles, and on what."""
+    from yt_platform.commands import quota_figures
+    from yt_platform.report import print_spent
+
+    _, spent = quota_figures(load_settings())
+    if as_json:
+        print(json.dumps(spent, indent=2, default=str))
+    else:
+        print_spent(spent, out)
 
 
 @db.command()
@@ -203,6 +321,17 @@ def shell() -> None:
     psql = str(found.server.bin_dir / "psql") if found.server else "psql"
     with found.open() as urls:
         raise typer.Exit(subprocess.call([psql, urls.warehouse]))
+
+
+def _warehouse_url() -> str:
+    """The warehouse, migrated; an embedded server is held until the process ends."""
+    from yt_platform.local import open_platform
+
+    return _held.enter_context(open_platform(load_settings())).urls.warehouse
+
+
+_held = contextlib.ExitStack()
+atexit.register(_held.close)
 
 
 def _embedded(settings: Settings) -> Any:

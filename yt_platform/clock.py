@@ -5,10 +5,13 @@ freshness and status read this clock; nothing else in the platform asks for the 
 when a row was loaded.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, time
 from typing import cast
 
 from yt_platform.io.warehouse import Warehouse
+
+END_OF_DAY = time(23, 59, 59)
 
 
 class Clock:
@@ -24,12 +27,33 @@ class Clock:
         return cast("datetime | None", row["simulated_at"])
 
     def now(self) -> datetime:
-        return self.simulated_at or datetime.now(UTC)
+        return self.ticking()()
+
+    def ticking(self) -> Callable[[], datetime]:
+        """The clock as a function that asks the warehouse no more, for work that looks at it at every step."""
+        simulated_at = self.simulated_at
+        return lambda: simulated_at or datetime.now(UTC)
 
     def simulate(self, at: datetime) -> None:
         """Stop the clock at `at`."""
         with self._warehouse.transaction() as transaction:
             transaction.execute("UPDATE ops.clock SET simulated_at = $1", (at,))
+
+    def follow_imports(self) -> None:
+        """Stand at the end of the last imported day, where that lies in the past and later than the clock stood.
+
+        Asked for after every import and before every run, so that an import whose process ended early is followed
+        too. Where YouTube is collected from, the clock is left alone.
+        """
+        row = self._warehouse.records(
+            "SELECT max(partition_day) FILTER (WHERE source = 'import') AS last, "
+            "bool_or(source = 'api' AND NOT synthetic) AS collected FROM raw.batches"
+        )[0]
+        if row["last"] is None or row["collected"] or row["last"] >= datetime.now(UTC).date():
+            return
+        end = datetime.combine(row["last"], END_OF_DAY, UTC)
+        if self.simulated_at is None or self.simulated_at < end:
+            self.simulate(end)
 
     def run(self) -> None:
         """Let the clock be real."""

@@ -3,31 +3,42 @@
 import shutil
 import tempfile
 from contextlib import AbstractContextManager
-from datetime import date
+from dataclasses import asdict, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from pydantic import SecretStr
 from rich.console import Console
 
 from yt_platform.core import parse
 from yt_platform.core.evaluate import backtest
 from yt_platform.core.features import build_video_day
 from yt_platform.core.metrics import video_daily
+from yt_platform.core.polling import Plan
 from yt_platform.core.progress import Progress, silent
-from yt_platform.core.sample import generate
+from yt_platform.core.quota import pacific_day, resets_at
+from yt_platform.core.sample import LAST_DAY, SYNTHETIC_CHANNEL, Sample, generate
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.io.history import ImportedBatch, open_history
 from yt_platform.io.importing import holds_synthetic
-from yt_platform.io.loading import concat
+from yt_platform.io.ledger import QuotaLedger
+from yt_platform.io.loading import accept_rejects, concat
+from yt_platform.io.planning import collected_days, quota_plan
 from yt_platform.io.raw import RawStore
 from yt_platform.io.sample import write_sample
-from yt_platform.local import Platform, Runs, bring_up_to_date, import_path, one_at_a_time, open_platform
-from yt_platform.report import ProgressDisplay, print_connections, print_summary
-from yt_platform.settings import Settings
+from yt_platform.io.watchlist import WatchListError, add_channels, listed
+from yt_platform.local import Platform, Runs, bring_up_to_date, collect, import_path, one_at_a_time, open_platform
+from yt_platform.report import ProgressDisplay, print_connections, print_spent, print_summary
+from yt_platform.resources import required_key
+from yt_platform.settings import Settings, SettingsError
+
+SAMPLE_DAYS = 60
+"""Days of the built-in sample that are imported; the one after them is collected."""
 
 
 def run_platform(settings: Settings, history: Path | None, out: Console) -> None:
@@ -39,6 +50,8 @@ def run_platform(settings: Settings, history: Path | None, out: Console) -> None
             import_path(platform, runs, history, progress)
         elif holds_synthetic(platform.warehouse) is None:
             import_sample(platform, runs, progress)
+        if holds_synthetic(platform.warehouse) and not collected_days(platform.warehouse):
+            collect_sample_day(platform, runs, progress)
         untrained = bring_up_to_date(platform, runs)
         progress.stop()
         print_summary(platform, runs, out)
@@ -56,16 +69,81 @@ def import_only(settings: Settings, path: Path, out: Console) -> None:
         out.print("imported; `yt-platform run` or the schedule makes what follows from it")
 
 
+def accept_day(settings: Settings, table: str, day: date, out: Console) -> None:
+    if table not in TABLES:
+        raise SettingsError(f"{table} is no table; there are {', '.join(TABLES)}")
+    with open_platform(settings) as platform:
+        count = accept_rejects(platform.warehouse, TABLES[table], day)
+    out.print(
+        f"{count:,} refused rows of {table} on {day} block nothing any more; `yt-platform run` goes on from there"
+    )
+
+
 def _turn(platform: Platform, out: Console) -> AbstractContextManager[None]:
     return one_at_a_time(platform, lambda: out.print("Another run is under way on this database; waiting for its end."))
 
 
+def collect_now(settings: Settings, out: Console) -> int:
+    """One collection by the real clock, or by a sandbox's; returns the exit code."""
+    required_key(settings)  # before anything makes room for what cannot be collected
+    with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
+        runs = Runs(platform, progress)
+        if not listed(platform.urls.warehouse):
+            raise WatchListError("no channel is watched: yt-platform channels add @handle")
+        if settings.policy_mode != "synthetic":
+            make_room_for_real_data(platform, runs, out)
+            platform.clock.run()
+        missing = collect(platform, runs)
+        progress.stop()
+        print_spent(_spent(platform), out)
+    for asset, what in missing.items():
+        out.print(f"missing from {asset}: {what}", style="yellow", markup=False)
+    return 1 if missing else 0
+
+
+def quota_figures(settings: Settings) -> tuple[Plan, dict[str, Any]]:
+    """The day's plan, and what is spent of it."""
+    with open_platform(settings) as platform:
+        now = platform.clock.now()
+        return quota_plan(platform.warehouse, now, settings.allowed_units), _spent(platform)
+
+
+def _spent(platform: Platform) -> dict[str, Any]:
+    now = platform.clock.now()
+    with QuotaLedger(platform.urls.warehouse, platform.settings.allowed_units, lambda: now) as ledger:
+        return {
+            "pacific_day": pacific_day(now).isoformat(),
+            "resets_at": resets_at(now).isoformat(),
+            "buckets": {bucket.value: asdict(spent) for bucket, spent in ledger.spent().items()},
+            "calls": ledger.calls(),
+        }
+
+
 def import_sample(platform: Platform, runs: Runs, progress: ProgressDisplay) -> None:
-    """Generate the synthetic sample and import it like any history."""
+    """Generate the synthetic sample and import it like any history, but for its last day, which is left to collect."""
     folder = platform.settings.home / "sample"
     shutil.rmtree(folder, ignore_errors=True)
-    write_sample(folder, generate())
+    write_sample(folder, sample_with_a_day_to_collect().until(LAST_DAY))
     import_path(platform, runs, folder, progress)
+
+
+def sample_with_a_day_to_collect() -> Sample:
+    return generate(days=SAMPLE_DAYS + 1, last_day=LAST_DAY + timedelta(days=1))
+
+
+def collect_sample_day(platform: Platform, runs: Runs, progress: ProgressDisplay) -> None:
+    """The sample's last day, collected by the real client over HTTP from a sandbox that replays the sample."""
+    from yt_platform.sandbox import KEY, ReplayedWorld, Sandbox, serve
+
+    sample = sample_with_a_day_to_collect()
+    at = sample.ended_at.to_pydatetime()
+    platform.clock.simulate(at)
+    add_channels(platform.urls.warehouse, sample.channels["channel_id"], list_fully=True)
+    with serve(Sandbox(ReplayedWorld.from_sample(sample), at)) as url:
+        settings = platform.settings.model_copy(
+            update={"api_key": SecretStr(KEY), "api_endpoint": url, "policy_mode": "synthetic"}
+        )
+        collect(platform, Runs(replace(platform, settings=settings), progress))
 
 
 def make_room_for_real_data(platform: Platform, runs: Runs, out: Console) -> None:
@@ -79,6 +157,8 @@ def make_room_for_real_data(platform: Platform, runs: Runs, out: Console) -> Non
     with platform.warehouse.transaction() as transaction:
         transaction.execute(f"TRUNCATE {tables}")
         transaction.execute("UPDATE ops.clock SET simulated_at = NULL")
+        for table, column in (("ops.tracked_videos", "channel_id"), ("ops.watched_channels", "reference")):
+            transaction.execute(f"DELETE FROM {table} WHERE {column} LIKE $1", (f"{SYNTHETIC_CHANNEL}%",))
     for path in paths:
         platform.raw_store.delete(path)
     runs.instance.wipe_assets(runs.asset_keys)
@@ -151,7 +231,7 @@ def read_history(path: Path, scratch: Path, progress: Progress) -> tuple[pd.Data
         daily.append(video_daily(concat([before, today]), at, at))
         before = today
         progress(done, len(days), "metrics.video_daily")
-    return concat(daily), concat(versions)
+    return concat(daily), concat([pd.DataFrame(columns=VIDEO_VERSIONS.column_names), *versions])
 
 
 def _read(store: RawStore, batch: ImportedBatch) -> pa.Table:

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.history import open_history
 from yt_platform.io.importing import is_imported
 from yt_platform.io.migrations import migrate
-from yt_platform.io.planning import batch_days, stale_ranges
+from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.training import TooLittleHistoryError, training_is_due
@@ -31,7 +31,7 @@ from yt_platform.resources import artifact_folder, databases
 from yt_platform.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from dagster import AssetKey, DagsterEvent
+    from dagster import AssetKey, DagsterEvent, ExecuteInProcessResult
     from dagster._core.execution.plan.objects import StepFailureData
     from dagster._utils.error import SerializableErrorInfo
 
@@ -41,8 +41,6 @@ HOST_TAG = "yt_platform/host"
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The terminal shows progress and the cause of a failure; events and logs are in Dagster's storage."""
-
-END_OF_DAY = time(23, 59, 59)
 
 
 class RunFailedError(RuntimeError):
@@ -79,11 +77,14 @@ def one_at_a_time(platform: Platform, waiting: Callable[[], None]) -> Iterator[N
 
     Table by table they would not disturb each other, but two would train two models of the same data.
     """
-    with psycopg.connect(platform.urls.warehouse, autocommit=True) as connection:
-        free = connection.execute("SELECT pg_try_advisory_lock(hashtextextended('run', 0))").fetchone()
-        if free == (False,):
+    # a table's lock, as an advisory one could be held by anyone who may connect
+    with psycopg.connect(platform.urls.warehouse) as connection:
+        try:
+            connection.execute("LOCK TABLE ops.turn IN EXCLUSIVE MODE NOWAIT")
+        except psycopg.errors.LockNotAvailable:
+            connection.rollback()
             waiting()
-            connection.execute("SELECT pg_advisory_lock(hashtextextended('run', 0))")
+            connection.execute("LOCK TABLE ops.turn IN EXCLUSIVE MODE")
         yield
 
 
@@ -134,7 +135,7 @@ class Runs:
         window: Window | None = None,
         tables: frozenset[str] | None = None,
         config: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> "ExecuteInProcessResult":
         """Execute `job` for the days of `window`, on `tables` alone where given. Raises RunFailedError."""
         from yt_platform.defs.partitions import asset_key, range_tags
 
@@ -147,10 +148,17 @@ class Runs:
         )
         if not result.success:
             raise RunFailedError(f"run {result.run_id} of {job} failed: {_faults(result.all_events)}")
+        return result
 
 
 def _faults(events: "Sequence[DagsterEvent]") -> str:
     """What went wrong in a run: the root causes of its failed steps, or of the run where no step began."""
+    checks = [
+        event.asset_check_evaluation_data for event in events if event.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    blocking = [check for check in checks if not check.passed and check.blocking and check.description]
+    if blocking:
+        return "; ".join(f"{'.'.join(check.asset_key.path)}: {check.description}" for check in blocking)
     steps = [event for event in events if event.is_step_failure]
     if steps:
         return "; ".join(f"{event.step_key}: {_cause(event.step_failure_data)}" for event in steps)
@@ -175,6 +183,7 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
     """
     from yt_platform.defs.jobs import FORECAST, REFRESH, TRAIN
 
+    platform.clock.follow_imports()
     for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
         runs.launch(REFRESH, window, tables)
     untrained = None
@@ -189,6 +198,20 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
     return untrained
 
 
+def collect(platform: Platform, runs: Runs) -> dict[str, str]:
+    """One collection, by a run of the platform's day. Returns what quota kept from it, by raw asset."""
+    from yt_platform.defs.jobs import COLLECT
+    from yt_platform.defs.raw import COMPLETE
+
+    today = platform.clock.now().date()
+    result = runs.launch(COLLECT, Window(today, today))
+    return {
+        ".".join(found.asset_key.path): str(found.metadata["missing"].value)
+        for found in result.get_asset_check_evaluations()
+        if found.check_name == COMPLETE and not found.passed
+    }
+
+
 def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) -> None:
     """Import a file or folder by runs of `raw.history`, and let the clock stand at the end of what was imported.
 
@@ -200,18 +223,17 @@ def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) 
     path = path.resolve()
     history = open_history(path)
     if is_imported(platform.warehouse, history):
+        platform.clock.follow_imports()
         return
     scan = history.scan(progress)
     known = [day for day in scan.days if day >= platform.settings.partitions_start and day <= datetime.now(UTC).date()]
     if not known:
         raise RunFailedError(
-            f"{path}: no row was collected between {platform.settings.partitions_start} (YT_PARTITIONS_START) and today"
+            f"{path}: no row was collected between {platform.settings.partitions_start} (YT_PARTITIONS_START) "
+            "and today; rows without a readable time do not count"
         )
     config: Mapping[str, Any] | None = {"ops": {"raw__history": {"config": {"path": str(path)}}}}
     everything = frozenset({"raw.history"})
     for first, last, _ in contiguous(dict.fromkeys(known, everything)):
         runs.launch(IMPORT, Window(first, last), config=config)
         config = None
-    last_day = batch_days(platform.warehouse)[-1]
-    if platform.clock.simulated_at is not None or last_day < datetime.now(UTC).date():
-        platform.clock.simulate(datetime.combine(last_day, END_OF_DAY, UTC))

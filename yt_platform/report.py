@@ -2,14 +2,16 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from yt_platform.core.polling import Plan
 from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.io.watchlist import Watched
 from yt_platform.local import Platform, Runs
 from yt_platform.settings import Settings
 from yt_platform.status import check_outcomes, table_rows
@@ -147,6 +149,35 @@ def print_connections(settings: Settings, out: Console) -> None:
         soft_wrap=True,
         markup=False,
     )
+
+
+def print_channels(found: Sequence[Watched], out: Console) -> None:
+    table = Table(show_edge=False)
+    for column in ("channel", "id", "title", "last listed", "state"):
+        table.add_column(column, no_wrap=column == "id")
+    for channel in found:
+        state = channel.failure or ("paused" if channel.paused else "watched")
+        listed_at = f"{channel.uploads_polled_at:%Y-%m-%d %H:%M}" if channel.uploads_polled_at else "never"
+        table.add_row(channel.reference, channel.channel_id or "", channel.title or "", listed_at, state)
+    out.print(table)
+
+
+def print_plan(plan: Plan, out: Console) -> None:
+    table = Table(title="Units a day", title_justify="left", show_edge=False)
+    for column in ("for", "bucket", "units", "why"):
+        table.add_column(column, justify="right" if column == "units" else "left")
+    for share in plan.shares:
+        table.add_row(share.purpose, share.bucket, f"{share.units:,}", share.why)
+    out.print(table)
+
+
+def print_spent(spent: Mapping[str, Any], out: Console) -> None:
+    out.print(f"Quota of {spent['pacific_day']} in Los Angeles, until {spent['resets_at']}:")
+    for bucket, state in spent["buckets"].items():
+        stopped = f"; stopped: {state['stop_reason']}" if state["stop_reason"] else ""
+        out.print(f"  {bucket}: {state['units']:,} of {state['allowed']:,} units{stopped}", markup=False)
+    for method, calls in sorted(spent["calls"].items()):
+        out.print(f"    {method}: {calls:,} calls", markup=False)
 
 
 def print_status(found: Mapping[str, Any], out: Console) -> None:

@@ -1,16 +1,26 @@
 """Dagster resources: they only build io objects from settings, when a run needs them and not before."""
 
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
+import pandas as pd
 from dagster import BetaWarning, InitResourceContext, ResourceDefinition
 
 from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
+from yt_platform.io.collecting import Collector
 from yt_platform.io.databases import Databases, sqlalchemy_url
+from yt_platform.io.importing import SYNTHETIC, refuse_mixture
+from yt_platform.io.ledger import QuotaLedger
+from yt_platform.io.planning import quota_plan
+from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.warehouse import Warehouse
+from yt_platform.io.youtube import ConfigurationError, YouTubeClient
 from yt_platform.settings import Settings
 
 EXPERIMENT = "video_forecaster"
@@ -19,6 +29,33 @@ EXPERIMENT = "video_forecaster"
 def databases(settings: Settings) -> Databases:
     urls = (settings.database_url, settings.dagster_database_url, settings.mlflow_database_url)
     return Databases(settings.home, *(url.get_secret_value() if url else None for url in urls))
+
+
+def required_key(settings: Settings) -> str:
+    """The API key. Raises ConfigurationError where none is set."""
+    if settings.api_key is None:
+        raise ConfigurationError(
+            "YT_API_KEY is not set: create a key of the YouTube Data API v3 in the Google Cloud console, "
+            "and set it with YT_POLICY_MODE"
+        )
+    return settings.api_key.get_secret_value()
+
+
+@contextmanager
+def open_collector(
+    settings: Settings, url: str, store: RawStore, clock: Clock, run_id: str, progress: Progress
+) -> Iterator[Collector]:
+    """The collectors of one run. Raises ConfigurationError without a key, ImportRefusedError where data would mix."""
+    key = required_key(settings)
+    synthetic, warehouse, ticking = settings.policy_mode == "synthetic", Warehouse(url), clock.ticking()
+    refuse_mixture(warehouse, synthetic)
+    source = SYNTHETIC if synthetic else "api"
+    with (
+        QuotaLedger(url, settings.allowed_units, ticking) as ledger,
+        YouTubeClient(key, settings.api_endpoint, source, ledger, ticking, time.sleep) as client,
+    ):
+        plan = quota_plan(warehouse, ticking(), settings.allowed_units)
+        yield Collector(url, store, client, ledger, plan, Origin(run_id, synthetic), pd.Timestamp(ticking()), progress)
 
 
 def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
@@ -33,6 +70,11 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
 
     def clock(context: InitResourceContext) -> Clock:
         return Clock(context.resources.warehouse)
+
+    def collecting(context: InitResourceContext) -> Iterator[Callable[..., AbstractContextManager[Collector]]]:
+        held = context.resources
+        with databases(settings).open() as urls:
+            yield partial(open_collector, settings, urls.warehouse, held.raw_store, held.clock)
 
     def registry(_: InitResourceContext) -> Iterator[ModelRegistry]:
         with databases(settings).open() as urls:
@@ -72,6 +114,9 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
         "warehouse": ResourceDefinition(warehouse, description="The warehouse in PostgreSQL"),
         "raw_store": ResourceDefinition(raw_store, description="Immutable raw files"),
         "clock": ResourceDefinition(clock, required_resource_keys={"warehouse"}, description="The platform's time"),
+        "collecting": ResourceDefinition(
+            collecting, required_resource_keys={"raw_store", "clock"}, description="The YouTube Data API, and its quota"
+        ),
         "registry": ResourceDefinition(registry, description="Model registry in MLflow"),
         "mlflow": ResourceDefinition(
             mlflow, required_resource_keys={"registry"}, description="MLflow run of a training"

@@ -3,14 +3,21 @@
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from yt_platform.core.lineage import FIRST_DAY
+from yt_platform.core.quota import Bucket
 
 PREFIX = "YT_"
 TEST_PREFIX = "YT_TEST_"
+PolicyMode = Literal["owned", "amended", "strict", "synthetic"]
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -21,7 +28,9 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """Every field is the environment variable `YT_<FIELD>`; `.env.example` lists them with their defaults."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(Path(".yt"), description="Folder of all state: embedded database, raw files, model bundles")
     database_url: SecretStr | None = Field(None, description="Warehouse on another PostgreSQL 15 or newer")
@@ -31,6 +40,14 @@ class Settings(BaseSettings):
     partitions_start: date = Field(date(2017, 1, 1), description="First UTC day of every partitioned asset")
     webserver_port: int = Field(3000, ge=1, le=65535, description="Port of Dagster's UI on loopback")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of MLflow's UI on loopback")
+    api_key: SecretStr | None = Field(None, description="Key of the YouTube Data API; needs YT_POLICY_MODE")
+    api_endpoint: str | None = Field(
+        None, description="Server that speaks the API instead of Google's, like the sandbox"
+    )
+    policy_mode: PolicyMode | None = Field(None, description="What YouTube's terms let you do: owned, amended, strict")
+    quota_units: int = Field(10_000, ge=1, description="Units a day of the API's shared bucket")
+    quota_stats_units: int = Field(10_000, ge=1, description="Units a day of the bucket of videos.batchGetStats")
+    quota_share: float = Field(0.9, gt=0, le=1, description="Share of each bucket that is spent at most")
     threads: int = Field(2, ge=1, le=256, description="Threads a model may train with")
 
     @field_validator("home")
@@ -41,7 +58,7 @@ class Settings(BaseSettings):
     @field_validator("partitions_start")
     @classmethod
     def _in_the_past(cls, start: date) -> date:
-        if not date(2005, 2, 14) <= start <= datetime.now(UTC).date():
+        if not FIRST_DAY <= start <= datetime.now(UTC).date():
             raise ValueError("must lie between 2005-02-14, when YouTube began, and today")
         return start
 
@@ -50,11 +67,53 @@ class Settings(BaseSettings):
     def _postgres_url(cls, url: SecretStr | None) -> SecretStr | None:
         if url and not url.get_secret_value().startswith(("postgresql://", "postgres://", "postgresql+psycopg2://")):
             raise ValueError("must be a postgresql:// URL")
+        if url:
+            _check_conninfo(url.get_secret_value())
         return url
+
+    @field_validator("api_endpoint")
+    @classmethod
+    def _http_url(cls, url: str | None) -> str | None:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("must be an http:// or https:// URL")
+        return url
+
+    @model_validator(mode="after")
+    def _declared_policy(self) -> "Settings":
+        if self.api_key and not self.policy_mode:
+            raise ValueError(
+                "YT_POLICY_MODE must be set with YT_API_KEY, as YouTube's developer policies differ: "
+                "'owned' for channels whose owners authorised you; "
+                "'amended' for other people's channels under YouTube's Analytics & Reporting amendment; "
+                "'strict' for other people's channels without it"
+            )
+        if self.policy_mode == "synthetic" and not self.api_endpoint:
+            raise ValueError("YT_POLICY_MODE=synthetic is for a sandbox: YT_API_ENDPOINT must name it")
+        return self
+
+    @property
+    def allowed_units(self) -> dict[Bucket, int]:
+        """Units a day that may be spent of each bucket."""
+        limits = {Bucket.DEFAULT: self.quota_units, Bucket.STATS: self.quota_stats_units}
+        return {bucket: max(1, int(self.quota_share * limit)) for bucket, limit in limits.items()}
 
     @property
     def raw_location(self) -> str:
         return self.raw_url or str(self.home / "raw")
+
+
+def _check_conninfo(url: str) -> None:
+    """Raises ValueError where libpq could not read the URL, without libpq's message: it repeats the password."""
+    try:
+        parts = urlsplit(url)
+        conninfo_to_dict(url.replace("postgresql+psycopg2://", "postgresql://", 1))
+    except (ValueError, ProgrammingError):
+        raise ValueError(
+            "is no URL that libpq can read: encode special characters of the password, like %20 for a space and "
+            "%23 for #, and name only parameters of libpq"
+        ) from None
+    if parts.fragment or not parts.path.strip("/"):
+        raise ValueError("names no database: end it with /youtube, say, and write # in a password as %23")
 
 
 def load_settings() -> Settings:

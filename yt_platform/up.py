@@ -1,6 +1,7 @@
 """`yt-platform up`: Dagster's webserver and daemon and MLflow's UI as children of this process, and their clean end."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import signal
@@ -143,6 +144,7 @@ def serve(children: list[Service], logs: Path, started: Callable[[], None]) -> i
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    preexec_fn=_end_with_parent,
                 )
         started()
         while not stopping:
@@ -154,6 +156,12 @@ def serve(children: list[Service], logs: Path, started: Callable[[], None]) -> i
         return 0
     finally:
         _stop(list(processes.values()))
+
+
+def _end_with_parent() -> None:
+    """In the child: SIGTERM when `up` ends without having said so, as after kill -9. Linux's prctl(2)."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _stop(processes: list[subprocess.Popen[bytes]]) -> None:

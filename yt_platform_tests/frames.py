@@ -1,9 +1,13 @@
 """Small frames that tests build by hand, in the dtypes of the contracts."""
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
+from yt_platform.core.endpoints import API_RESPONSE
 from yt_platform.core.schemas.base import Table, judge
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS
 
@@ -27,8 +31,14 @@ def snapshot(at: str, views: int | None, **columns: Any) -> dict[str, Any]:
         "likes_known": False,
         "comments_known": False,
         "view_definition": "shorts_at_start",
+        **obtained(at),
     }
     return {**row, **columns}
+
+
+def obtained(at: str) -> dict[str, Any]:
+    """The columns every row parsed from raw has."""
+    return {"access": "import", "refreshed_at": pd.Timestamp(at, tz="UTC")}
 
 
 def snapshots(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -40,3 +50,20 @@ def accepted(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     verdict = judge(table, frame)
     assert verdict.rejected.empty, verdict.rejected["reason"].tolist()
     return verdict.accepted
+
+
+def answers(method: str, *bodies: str, part: str = "snippet,contentDetails,statistics,status") -> pa.Table:
+    """Raw rows of an API pull on 2026-09-01, an hour between two answers."""
+    hours = range(len(bodies))
+    rows = [
+        {
+            "source": "api",
+            "access": "api_key",
+            "collected_at": datetime(2026, 9, 1, tzinfo=UTC) + timedelta(hours=hour),
+            "method": method,
+            "parameters": json.dumps({"part": part, "id": "a,b"}),
+            "body": body,
+        }
+        for hour, body in zip(hours, bodies, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=API_RESPONSE)

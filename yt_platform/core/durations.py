@@ -2,11 +2,12 @@
 
 import pandas as pd
 
+_NUMBER = "[0-9]{1,9}"  # more digits are no length of a video, and their sum might not fit 64 bits
 _ISO_8601 = (
-    r"^P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?$"
+    rf"^P(?:(?P<weeks>{_NUMBER})W)?(?:(?P<days>{_NUMBER})D)?"
+    rf"(?:T(?:(?P<hours>{_NUMBER})H)?(?:(?P<minutes>{_NUMBER})M)?(?:(?P<seconds>{_NUMBER})(?:\.[0-9]+)?S)?)?$"
 )
-_GOOGLE_DURATION = r"^(?P<seconds>\d+)(?:\.\d+)?s$"
+_GOOGLE_DURATION = rf"^(?P<seconds>{_NUMBER})(?:\.[0-9]+)?s$"
 _SECONDS_IN = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 

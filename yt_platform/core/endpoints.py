@@ -92,3 +92,18 @@ CHANNELS = _endpoint(
 )
 
 ENDPOINTS = {endpoint.name: endpoint for endpoint in (VIDEO_SNAPSHOTS, VIDEOS, CHANNEL_SNAPSHOTS, CHANNELS)}
+
+API_RESPONSE = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),  # api, or synthetic where a sandbox answered
+        pa.field("access", pa.string(), nullable=False),  # api_key or owner
+        pa.field("collected_at", TIMESTAMP, nullable=False),
+        pa.field("method", pa.string(), nullable=False),
+        pa.field("parameters", pa.string(), nullable=False),  # JSON, without the key
+        pa.field("body", pa.string(), nullable=False),  # JSON exactly as received
+    ]
+)
+"""One row per answer of the API; the rows of metrics tables get their `source` and `access` from it."""
+
+API_ENDPOINTS = ("api_channels", "api_uploads", "api_videos", "api_video_stats", "api_comments")
+"""Raw endpoints that hold answers of the API."""

@@ -13,6 +13,9 @@ from datetime import date, timedelta
 LOOKBACK_DAYS = 28
 """How far back features look; metadata older than 30 days must be refreshed or deleted anyway (YouTube's policy)."""
 
+FIRST_DAY = date(2005, 2, 14)
+"""YouTube's first day: nothing is older."""
+
 Versions = Mapping[str, Mapping[date, str]]
 """Version of each input's rows, by input and day."""
 
@@ -35,11 +38,20 @@ class Node:
 
 
 NODES = (
-    Node("metrics.video_snapshots", "1", (Input("raw.video_snapshots"),)),
-    Node("metrics.channel_snapshots", "1", (Input("raw.channel_snapshots"),)),
-    Node("metrics.videos", "1", (Input("raw.videos"),)),
-    Node("metrics.video_versions", "1", (Input("raw.videos"),)),
-    Node("metrics.channels", "1", (Input("raw.channels"), Input("raw.videos"))),
+    Node(
+        "metrics.video_snapshots",
+        "2",
+        (Input("raw.video_snapshots"), Input("raw.api_videos"), Input("raw.api_video_stats")),
+    ),
+    Node("metrics.channel_snapshots", "2", (Input("raw.channel_snapshots"), Input("raw.api_channels"))),
+    Node("metrics.videos", "2", (Input("raw.videos"), Input("raw.api_videos"))),
+    Node("metrics.video_versions", "2", (Input("raw.videos"), Input("raw.api_videos"))),
+    Node(
+        "metrics.channels",
+        "2",
+        (Input("raw.channels"), Input("raw.videos"), Input("raw.api_channels"), Input("raw.api_videos")),
+    ),
+    Node("metrics.comments", "1", (Input("raw.api_comments"),)),
     Node("metrics.video_daily", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
     Node(
         "features.video_day",

@@ -1,7 +1,8 @@
 """Raw batches to frames of the `metrics` tables: renaming, typing and the rules of missing values.
 
 One function per table; each takes the raw rows of one or more batches, oldest batch first, and returns a frame in
-the shape of the table's contract. Judging the rows is the contract's work, writing them the warehouse's.
+the shape of the table's contract, indexed by the number of the raw row. Answers of the API are brought into the shape
+of raw rows by `core/parse_api.py`. Judging the rows is the contract's work, writing them the warehouse's.
 """
 
 import pandas as pd
@@ -12,6 +13,7 @@ from yt_platform.core.schemas.base import INSTANT, TEXT
 from yt_platform.core.schemas.metrics import (
     CHANNEL_SNAPSHOTS,
     CHANNELS,
+    IMPORT,
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
 )
@@ -51,14 +53,14 @@ def video_snapshots(raw: pa.Table) -> pd.DataFrame:
         frame[count] = frame[count].mask((frame[count] == 0).fillna(False) & frame[zero_is_missing])
         frame[known] = frame[count].notna()
     frame["view_definition"] = view_definition(frame["collected_at"])
-    return frame[VIDEO_SNAPSHOTS.column_names]
+    return obtained(frame, IMPORT)[VIDEO_SNAPSHOTS.column_names]
 
 
 def channel_snapshots(raw: pa.Table) -> pd.DataFrame:
     """Endpoint `channel_snapshots` to `metrics.channel_snapshots`."""
     frame = to_pandas(raw)
     frame["view_definition"] = view_definition(frame["collected_at"])
-    return frame[CHANNEL_SNAPSHOTS.column_names]
+    return obtained(frame, IMPORT)[CHANNEL_SNAPSHOTS.column_names]
 
 
 def video_metadata(raw: pa.Table) -> pd.DataFrame:
@@ -66,7 +68,7 @@ def video_metadata(raw: pa.Table) -> pd.DataFrame:
     frame = to_pandas(raw)
     frame["duration_seconds"] = duration_seconds(frame["duration"])
     frame["is_short_guess"] = _is_short_guess(frame["duration_seconds"], frame["published_at"])
-    return frame[VIDEO_VERSIONS.column_names].sort_values("collected_at", kind="stable", ignore_index=True)
+    return obtained(frame, IMPORT)[VIDEO_VERSIONS.column_names].sort_values("collected_at", kind="stable")
 
 
 def _is_short_guess(seconds: pd.Series, published_at: pd.Series) -> pd.Series:
@@ -77,11 +79,8 @@ def _is_short_guess(seconds: pd.Series, published_at: pd.Series) -> pd.Series:
 
 def channels(raw: pa.Table) -> pd.DataFrame:
     """Endpoint `channels` to `metrics.channels`: complete records."""
-    return (
-        to_pandas(raw)
-        .assign(is_complete=True)[CHANNELS.column_names]
-        .sort_values("collected_at", kind="stable", ignore_index=True)
-    )
+    frame = obtained(to_pandas(raw), IMPORT).assign(is_complete=True)
+    return frame[CHANNELS.column_names].sort_values("collected_at", kind="stable")
 
 
 def channels_of_videos(raw: pa.Table) -> pd.DataFrame:
@@ -89,4 +88,9 @@ def channels_of_videos(raw: pa.Table) -> pd.DataFrame:
     frame = to_pandas(raw.select(["source", "channel_id", "channel_title", "collected_at"]))
     frame = frame.dropna(subset=["channel_id"]).rename(columns={"channel_title": "title"})
     frame = frame.sort_values("collected_at", kind="stable").drop_duplicates("channel_id", keep="last")
-    return frame.reindex(columns=CHANNELS.column_names).assign(is_complete=False).reset_index(drop=True)
+    return obtained(frame.reindex(columns=CHANNELS.column_names), IMPORT).assign(is_complete=False)
+
+
+def obtained(frame: pd.DataFrame, access: "str | pd.Series[str]") -> pd.DataFrame:
+    """The frame, its rows obtained when they were collected and under these terms (of all, or by index)."""
+    return frame.assign(access=pd.Series(access, index=frame.index, dtype=TEXT), refreshed_at=frame["collected_at"])

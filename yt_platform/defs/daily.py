@@ -96,18 +96,36 @@ def report(context: AssetExecutionContext, table: Table, loaded: Loaded) -> Resu
         check_name=REJECTS,
         passed=loaded.reject_share <= table.reject_limit,
         severity=AssetCheckSeverity.ERROR,
-        metadata={"rows": loaded.row_count, "rejects": loaded.rejects, "share": loaded.reject_share},
+        description=_verdict(table, loaded),
+        metadata={"rows": loaded.row_count, "rejects": loaded.reject_count, "share": loaded.reject_share},
+    )
+
+
+def _verdict(table: Table, loaded: Loaded) -> str:
+    days = sorted(loaded.rejects)
+    found = (
+        f"{loaded.reject_count:,} of {loaded.row_count + loaded.reject_count:,} rows were refused "
+        f"({loaded.reject_share:.2%}, at most {table.reject_limit:.0%})"
+    )
+    if loaded.reject_share <= table.reject_limit:
+        return found
+    return (
+        f"{found}, on {len(days)} days from {days[0]} on; ops.quarantine holds them with the reasons. Import the rows "
+        f"repaired, or let the day be as it is: yt-platform accept {table.name} {days[0]}"
     )
 
 
 def _dependencies(table: Table) -> list[AssetDep]:
-    """The table's inputs; every raw endpoint is imported by the one asset raw.history."""
-    node = NODE[table.name]
-    raw = any(source.name.startswith("raw.") for source in node.inputs)
-    tables = [
-        upstream(source.name, source.lookback_days) for source in node.inputs if not source.name.startswith("raw.")
-    ]
-    return [*([upstream("raw.history", 0)] if raw else []), *tables]
+    """The table's inputs: tables, and the raw assets that store its endpoints."""
+    inputs = {raw_asset(source.name): source.lookback_days for source in NODE[table.name].inputs}
+    return [upstream(name, lookback_days) for name, lookback_days in inputs.items()]
+
+
+def raw_asset(source: str) -> str:
+    """The asset that makes an input: raw.videos stores endpoint api_videos, and raw.history everything imported."""
+    if source.startswith("raw.api_"):
+        return source.replace("api_", "", 1)
+    return "raw.history" if source.startswith("raw.") else source
 
 
 def permanent(error: Exception) -> Failure:

@@ -16,16 +16,25 @@ from dagster import (
 
 from yt_platform.core.lineage import NODES
 from yt_platform.defs.partitions import asset_key, range_tags
+from yt_platform.defs.raw import PULLS
 from yt_platform.io.planning import stale_ranges
 
 IMPORT = "import_history"
+COLLECT = "collect"
 REFRESH = "refresh"
 TRAIN = "train"
 FORECAST = "forecast"
 
 
 def build_jobs() -> list[Any]:
+    pulled = [asset_key(f"raw.{name}") for name in PULLS]
+    from_pulls = [asset_key(node.table) for node in NODES if any("raw.api_" in source.name for source in node.inputs)]
     return [
+        define_asset_job(
+            COLLECT,
+            AssetSelection.assets(*pulled, *from_pulls),
+            description="Pull from YouTube what is due, and load it",
+        ),
         define_asset_job(IMPORT, AssetSelection.assets("raw/history"), description="Import a file or folder"),
         define_asset_job(
             REFRESH,
@@ -61,4 +70,20 @@ def build_schedules() -> list[ScheduleDefinition]:
                 tags=range_tags(window),
             )
 
-    return [daily_refresh]
+    @schedule(
+        name="hourly_collection",
+        job_name=COLLECT,
+        cron_schedule="7 * * * *",  # not on the hour, when everybody calls
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+        required_resource_keys={"settings", "clock"},
+        description="Every hour: pull from YouTube what is due, where YT_API_KEY is set",
+    )
+    def hourly_collection(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+        if context.resources.settings.api_key is None:
+            return SkipReason("YT_API_KEY is not set: nothing is collected")
+        if context.resources.clock.simulated_at:
+            return SkipReason("the clock is simulated, as the data is imported: `yt-platform collect` makes it real")
+        return RunRequest(partition_key=context.resources.clock.now().date().isoformat())
+
+    return [daily_refresh, hourly_collection]

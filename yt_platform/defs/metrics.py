@@ -2,12 +2,13 @@
 
 from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
 
-from yt_platform.core import parse
+from yt_platform.core import parse, parse_api
 from yt_platform.core.metrics import video_daily
 from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import (
     CHANNEL_SNAPSHOTS,
     CHANNELS,
+    COMMENTS,
     VIDEO_DAILY,
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
@@ -18,11 +19,30 @@ from yt_platform.io.loading import Loaded, Parser, load_from_raw, load_from_tabl
 from yt_platform.io.warehouse import Window
 
 PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
-    (VIDEO_SNAPSHOTS, {"video_snapshots": parse.video_snapshots}),
-    (CHANNEL_SNAPSHOTS, {"channel_snapshots": parse.channel_snapshots}),
-    (VIDEOS, {"videos": parse.video_metadata}),
-    (VIDEO_VERSIONS, {"videos": parse.video_metadata}),
-    (CHANNELS, {"channels": parse.channels, "videos": parse.channels_of_videos}),
+    (
+        VIDEO_SNAPSHOTS,
+        {
+            "video_snapshots": parse.video_snapshots,
+            "api_videos": parse_api.video_snapshots,
+            "api_video_stats": parse_api.video_snapshots,
+        },
+    ),
+    (
+        CHANNEL_SNAPSHOTS,
+        {"channel_snapshots": parse.channel_snapshots, "api_channels": parse_api.channel_snapshots},
+    ),
+    (VIDEOS, {"videos": parse.video_metadata, "api_videos": parse_api.video_metadata}),
+    (VIDEO_VERSIONS, {"videos": parse.video_metadata, "api_videos": parse_api.video_metadata}),
+    (
+        CHANNELS,
+        {
+            "channels": parse.channels,
+            "videos": parse.channels_of_videos,
+            "api_channels": parse_api.channels,
+            "api_videos": parse_api.channels_of_videos,
+        },
+    ),
+    (COMMENTS, {"api_comments": parse_api.comments}),
 )
 """Tables parsed from raw batches, and the function that parses each endpoint."""
 

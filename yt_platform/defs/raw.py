@@ -1,19 +1,45 @@
 """Assets of the `raw` layer: immutable batches of what YouTube answered, or of files people kept."""
 
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster import AssetExecutionContext, AssetsDefinition, Config, MaterializeResult, PartitionsDefinition, asset
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetsDefinition,
+    Config,
+    MaterializeResult,
+    PartitionsDefinition,
+    asset,
+)
 from pydantic import Field
 
 from yt_platform.core.endpoints import ENDPOINTS
 from yt_platform.defs.daily import OWNERS, permanent
-from yt_platform.defs.partitions import SINGLE_RUN, window_of
+from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.io.history import HistoryError
 from yt_platform.io.importing import ImportRefusedError, import_history, verify_batches
+from yt_platform.io.pulls import Collected
 from yt_platform.io.raw import CorruptBatchError
 from yt_platform.io.warehouse import Window
+from yt_platform.io.youtube import ConfigurationError
+
+COMPLETE = "collection_complete"
+SHOWN = 20
+"""Skipped items shown in the metadata of a materialisation."""
+
+PULLS = {
+    "channels": ("Records and totals of the watched channels, as YouTube answered", ()),
+    "uploads": ("Uploads playlists of the watched channels, newest first", ("channels",)),
+    "videos": ("Metadata and counts of new videos, and of all again within 30 days", ("uploads",)),
+    "video_stats": ("Counts of the videos that are due: young ones hourly, most daily, quiet ones weekly", ("videos",)),
+    "comments": ("Comment threads and replies of new videos, 1, 3 and 7 days after publication", ("videos",)),
+}
+"""Raw assets pulled from the API: what they are, and which pulls must come before."""
 
 
 class HistoryConfig(Config):
@@ -21,6 +47,58 @@ class HistoryConfig(Config):
 
 
 def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
+    return [_history(partitions), *(_pull(name, partitions) for name in PULLS)]
+
+
+def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
+    """An asset that collects on the platform's current day, and on past days verifies what was collected."""
+    description, before = PULLS[name]
+
+    @asset(
+        key=["raw", name],
+        deps=[upstream(f"raw.{earlier}", 0) for earlier in before],
+        description=description,
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        group_name="raw",
+        kinds={"python", "youtube"},
+        owners=OWNERS,
+        code_version="1",
+        check_specs=[
+            AssetCheckSpec(COMPLETE, asset=asset_key(f"raw.{name}"), description="Quota kept nothing that was due")
+        ],
+        required_resource_keys={"warehouse", "raw_store", "clock", "collecting", "progress"},
+    )
+    def pull(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
+        held = context.resources
+        window, today = window_of(context), held.clock.now().date()
+        collected = Collected()
+        try:
+            if window.last >= today:
+                with held.collecting(context.run.run_id, held.progress) as collector:
+                    collected = getattr(collector, name)()
+            else:
+                verify_batches(held.warehouse, held.raw_store, [f"api_{name}"], window, held.progress)
+        except (ConfigurationError, ImportRefusedError, CorruptBatchError) as error:
+            raise permanent(error) from None
+        yield MaterializeResult(
+            metadata={
+                "answers": collected.answers,
+                "skipped": len(collected.skipped),
+                "skipped_shown": dict(list(collected.skipped.items())[:SHOWN]),
+            }
+        )
+        yield AssetCheckResult(
+            check_name=COMPLETE,
+            passed=collected.missing is None,
+            severity=AssetCheckSeverity.WARN,
+            metadata={"missing": collected.missing or "nothing"},
+        )
+
+    return pull
+
+
+def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
     @asset(
         key=["raw", "history"],
         partitions_def=partitions,
@@ -29,7 +107,7 @@ def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
         kinds={"python", "parquet"},
         owners=OWNERS,
         code_version="1",
-        required_resource_keys={"warehouse", "raw_store", "settings", "progress"},
+        required_resource_keys={"warehouse", "raw_store", "settings", "clock", "progress"},
     )
     def history(context: AssetExecutionContext, config: HistoryConfig) -> MaterializeResult:
         """Imported snapshot files as immutable batches: one per endpoint and UTC day, keyed by their content.
@@ -49,6 +127,7 @@ def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
                     imported = import_history(
                         held.warehouse, held.raw_store, path, Path(spool), partitions, context.run.run_id, held.progress
                     )
+                held.clock.follow_imports()
                 return MaterializeResult(
                     metadata={"path": config.path, "rows": sum(imported.rows.values()), "rejects": imported.rejects}
                 )
@@ -57,4 +136,4 @@ def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
             raise permanent(error) from error
         return MaterializeResult(metadata={"rows": sum(stored.rows.values())})
 
-    return [history]
+    return history

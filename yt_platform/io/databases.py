@@ -115,6 +115,7 @@ class Databases:
         maintenance = self.server.url("postgres") if self.server else _reachable(urls.warehouse)
         with psycopg.connect(maintenance, autocommit=True) as connection:
             _check_version(connection)
+            connection.execute("SET lock_timeout = '60s'")  # anyone who may connect could hold the lock for ever
             connection.execute("SELECT pg_advisory_lock(hashtext('yt_platform.create'))")
             for url in (urls.warehouse, urls.dagster, urls.mlflow):
                 _create_database(connection, url)

@@ -10,7 +10,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.predictions import VIDEO_FORECAST
-from yt_platform.io.loading import ROWS_AT_ONCE, Loaded, as_rejects, count_by_day
+from yt_platform.io.loading import ROWS_AT_ONCE, Loaded, as_rejects, count_by_day, rejects_by_day
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.warehouse import Warehouse, Window
 
@@ -36,7 +36,7 @@ def forecast_videos(
         )
     forecaster = LightGBMForecaster.load(registry.fetch(champion))
     sizes = _rows_by_day(warehouse, window)
-    total = Loaded({}, 0)
+    total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
         features = warehouse.read_window(VIDEO_DAY, chunk)
         verdict = judge(VIDEO_FORECAST, _as_rows(forecaster.predict(features), features, champion))
@@ -45,7 +45,7 @@ def forecast_videos(
             transaction.write(VIDEO_FORECAST, verdict.accepted, chunk, run_id)
             rejected = as_rejects(verdict.rejected, verdict.rejected[VIDEO_FORECAST.window], champion.name)
             transaction.quarantine(VIDEO_FORECAST.name, rejected, chunk, run_id)
-        total = total.plus(counts, len(rejected))
+        total = total.plus(counts, rejects_by_day(rejected))
         progress(len(total.rows), len(window.days), f"{VIDEO_FORECAST.name}, days")
     return total
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from yt_platform.core.lineage import FIRST_DAY
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import DAY, TEXT
 from yt_platform.io.history import History, ImportedBatch, Reject, open_history
@@ -45,7 +46,8 @@ def import_history(
 ) -> Stored:
     """Import a file or folder whole; importing the same content again changes nothing.
 
-    Rows collected after the last of `partitions`, which is today, go to quarantine. Raises HistoryError when a file
+    Rows collected after the last of `partitions`, which is today, or before YouTube began go to quarantine.
+    Raises HistoryError when a file
     cannot be read, and ImportRefusedError when rows are older than the first partition or when the import would mix
     real and synthetic data.
     """
@@ -54,20 +56,22 @@ def import_history(
         return Stored({}, 0)
     batches = list(history.batches(store, spool, progress))
     _refuse_older(batches, partitions.first)
-    _refuse_mixture(warehouse, batches)
-    kept = [batch for batch in batches if batch.day <= partitions.last]
+    for synthetic in {is_synthetic(batch) for batch in batches}:
+        refuse_mixture(warehouse, synthetic)
+    kept = [batch for batch in batches if FIRST_DAY <= batch.day <= partitions.last]
     rejects = chain(
         (_unreadable(reject) for reject in history.rejects),
+        (row for batch in batches if batch.day > partitions.last for row in _out_of_time(store, batch, "after today")),
         (
             row
             for batch in batches
-            if batch.day > partitions.last
-            for row in _future_rows(store, batch, partitions.last)
+            if batch.day < FIRST_DAY
+            for row in _out_of_time(store, batch, "before YouTube began")
         ),
     )
     reject_count = 0
     with warehouse.transaction() as transaction:
-        transaction.take_turns(f"import {history.import_id}")
+        transaction.take_turns("raw.imports")
         if _booked(transaction, history):
             return Stored({}, 0)
         for batch in kept:
@@ -129,7 +133,7 @@ def _rows_by_day(sizes: Iterable[tuple[date, int]]) -> dict[date, int]:
 
 
 def _refuse_older(batches: list[ImportedBatch], first: date) -> None:
-    older = sorted({batch.day for batch in batches if batch.day < first})
+    older = sorted({batch.day for batch in batches if FIRST_DAY <= batch.day < first})
     if older:
         raise ImportRefusedError(
             f"{len(older)} days, from {older[0]} on, lie before the first partition {first}: "
@@ -137,20 +141,22 @@ def _refuse_older(batches: list[ImportedBatch], first: date) -> None:
         )
 
 
-def _refuse_mixture(warehouse: Warehouse, batches: list[ImportedBatch]) -> None:
-    synthetic = holds_synthetic(warehouse)
-    if synthetic is not None and any(is_synthetic(batch) != synthetic for batch in batches):
-        held, offered = ("synthetic", "real") if synthetic else ("real", "synthetic")
+def refuse_mixture(warehouse: Warehouse, synthetic: bool) -> None:
+    """Raises ImportRefusedError where the warehouse holds data of the other kind."""
+    held = holds_synthetic(warehouse)
+    if held is not None and held != synthetic:
+        names = {True: "synthetic", False: "real"}
         raise ImportRefusedError(
-            f"the warehouse holds {held} data and the import brings {offered} data: models and totals would mix them. "
-            "Set YT_HOME (or YT_DATABASE_URL) to another place for one of the two"
+            f"the warehouse holds {names[held]} data, and {names[synthetic]} data is to be added: models and totals "
+            "would mix them. Set YT_HOME (or YT_DATABASE_URL) to another place for one of the two"
         )
 
 
 def _catalogue(transaction: Transaction, batch: ImportedBatch, run_id: str) -> None:
     transaction.execute(
-        "INSERT INTO raw.batches (endpoint, partition_day, collected_at, path, sha256, bytes, row_count, synthetic, "
-        "original_name, original_sha256, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::uuid) "
+        "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, row_count, "
+        "synthetic, original_name, original_sha256, run_id) "
+        "VALUES ('import', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::uuid) "
         "ON CONFLICT (endpoint, partition_day, sha256) DO NOTHING",
         (
             batch.endpoint,
@@ -181,11 +187,11 @@ def _unreadable(reject: Reject) -> dict[str, str]:
     }
 
 
-def _future_rows(store: RawStore, batch: ImportedBatch, today: date) -> Iterator[dict[str, str]]:
+def _out_of_time(store: RawStore, batch: ImportedBatch, why: str) -> Iterator[dict[str, str]]:
     for row in store.read_table(batch.file.path, batch.file.sha256).to_pylist():
         yield {
             "origin": batch.original_name,
-            "reason": f"collected_at = {row['collected_at']} lies after today, {today}",
+            "reason": f"collected_at = {row['collected_at']} lies {why}",
             "record": json.dumps(row, default=str),
         }
 

@@ -3,7 +3,7 @@
 A chunk of days is one transaction: rows, rejects and the entry in `ops.loads` are there together or not at all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from yt_platform.core.endpoints import API_ENDPOINTS
 from yt_platform.core.lineage import NODE, Node, input_version, pack_days
+from yt_platform.core.polling import IDS_PER_CALL
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.base import DAY, TEXT, Table, judge
+from yt_platform.core.schemas.base import TEXT, Table, Write, judge
 from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import Transaction, Warehouse, Window
 
@@ -26,22 +28,26 @@ Parser = Callable[[pa.Table], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load wrote: rows by day, and how many rows were refused."""
+    """What a load wrote: rows by day, and rows refused by day, those a person has accepted as refused left out."""
 
     rows: Mapping[date, int]
-    rejects: int
+    rejects: Mapping[date, int]
 
     @property
     def row_count(self) -> int:
         return sum(self.rows.values())
 
-    def plus(self, rows: Mapping[date, int], rejects: int) -> "Loaded":
-        return Loaded({**self.rows, **rows}, self.rejects + rejects)
+    @property
+    def reject_count(self) -> int:
+        return sum(self.rejects.values())
+
+    def plus(self, rows: Mapping[date, int], rejects: Mapping[date, int]) -> "Loaded":
+        return Loaded({**self.rows, **rows}, {**self.rejects, **rejects})
 
     @property
     def reject_share(self) -> float:
-        total = self.row_count + self.rejects
-        return self.rejects / total if total else 0.0
+        total = self.row_count + self.reject_count
+        return self.reject_count / total if total else 0.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,11 @@ class Batch:
     path: str
     sha256: str
     row_count: int
+
+    @property
+    def expected_rows(self) -> int:
+        """Rows of an import; of a pull `row_count` is its answers, with up to 50 items each."""
+        return self.row_count * (IDS_PER_CALL if self.endpoint in API_ENDPOINTS else 1)
 
 
 def batches_of(warehouse: Warehouse, endpoints: list[str], window: Window) -> list[Batch]:
@@ -114,27 +125,45 @@ def load_from_raw(
         batches_of(warehouse, list(parsers), window)
     )
     loaded = _loaded_batches(warehouse, node, window)
-    sizes = {day: sum(batch.row_count for batch in found) for day, found in batches.items()}
-    total = Loaded({}, 0)
+    accepted_rejects = _accepted_rejects(warehouse, table, window)
+    sizes = {day: sum(batch.expected_rows for batch in found) for day, found in batches.items()}
+    total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
         gained = {day: _gained(batches[day], loaded.get(day)) for day in chunk.days}
         grew = all(gained.values())
-        taken = gained if grew else {day: batches[day] for day in chunk.days}
-        accepted, rejected = _parse(store, table, parsers, [batch for day in chunk.days for batch in taken[day]])
-        counts = count_by_day(accepted, table.window, chunk)
+        taken = [batch for day in chunk.days for batch in (gained if grew else batches)[day]]
+        counts, rejects = dict.fromkeys(chunk.days, 0), dict.fromkeys(chunk.days, 0)
         with warehouse.transaction() as transaction:
-            if grew:
+            if not grew:
+                transaction.clear(table, chunk)
+            for pack in _packs(taken):
+                accepted, rejected = _parse(store, table, parsers, pack)
                 transaction.upsert(table, accepted, run_id)
                 transaction.add_to_quarantine(table.name, rejected, run_id)
-            else:
-                transaction.write(table, accepted, chunk, run_id)
-                transaction.quarantine(table.name, rejected, chunk, run_id)
+                counts = _added(counts, count_by_day(accepted, table.window, chunk))
+                rejects = _added(rejects, rejects_by_day(rejected))
             for day in chunk.days:
                 ids = [batch.batch_id for batch in batches[day]]
                 _book(transaction, node, day, input_version(node, day, versions), counts[day], ids, run_id)
-        total = total.plus(counts, len(rejected))
+        total = total.plus(counts, _unaccepted(rejects, accepted_rejects))
         progress(len(total.rows), len(window.days), f"{table.name}, days")
-    return total
+    return _booked(warehouse, table, total)
+
+
+def _packs(batches: list[Batch]) -> Iterator[list[Batch]]:
+    """Consecutive batches of at most `ROWS_AT_ONCE` expected rows together, one at least: a day may hold gigabytes."""
+    pack: list[Batch] = []
+    for batch in batches:
+        if pack and sum(one.expected_rows for one in pack) + batch.expected_rows > ROWS_AT_ONCE:
+            yield pack
+            pack = []
+        pack.append(batch)
+    if pack:
+        yield pack
+
+
+def _added(counts: Mapping[date, int], more: Mapping[date, int]) -> dict[date, int]:
+    return {day: count + more.get(day, 0) for day, count in counts.items()}
 
 
 def load_from_tables(
@@ -150,7 +179,8 @@ def load_from_tables(
     furthest = max(upstream.lookback_days for upstream in node.inputs)
     versions = loaded_versions(warehouse, window.reaching_back(furthest))
     sizes = _input_sizes(warehouse, node, window)
-    total = Loaded({}, 0)
+    accepted_rejects = _accepted_rejects(warehouse, table, window)
+    total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
         frames = {
             upstream.name: warehouse.read_window(TABLES[upstream.name], chunk.reaching_back(upstream.lookback_days))
@@ -164,9 +194,57 @@ def load_from_tables(
             transaction.quarantine(table.name, rejected, chunk, run_id)
             for day in chunk.days:
                 _book(transaction, node, day, input_version(node, day, versions), counts[day], [], run_id)
-        total = total.plus(counts, len(rejected))
+        total = total.plus(counts, _unaccepted(rejects_by_day(rejected), accepted_rejects))
         progress(len(total.rows), len(window.days), f"{table.name}, days")
-    return total
+    return _booked(warehouse, table, total)
+
+
+def _accepted_rejects(warehouse: Warehouse, table: Table, window: Window) -> dict[date, int]:
+    rows = warehouse.records(
+        "SELECT partition_day, reject_count FROM ops.accepted_rejects "
+        "WHERE table_name = $1 AND partition_day BETWEEN $2 AND $3",
+        (table.name, window.first, window.last),
+    )
+    return {row["partition_day"]: row["reject_count"] for row in rows}
+
+
+def _unaccepted(rejects: Mapping[date, int], accepted: Mapping[date, int]) -> dict[date, int]:
+    """Refused rows by day, but for days where no more are refused than a person has accepted."""
+    return {day: count for day, count in rejects.items() if count > accepted.get(day, 0)}
+
+
+def rejects_by_day(rejected: pd.DataFrame) -> dict[date, int]:
+    counts = rejected["partition_day"].dt.date.value_counts()
+    return dict(zip(counts.index, counts.astype("int64").tolist(), strict=True))
+
+
+def _booked(warehouse: Warehouse, table: Table, loaded: Loaded) -> Loaded:
+    """The load, with the days of refused rows struck from the books where these are too many.
+
+    Such days stay stale, so that nothing is made from them until they are repaired or accepted: a blocking check
+    alone holds back only the run it is evaluated in.
+    """
+    if loaded.reject_share > table.reject_limit:
+        with warehouse.transaction() as transaction:
+            transaction.execute(
+                "DELETE FROM ops.loads WHERE table_name = $1 AND partition_day = ANY($2)",
+                (table.name, sorted(loaded.rejects)),
+            )
+    return loaded
+
+
+def accept_rejects(warehouse: Warehouse, table: Table, day: date) -> int:
+    """Let what is refused of a day now block nothing any more; returns how many rows that is."""
+    refused = "SELECT count(*) AS n FROM ops.quarantine WHERE table_name = $1 AND partition_day = $2"
+    with warehouse.transaction() as transaction:
+        count: int = transaction.records(refused, (table.name, day))[0]["n"]
+        transaction.execute(
+            "INSERT INTO ops.accepted_rejects (table_name, partition_day, reject_count) VALUES ($1, $2, $3) "
+            "ON CONFLICT (table_name, partition_day) DO UPDATE SET reject_count = excluded.reject_count, "
+            "accepted_at = now()",
+            (table.name, day, count),
+        )
+    return count
 
 
 def _by_day(batches: list[Batch]) -> dict[date, list[Batch]]:
@@ -199,17 +277,29 @@ def _gained(batches: list[Batch], loaded: set[int] | None) -> list[Batch]:
 def _parse(
     store: RawStore, table: Table, parsers: Mapping[str, Parser], batches: list[Batch]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Accepted rows of all batches in their order, and the refused ones as quarantine takes them."""
-    accepted = [pd.DataFrame(columns=table.column_names)]
-    rejected = [as_rejects(accepted[0].assign(reason=""), accepted[0][table.window], "")]
+    """Accepted rows of all batches in their order, and the refused ones as quarantine takes them.
+
+    A refused row of an instant that another batch holds in good shape is repaired, and no longer refused.
+    """
+    accepted = [judge(table, pd.DataFrame(columns=table.column_names)).accepted]
+    refused: list[tuple[Batch, pd.DataFrame]] = []
     for batch in batches:
         verdict = judge(table, parsers[batch.endpoint](store.read_table(batch.path, batch.sha256)))
         accepted.append(verdict.accepted)
-        rejected.append(as_rejects(verdict.rejected, pd.Timestamp(batch.day), batch.path))
-    rows = judge(table, concat(accepted)).accepted
+        refused.append((batch, verdict.rejected))
+    rows = concat(accepted)
     if table.newest:
         rows = rows.sort_values(list(table.newest), kind="stable", ignore_index=True)
+    rejected = [as_rejects(accepted[0].assign(reason=""), accepted[0][table.window], "")]
+    for batch, rows_refused in refused:
+        if table.write is Write.REPLACE and not rows_refused.empty:
+            rows_refused = rows_refused[~_keys(table, rows_refused).isin(_keys(table, rows))]
+        rejected.append(as_rejects(rows_refused, pd.Timestamp(batch.day), batch.path))
     return rows, concat(rejected)
+
+
+def _keys(table: Table, frame: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(frame[list(table.key)].astype("object"))
 
 
 def concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -222,7 +312,8 @@ def as_rejects(refused: pd.DataFrame, day: pd.Timestamp | pd.Series, origin: str
     """Refused rows in the columns of `ops.quarantine`, each row kept as JSON; `day` is the partition of all or each."""
     records = refused.drop(columns="reason").to_json(orient="records", lines=True, date_format="iso").splitlines()
     rejects = pd.DataFrame({"reason": refused["reason"].astype(TEXT).to_numpy(), "record": records[: len(refused)]})
-    rejects["partition_day"] = pd.Series(day, index=refused.index, dtype=DAY).to_numpy()
+    days = pd.to_datetime(pd.Series(day, index=refused.index), utc=True).dt.tz_localize(None).dt.normalize()
+    rejects["partition_day"] = days.dt.as_unit("ns").reset_index(drop=True)
     return rejects.assign(origin=origin)
 
 

@@ -1,13 +1,13 @@
-"""What is to be made: the stale days of the warehouse, read from the catalogue and the books."""
+"""What is to be made and to be called: stale days from the catalogue and the books, the day's plan of quota."""
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime
 
-from yt_platform.core.lineage import contiguous, stale_tables
+from yt_platform.core.lineage import FIRST_DAY, contiguous, stale_tables
+from yt_platform.core.polling import Plan, plan
+from yt_platform.core.quota import Bucket
 from yt_platform.io.loading import loaded_versions, raw_versions
 from yt_platform.io.warehouse import Warehouse, Window
-
-FIRST_DAY = date(2005, 2, 14)
-"""YouTube's first day: no batch is older."""
 
 
 def stale_ranges(warehouse: Warehouse, until: date) -> list[tuple[Window, frozenset[str]]]:
@@ -25,6 +25,24 @@ def batch_days(warehouse: Warehouse) -> list[date]:
     return [row["day"] for row in rows]
 
 
+def collected_days(warehouse: Warehouse) -> list[date]:
+    """Days that were collected from the API."""
+    rows = warehouse.records("SELECT DISTINCT partition_day AS day FROM raw.batches WHERE source = 'api' ORDER BY day")
+    return [row["day"] for row in rows]
+
+
 def last_feature_day(warehouse: Warehouse) -> date | None:
     day: date | None = warehouse.records("SELECT max(day) AS day FROM features.video_day")[0]["day"]
     return day
+
+
+def quota_plan(warehouse: Warehouse, now: datetime, allowed: Mapping[Bucket, int]) -> Plan:
+    """The day's plan for what is watched now; new videos are expected as in the week before."""
+    row = warehouse.records(
+        "SELECT (SELECT count(*) FROM ops.watched_channels WHERE NOT paused) AS channels, count(*) AS videos, "
+        "count(*) FILTER (WHERE video.published_at > $1::timestamptz - interval '7 days') / 7.0::double precision "
+        "AS new_per_day FROM ops.tracked_videos AS video "
+        "JOIN ops.watched_channels AS channel USING (channel_id) WHERE NOT channel.paused",
+        (now,),
+    )[0]
+    return plan(row["channels"], row["videos"], row["new_per_day"], allowed)

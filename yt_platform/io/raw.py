@@ -6,20 +6,23 @@ Not here: what the rows mean (`core/endpoints.py`) and which batches exist (the 
 
 import contextlib
 import hashlib
+import json
 import os
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow as pa
+import pyarrow.json as pj
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from yt_platform.core.endpoints import ENDPOINTS
+from yt_platform.core.endpoints import API_RESPONSE, ENDPOINTS
 
 
 class CorruptBatchError(RuntimeError):
@@ -44,8 +47,24 @@ class RawFile:
     rows: int
 
 
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the API: `body` is JSON text exactly as received, `parameters` those of the call without the key.
+
+    `source` and `access` label its rows: where they are from, and under which terms they were obtained.
+    """
+
+    source: str
+    access: str
+    collected_at: datetime
+    method: str
+    parameters: dict[str, Any]
+    body: str
+
+
 class RawStore:
-    """Batches under `<url>/<endpoint>/<day>/<first 16 digits of the sha256>.parquet`.
+    """Batches under `<url>/<endpoint>/<day>/<first 16 digits of the sha256>`: `.parquet` for imports, and for answers
+    of the API `.jsonl.zst`, a JSON object a line.
 
     A local file appears under its name only when it is complete and on disk (written beside it, synced, renamed); on
     object stores one put does the same. A killed writer leaves at most a hidden `.tmp` file that nothing reads.
@@ -64,12 +83,18 @@ class RawStore:
         spec = ENDPOINTS[endpoint]
         if table.schema != spec.schema:
             raise ValueError(f"a batch of {endpoint} must have the schema\n{spec.schema}\nand has\n{table.schema}")
-        data = _parquet(_sorted(table, spec.key))
+        return self._write(endpoint, day, "parquet", _parquet(_sorted(table, spec.key)), table.num_rows)
+
+    def write_answers(self, endpoint: str, day: date, answers: Sequence[Answer]) -> RawFile:
+        """Stores answers in their order, as compressed lines of JSON."""
+        return self._write(endpoint, day, "jsonl.zst", _json_lines(answers), len(answers))
+
+    def _write(self, endpoint: str, day: date, suffix: str, data: bytes, rows: int) -> RawFile:
         sha256 = hashlib.sha256(data).hexdigest()
-        path = f"{endpoint}/{day.isoformat()}/{sha256[:16]}.parquet"
+        path = f"{endpoint}/{day.isoformat()}/{sha256[:16]}.{suffix}"
         if self._found(path) != sha256:
             self._put(path, data)
-        return RawFile(path, sha256, len(data), table.num_rows)
+        return RawFile(path, sha256, len(data), rows)
 
     def read_table(self, path: str, sha256: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Rows of a batch, or some of their columns. Raises CorruptBatchError unless the file has this hash."""
@@ -80,6 +105,8 @@ class RawStore:
         found = hashlib.sha256(data).hexdigest()
         if found != sha256:
             raise CorruptBatchError(path, sha256, found)
+        if path.endswith(".jsonl.zst"):
+            return _read_json_lines(data, columns)
         return pq.read_table(pa.BufferReader(data), columns=columns)
 
     def delete(self, path: str) -> None:
@@ -115,6 +142,30 @@ def _parquet(table: pa.Table) -> bytes:
     # against 0.54 s, 150,253 videos 32.1 against 33.2 MB.
     pq.write_table(table, buffer, compression="zstd", use_dictionary=False)
     return buffer.getvalue()
+
+
+def _json_lines(answers: Sequence[Answer]) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        for answer in answers:
+            record = asdict(answer) | {"parameters": json.dumps(answer.parameters, sort_keys=True)}
+            record["collected_at"] = answer.collected_at.isoformat()
+            stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def _read_json_lines(data: bytes, columns: Sequence[str] | None) -> pa.Table:
+    text = pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
+    names = API_RESPONSE.names if columns is None else list(columns)
+    if not text:
+        return API_RESPONSE.empty_table().select(names)
+    table = pj.read_json(
+        pa.BufferReader(text),
+        pj.ReadOptions(block_size=len(text)),  # a line must lie within a block, and the whole is in memory anyway
+        pj.ParseOptions(explicit_schema=API_RESPONSE),
+    )
+    return table.select(names)
 
 
 def _write_durably(target: Path, data: bytes) -> None:

@@ -4,7 +4,7 @@ What the rows mean is the contracts'; the structure of the tables is in `sql/`.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -96,9 +96,12 @@ class Transaction:
             rows: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
             return rows
 
-    def take_turns(self, what: str) -> None:
-        """Wait until no other transaction does `what`, and let none begin before this one ends."""
-        self.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", (what,))
+    def take_turns(self, table_name: str) -> None:
+        """Wait until no other transaction writes the table, and let none begin before this one ends.
+
+        A lock of the table, as advisory locks could be held by anyone who may connect.
+        """
+        self.execute(f"LOCK TABLE {table_name} IN SHARE ROW EXCLUSIVE MODE")
 
     def write(self, table: Table, frame: pd.DataFrame, window: Window, run_id: str) -> int:
         """Write the rows of `window` as the table's mode says; returns the rows written.
@@ -111,16 +114,26 @@ class Transaction:
 
     def replace(self, table: Table, frame: pd.DataFrame, window: Window, run_id: str) -> int:
         rows = latest_by_key(frame, table.key)
-        begin, end = _window_bounds(table, window)
         self.take_turns(table.name)
-        scope = {column: rows[column].iloc[0] for column in table.scope} if len(rows) else {}
+        self._delete(table, window, {column: rows[column].iloc[0] for column in table.scope} if len(rows) else {})
+        self._insert(table, rows, _insert_statement(table), run_id)
+        return len(rows)
+
+    def clear(self, table: Table, window: Window) -> None:
+        """Make room for all rows of `window` anew, by `upsert`: what was refused goes, and of a table that is replaced
+        window by window its rows."""
+        self.take_turns(table.name)
+        if table.write is Write.REPLACE:
+            self._delete(table, window, {})
+        self._clear_quarantine(table.name, window)
+
+    def _delete(self, table: Table, window: Window, scope: Mapping[str, Any]) -> None:
+        begin, end = _window_bounds(table, window)
         conditions = "".join(f" AND {column} = ${n}" for n, column in enumerate(scope, start=3))
         self.execute(
             f"DELETE FROM {table.name} WHERE {table.window} >= $1 AND {table.window} < $2{conditions}",
             (begin, end, *scope.values()),
         )
-        self._insert(table, rows, _insert_statement(table), run_id)
-        return len(rows)
 
     def upsert(self, table: Table, frame: pd.DataFrame, run_id: str) -> int:
         """Insert rows or update those whose values differ; a `Write.NEWEST` table takes no older record."""
@@ -139,11 +152,14 @@ class Transaction:
 
     def quarantine(self, table_name: str, rejected: pd.DataFrame, window: Window, run_id: str) -> None:
         """Replace the refused rows of `table_name` in `window` by `rejected`: partition_day, origin, reason, record."""
+        self._clear_quarantine(table_name, window)
+        self.add_to_quarantine(table_name, rejected, run_id)
+
+    def _clear_quarantine(self, table_name: str, window: Window) -> None:
         self.execute(
             "DELETE FROM ops.quarantine WHERE table_name = $1 AND partition_day BETWEEN $2 AND $3",
             (table_name, window.first, window.last),
         )
-        self.add_to_quarantine(table_name, rejected, run_id)
 
     def add_to_quarantine(self, table_name: str, rejected: pd.DataFrame, run_id: str) -> None:
         if rejected.empty:

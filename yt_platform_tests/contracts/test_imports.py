@@ -9,11 +9,23 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "yt_platform"
-FORBIDDEN = {
-    "core": ("dagster", "psycopg", "adbc_driver_postgresql", "requests", "yt_platform.io", "yt_platform.defs"),
-    "io": ("dagster", "yt_platform.defs", "yt_platform.build", "yt_platform.cli"),
-}
 TOP_LEVEL = tuple(f"yt_platform.{path.stem}" for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+DATABASES = ("psycopg", "adbc_driver_postgresql")
+FORBIDDEN = {
+    "core": (
+        *TOP_LEVEL,
+        *DATABASES,
+        "dagster",
+        "requests",
+        "googleapiclient",
+        "yt_platform.io",
+        "yt_platform.defs",
+        "yt_platform.sandbox",
+    ),
+    "io": (*TOP_LEVEL, "dagster", "yt_platform.defs", "yt_platform.sandbox"),
+    "sandbox": (*TOP_LEVEL, *DATABASES, "dagster", "yt_platform.defs"),
+    "defs": ("yt_platform.sandbox", "yt_platform.cli", "yt_platform.commands", "yt_platform.local"),
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -33,8 +45,7 @@ def test_data_flows_one_way(layer: str) -> None:
     assert files
     for path in files:
         for name in imports(path):
-            forbidden = (*FORBIDDEN[layer], *TOP_LEVEL)
-            assert not name.startswith(forbidden) or name.startswith("dagster_mlflow"), f"{path} imports {name}"
+            assert not name.startswith(FORBIDDEN[layer]) or name.startswith("dagster_mlflow"), f"{path} imports {name}"
 
 
 def loaded_modules(statement: str, tmp_path: Path) -> set[str]:

@@ -10,8 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -27,11 +26,10 @@ from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.sample import write_sample
 from yt_platform.io.warehouse import Warehouse
 from yt_platform_tests.conftest import REPOSITORY, free_port, reachable_folder
+from yt_platform_tests.load.crashing import barred, kill, until, waiting
 from yt_platform_tests.warehouse_state import fingerprint
 
 pytestmark = pytest.mark.slow
-
-WAIT_SECONDS = 120
 
 # Beside the tables with a contract: what was imported, refused and booked, without run ids, times and serial numbers.
 BOOKS = {
@@ -82,15 +80,6 @@ class Home:
 
 
 @contextlib.contextmanager
-def barred(home: Home, table: str) -> Iterator[psycopg.Connection]:
-    """Writers of `table` wait, readers do not, until the block ends or its server does."""
-    with psycopg.connect(EmbeddedPostgres(home.path).url(WAREHOUSE)) as connection:
-        connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
-        yield connection
-        connection.close()
-
-
-@contextlib.contextmanager
 def run_held_at(home: Home, table: str) -> Iterator[subprocess.Popen[str]]:
     """A first run of `home` that waits to write `table`.
 
@@ -98,40 +87,13 @@ def run_held_at(home: Home, table: str) -> Iterator[subprocess.Popen[str]]:
     """
     process = home.run()
     until(lambda: import_begun(home), process)
-    with barred(home, table) as connection:
+    with barred(home.path, table) as connection:
         until(lambda: waiting(connection, table) > 0, process)
         yield process
 
 
 def import_begun(home: Home) -> bool:
     return any((home.path / "raw").rglob("*.parquet"))
-
-
-def waiting(connection: psycopg.Connection, table: str) -> int:
-    """How many sessions wait to write `table`."""
-    row = connection.execute(
-        "SELECT count(DISTINCT pid) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", (table,)
-    ).fetchone()
-    assert row
-    return int(row[0])
-
-
-def until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Poll for a moment in the life of `process`; fails when it ends before, or never comes there."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not happened():
-        if process.poll() is not None:
-            pytest.fail(f"ended before the moment to kill it:\n{process.communicate()[0]}")
-        if time.monotonic() > deadline:
-            process.kill()
-            pytest.fail(f"never came to the moment to kill it:\n{process.communicate()[0]}")
-        time.sleep(0.02)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +177,7 @@ def test_up_fails_an_orphaned_run_and_leaves_a_live_one_alone(home: Home, undist
     with EmbeddedPostgres(home.path):
         with run_held_at(home, "metrics.video_daily") as orphan:
             kill(orphan)
-        with barred(home, "ops.loads") as connection:
+        with barred(home.path, "ops.loads") as connection:
             live = home.run()
             until(lambda: waiting(connection, "ops.loads") > 0, live)
             said = up_and_down(home)

@@ -52,6 +52,8 @@ def snapshots(videos: int, days: int, seed: int = 1, first: pd.Timestamp = FIRST
         likes_known=~hidden,
         comments_known=~hidden,
         view_definition=view_definition(frame["collected_at"]),
+        access="import",
+        refreshed_at=frame["collected_at"],
     )[frame["seen"]]
     regions = [frame.assign(region="DE"), frame.sample(frac=0.5, random_state=seed).assign(region="FR")]
     return accepted(VIDEO_SNAPSHOTS, pd.concat(regions)[VIDEO_SNAPSHOTS.column_names])
@@ -80,6 +82,8 @@ def versions(videos: int, days: int, seed: int = 1, first: pd.Timestamp = FIRST)
             "tags": "one,two",
             "live_broadcast_content": "none",
             "is_short_guess": words < 3,
+            "access": "import",
         }
     )
+    rows["refreshed_at"] = rows["collected_at"]
     return accepted(VIDEO_VERSIONS, rows.reindex(columns=VIDEO_VERSIONS.column_names))

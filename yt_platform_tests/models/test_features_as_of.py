@@ -7,7 +7,7 @@ import pytest
 from yt_platform.core.features import LOOKBACK_DAYS, build_video_day
 from yt_platform.core.schemas.features import VIDEO_DAY, VIDEO_DAY_FEATURES
 from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_VERSIONS
-from yt_platform_tests.frames import CHANNEL, VIDEO, accepted
+from yt_platform_tests.frames import CHANNEL, VIDEO, accepted, obtained
 from yt_platform_tests.models import generated
 
 DAYS = 60
@@ -124,7 +124,7 @@ def test_a_change_of_what_counts_as_a_view_is_not_growth() -> None:
 
 
 def version(at: str, **columns: object) -> pd.DataFrame:
-    row = {"video_id": VIDEO, "collected_at": pd.Timestamp(at, tz="UTC"), "source": "test", **columns}
+    row = {"video_id": VIDEO, "collected_at": pd.Timestamp(at, tz="UTC"), "source": "test", **obtained(at), **columns}
     return accepted(VIDEO_VERSIONS, pd.DataFrame([row]).reindex(columns=VIDEO_VERSIONS.column_names))
 
 

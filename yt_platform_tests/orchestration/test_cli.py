@@ -19,6 +19,7 @@ COMMANDS = (
     "up",
     "migrate",
     "status",
+    "accept",
     "backtest",
     "db",
     "db start",

@@ -46,9 +46,10 @@ def test_late_data_makes_only_what_it_touches(made: Platform, runs: Runs) -> Non
     )
     with made.warehouse.transaction() as transaction:
         transaction.execute(
-            "INSERT INTO raw.batches (endpoint, partition_day, collected_at, path, sha256, bytes, row_count, "
+            "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, row_count, "
             "synthetic, original_name, original_sha256, run_id) "
-            "SELECT 'video_snapshots', $1, now(), $2, $3, 1, 1, true, 'late', '', run_id FROM raw.batches LIMIT 1",
+            "SELECT 'import', 'video_snapshots', $1, now(), $2, $3, 1, 1, true, 'late', '', run_id "
+            "FROM raw.batches LIMIT 1",
             (DAY, stored.path, stored.sha256),
         )
     before = made.warehouse.records("SELECT count(*) AS n FROM metrics.video_snapshots")[0]["n"]

@@ -82,6 +82,23 @@ def test_it_serves_until_ctrl_c_and_leaves_nothing_behind(home: Path) -> None:
     assert password not in output + logs + "".join(commands)
 
 
+def test_killed_without_warning_it_leaves_no_service_behind(home: Path) -> None:
+    """They once ran on, holding the ports against the next `up`."""
+    webserver = free_port()
+    up = start(home, webserver, free_port())
+    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+    while not answers(webserver, "/server_info"):
+        assert up.poll() is None, up.communicate()[0]
+        assert time.monotonic() < deadline, "the page did not answer in time"
+        time.sleep(0.5)
+    up.kill()
+    up.communicate()
+    deadline = time.monotonic() + 60
+    while processes_of(home) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert processes_of(home) == []
+
+
 def test_a_port_in_use_is_named(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -26,6 +26,6 @@ def test_both_notations(text: str, seconds: int) -> None:
     assert duration_seconds(pd.Series([text], dtype="string")).tolist() == [seconds]
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "3:16", "PT-3M", "12", "s", "P1Y"])
+@pytest.mark.parametrize("text", ["", "P", "PT", "3:16", "PT-3M", "12", "s", "P1Y", "PT9999999999S", "\u0663s"])
 def test_other_text_is_unknown(text: str) -> None:
     assert duration_seconds(pd.Series([text, None], dtype="string")).isna().all()

@@ -66,3 +66,39 @@ def test_the_example_lists_every_setting_and_no_other() -> None:
     lines = (PROJECT_ROOT / ".env.example").read_text().splitlines()
     listed = {line.removeprefix("# ").split("=")[0] for line in lines if "=" in line and "YT_" in line.split("=")[0]}
     assert listed == {f"YT_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_a_key_needs_a_declared_policy_and_the_error_explains_the_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YT_API_KEY", "AIza-secret")
+    with pytest.raises(SettingsError, match="YT_POLICY_MODE must be set") as raised:
+        load_settings()
+    assert all(f"'{mode}' for" in str(raised.value) for mode in ("owned", "amended", "strict"))
+    assert "AIza-secret" not in str(raised.value)
+    monkeypatch.setenv("YT_POLICY_MODE", "strict")
+    assert load_settings().policy_mode == "strict"
+    assert "AIza-secret" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:SEC%zzRET@127.0.0.1:1/x",
+        "postgresql://u:SEC RET@127.0.0.1:1/x",
+        "postgresql://u:SEC#RET@127.0.0.1:1/x",
+        "postgresql://u:SECRET@127.0.0.1:1/x?bogus=1",
+        "postgresql://u:SECRET@[::1/x",
+        "postgresql://u:SECRET@127.0.0.1:1/",
+    ],
+)
+def test_a_url_libpq_cannot_read_is_named_without_its_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libpq's own message repeats the password."""
+    monkeypatch.setenv("YT_DATABASE_URL", url)
+    with pytest.raises(SettingsError, match=r"^YT_DATABASE_URL: ") as raised:
+        load_settings()
+    assert "SEC" not in str(raised.value)
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty YT_HOME once put the state into the current folder."""
+    monkeypatch.setenv("YT_HOME", "")
+    assert load_settings().home.name == ".yt"

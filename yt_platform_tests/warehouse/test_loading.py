@@ -1,13 +1,18 @@
 """Loading a table's days, against Postgres: what lands in the table, in quarantine and in the books is one thing."""
 
 from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
 
 import pandas as pd
 
+from yt_platform.core import parse
 from yt_platform.core.metrics import video_daily
 from yt_platform.core.progress import silent
-from yt_platform.core.schemas.metrics import VIDEO_DAILY
-from yt_platform.io.loading import load_from_tables
+from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_SNAPSHOTS
+from yt_platform.io.importing import import_history
+from yt_platform.io.loading import accept_rejects, load_from_raw, load_from_tables
+from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID, snapshot, snapshots
 
@@ -24,6 +29,48 @@ def test_rows_refused_again_replace_those_refused_before(warehouse: Warehouse) -
     for _ in range(2):
         for window in (Window(days[0], days[1]), Window(days[2], days[2])):
             loaded = load_from_tables(warehouse, VIDEO_DAILY, refused_rows, window, RUN_ID, silent)
-            assert (loaded.row_count, loaded.rejects) == (0, len(window.days))
+            assert (loaded.row_count, loaded.rejects) == (0, dict.fromkeys(window.days, 1))
     found = warehouse.records("SELECT partition_day FROM ops.quarantine ORDER BY partition_day")
     assert [row["partition_day"] for row in found] == list(days)
+
+
+def test_a_day_of_too_many_refused_rows_stays_stale_until_a_person_accepts_it(warehouse: Warehouse) -> None:
+    """It once counted as loaded, and the next run forecast from it."""
+    day = date(2026, 1, 1)
+    window = Window(day, day)
+    for _ in range(2):
+        assert load_from_tables(warehouse, VIDEO_DAILY, refused_rows, window, RUN_ID, silent).reject_share == 1
+        assert warehouse.records("SELECT partition_day FROM ops.loads") == []
+    assert accept_rejects(warehouse, VIDEO_DAILY, day) == 1
+    assert load_from_tables(warehouse, VIDEO_DAILY, refused_rows, window, RUN_ID, silent).reject_share == 0
+    assert warehouse.records("SELECT partition_day FROM ops.loads") == [{"partition_day": day}]
+
+
+def test_a_refused_row_that_a_later_import_repairs_is_refused_no_more(warehouse: Warehouse, tmp_path: Path) -> None:
+    store = RawStore(str(tmp_path / "raw"))
+    day = Window(date(2026, 1, 1), date(2026, 1, 1))
+    shares = []
+    for name, views in (("bad.csv", -5), ("repaired.csv", 5)):
+        readings = "".join(f"2026-01-01T03:00:00Z,abcdefghij{n},{views},1,1\n" for n in range(3))
+        (tmp_path / name).write_text("timestamp,video_id,view_count,like_count,comment_count\n" + readings)
+        (tmp_path / "spool").mkdir(exist_ok=True)
+        days = Window(date(2026, 1, 1), date(2026, 1, 31))
+        import_history(warehouse, store, tmp_path / name, tmp_path / "spool", days, RUN_ID, silent)
+        parsers = {"video_snapshots": parse.video_snapshots}
+        shares.append(load_from_raw(warehouse, store, VIDEO_SNAPSHOTS, parsers, day, RUN_ID, silent).reject_share)
+    assert shares == [1, 0]
+    assert warehouse.records("SELECT count(*) AS n FROM ops.quarantine") == [{"n": 0}]
+    assert warehouse.records("SELECT sum(view_count)::bigint AS n FROM metrics.video_snapshots") == [{"n": 15}]
+
+
+def test_rows_before_youtube_began_are_refused_and_do_not_stop_the_others(warehouse: Warehouse, tmp_path: Path) -> None:
+    """One wrong date once refused the whole import, with a remedy that could not be followed."""
+    header = "timestamp,video_id,view_count,like_count,comment_count\n"
+    rows = [f"{at}T00:00:00Z,abcdefghijk,1,1,1\n" for at in ("1970-01-01", "2004-12-31", "2026-01-01")]
+    (tmp_path / "history.csv").write_text(header + "".join(rows))
+    (tmp_path / "spool").mkdir()
+    store, days = RawStore(str(tmp_path / "raw")), Window(date(2017, 1, 1), date(2026, 1, 31))
+    stored = import_history(warehouse, store, tmp_path / "history.csv", tmp_path / "spool", days, RUN_ID, silent)
+    assert (stored.rows, stored.rejects) == ({date(2026, 1, 1): 1}, 2)
+    reasons = warehouse.records("SELECT reason FROM ops.quarantine")
+    assert all("lies before YouTube began" in row["reason"] for row in reasons)

@@ -10,7 +10,7 @@ import pytest
 from yt_platform.clock import Clock
 from yt_platform.core.schemas.metrics import CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
 from yt_platform.io.warehouse import Warehouse, Window
-from yt_platform_tests.frames import CHANNEL, RUN_ID, VIDEO, accepted, snapshot, snapshots
+from yt_platform_tests.frames import CHANNEL, RUN_ID, VIDEO, accepted, obtained, snapshot, snapshots
 
 JANUARY_2 = Window(date(2026, 1, 2), date(2026, 1, 2))
 
@@ -73,6 +73,7 @@ def channel(at: int, title: str, *, complete: bool) -> pd.DataFrame:
         "source": "test",
         "title": title,
         "is_complete": complete,
+        **obtained(f"2026-01-{at:02d}"),
     }
     return accepted(CHANNELS, pd.DataFrame([row]).reindex(columns=CHANNELS.column_names))
 
@@ -99,6 +100,7 @@ def video(at: int, title: str) -> pd.DataFrame:
         "collected_at": pd.Timestamp(f"2026-01-{at:02d}", tz="UTC"),
         "source": "test",
         "title": title,
+        **obtained(f"2026-01-{at:02d}"),
     }
     return accepted(VIDEOS, pd.DataFrame([row]).reindex(columns=VIDEOS.column_names))
 

@@ -5,6 +5,7 @@ from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.metrics import (
     CHANNEL_SNAPSHOTS,
     CHANNELS,
+    COMMENTS,
     VIDEO_DAILY,
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
@@ -21,6 +22,7 @@ TABLES: dict[str, Table] = {
         VIDEOS,
         VIDEO_VERSIONS,
         CHANNELS,
+        COMMENTS,
         VIDEO_DAILY,
         VIDEO_DAY,
         SCORECARDS,

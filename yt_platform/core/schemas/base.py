@@ -30,6 +30,7 @@ DAY = "datetime64[ns]"
 
 VIDEO_ID = r"^[A-Za-z0-9_-]{11}$"
 CHANNEL_ID = r"^UC[A-Za-z0-9_-]{22}$"
+COMMENT_ID = r"^[A-Za-z0-9_-]{10,50}(\.[A-Za-z0-9_-]{10,50})?$"  # a reply's begins with its thread's and a dot
 
 POSTGRES_TYPES = {
     "string": "text",
@@ -55,6 +56,10 @@ class Write(Enum):
 
 class ContractError(ValueError):
     """A frame does not have the shape its contract promises: a fault of the code, never of a row."""
+
+
+class Malformed(str):
+    """What stands in a cell, as text, where the value was not of the column's type; `judge` refuses its row."""
 
 
 @dataclass(frozen=True)
@@ -129,20 +134,37 @@ def judge(table: Table, frame: pd.DataFrame) -> Verdict:
     Raises ContractError when the frame as a whole has the wrong columns or dtypes.
     """
     frame = frame.reset_index(drop=True)
+    reasons = _malformed(frame)
+    # taken out first: a column that cannot be coerced as a whole is no row's fault to pandera but the frame's
+    typed = frame.drop(index=reasons.index) if len(reasons) else frame
     try:
-        return Verdict(table.schema.validate(frame, lazy=True), frame.iloc[:0].assign(reason=""))
+        accepted = table.schema.validate(typed, lazy=True)
     except SchemaErrors as error:
-        failures = error.failure_cases
+        broken = _broken(table, error.failure_cases)
+        reasons = pd.concat([reasons, broken])
+        accepted = table.schema.validate(typed.drop(index=broken.index), lazy=True)
+    return Verdict(accepted.reset_index(drop=True), frame.loc[reasons.index].assign(reason=reasons))
+
+
+def _malformed(frame: pd.DataFrame) -> "pd.Series[str]":
+    """Reasons by row, for the rows that hold a `Malformed`."""
+    found = [pd.Series([], dtype=object, index=pd.RangeIndex(0))]
+    for name in frame.select_dtypes("object").columns:
+        cells = frame.loc[[type(cell) is Malformed for cell in frame[name]], name]
+        found.append(cells.map(lambda cell, name=name: f"{name} = {cell} is malformed"))
+    return _by_row(pd.concat(found))
+
+
+def _broken(table: Table, failures: pd.DataFrame) -> "pd.Series[str]":
+    """Reasons by row, for the rows that break the contract."""
     if failures["index"].isna().any():
         raise ContractError(f"{table.name}: {_shape_faults(failures)}")
-    reasons = (
-        (failures["column"] + " = " + failures["failure_case"].astype(str) + " fails " + failures["check"])
-        .groupby(failures["index"].astype("int64"))
-        .agg("; ".join)
-    )
-    rejected = frame.loc[reasons.index].assign(reason=reasons)
-    accepted = table.schema.validate(frame.drop(index=reasons.index).reset_index(drop=True), lazy=True)
-    return Verdict(accepted, rejected)
+    reasons = failures["column"] + " = " + failures["failure_case"].astype(str) + " fails " + failures["check"]
+    return _by_row(reasons.set_axis(failures["index"].astype("int64")))
+
+
+def _by_row(reasons: "pd.Series[str]") -> "pd.Series[str]":
+    return reasons.groupby(level=0).agg("; ".join) if len(reasons) else reasons
 
 
 def _shape_faults(failures: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from yt_platform.core.schemas.base import (
     CHANNEL_ID,
+    COMMENT_ID,
     VIDEO_ID,
     Table,
     Write,
@@ -14,8 +15,21 @@ from yt_platform.core.schemas.base import (
 )
 from yt_platform.core.view_definition import REGIMES
 
+API_KEY = "api_key"
+OWNER = "owner"
+IMPORT = "import"
+ACCESS = (API_KEY, OWNER, IMPORT)
+"""Terms under which rows are obtained: figures read with an API key alone may be kept 30 days (YouTube's policy)."""
+
 _SOURCE = text("Where the row came from: api, or the name of the import; 'synthetic' for generated data")
 _VIDEO = text("YouTube video id", pattern=VIDEO_ID)
+_OBTAINED = {
+    "access": text(
+        "Terms under which the row was obtained: with an API key, by its owner's authorisation, or from an import",
+        among=ACCESS,
+    ),
+    "refreshed_at": instant("When the row was last obtained or confirmed"),
+}
 
 VIDEO_SNAPSHOTS = Table(
     name="metrics.video_snapshots",
@@ -39,6 +53,7 @@ VIDEO_SNAPSHOTS = Table(
             "likes_known": flag("False when the source hides likes or writes 0 for missing"),
             "comments_known": flag("False when comments are disabled or the source writes 0 for missing"),
             "view_definition": text("What counted as a view at that time", among=REGIMES),
+            **_OBTAINED,
         }
     ),
 )
@@ -60,6 +75,7 @@ CHANNEL_SNAPSHOTS = Table(
             "view_count": count("Views of all videos since the channel began", "views", nullable=True),
             "video_count": count("Public videos", "videos", nullable=True),
             "view_definition": text("What counted as a view at that time", among=REGIMES),
+            **_OBTAINED,
         }
     ),
 )
@@ -86,6 +102,7 @@ _VIDEO_METADATA = {
         "Guess, as YouTube has no flag: up to 180 s since 2024-10-15, up to 60 s before; square or vertical unknown",
         nullable=True,
     ),
+    **_OBTAINED,
 }
 
 VIDEOS = Table(
@@ -130,6 +147,40 @@ CHANNELS = Table(
             "published_at": instant("When the channel began", nullable=True),
             "uploads_playlist_id": text("Playlist that holds the uploads", nullable=True),
             "is_complete": flag("True for a channel's own record; False when only a video named its channel"),
+            **_OBTAINED,
+        }
+    ),
+)
+
+COMMENTS = Table(
+    name="metrics.comments",
+    description="One row per comment or reply: its newest state.",
+    key=("comment_id",),
+    write=Write.NEWEST,
+    newest=("updated_at", "collected_at"),
+    window="collected_at",
+    schema=table_schema(
+        {
+            "comment_id": text("YouTube comment id", pattern=COMMENT_ID),
+            "video_id": text(
+                "Video commented on; NULL where the answer that brought a reply did not say",
+                pattern=VIDEO_ID,
+                nullable=True,
+            ),
+            "parent_id": text(
+                "Comment that is replied to; NULL for a top-level comment", pattern=COMMENT_ID, nullable=True
+            ),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "author_channel_id": text("Channel of the author", pattern=CHANNEL_ID, nullable=True),
+            "author_name": text("Name of the author as shown", nullable=True),
+            "text": text("Text of the comment as last edited"),
+            "like_count": count("Likes of the comment", "likes", nullable=True),
+            "reply_count": count("Replies to a top-level comment; NULL for replies", "replies", nullable=True),
+            "published_at": instant("When the comment was written"),
+            "updated_at": instant("When the comment was last edited; as published_at when it never was"),
+            "collected_at": instant("When this state was collected"),
+            "source": _SOURCE,
+            **_OBTAINED,
         }
     ),
 )

@@ -1,0 +1,206 @@
+"""What to poll when: the plan of a day's quota, and which channels and videos are due.
+
+Pure: state comes in as frames, time as an argument. Not here: sending calls (`io/collecting.py`).
+
+The plan follows from the number of channels and videos. Counts of a video cost a fiftieth of a unit; on average every
+tracked video gets one reading a day: what the youngest and fastest take beyond that, by the hour, the quietest give
+up, being read once a week.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from yt_platform.core.quota import Bucket, bucket_of
+
+IDS_PER_CALL = 50
+CHANNELS_EVERY = timedelta(days=1)
+UPLOADS_EVERY = timedelta(hours=2)
+RECHECK_EVERY = timedelta(days=30)
+"""Metadata must be refreshed or deleted within 30 days (YouTube's developer policies)."""
+
+RECHECK_FROM = timedelta(days=27)
+"""From this age on metadata fills the free places of a call, so that the limit is met without calls of its own."""
+
+COMMENTS_AT = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
+"""Ages at which a video's comments are read."""
+
+COMMENTS_AT_LEAST = 500
+"""Units a day for comments, however few videos are new: those of channels just added are read in days, not weeks."""
+
+YOUNG = timedelta(days=1)
+SETTLED = timedelta(days=30)
+"""A younger video is never read less than daily."""
+
+FAST_VIEWS_PER_DAY = 100_000.0
+EARLY = timedelta(minutes=10)
+"""Due this much before its time, as an hourly run never starts on the second."""
+
+_HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+
+
+class Purpose(StrEnum):
+    """What units are planned for; each has methods of its own, so the ledger's calls say what it has spent."""
+
+    CHANNELS = "channels"
+    UPLOADS = "uploads"
+    METADATA = "metadata"
+    STATS = "stats"
+    COMMENTS = "comments"
+
+
+METHODS: Mapping[Purpose, tuple[str, ...]] = {
+    Purpose.CHANNELS: ("channels.list",),
+    Purpose.UPLOADS: ("playlistItems.list",),
+    Purpose.METADATA: ("videos.list",),
+    Purpose.STATS: ("videos.batchGetStats",),
+    Purpose.COMMENTS: ("commentThreads.list", "comments.list"),
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """Units a purpose may spend in a day, and why so many."""
+
+    purpose: Purpose
+    units: int
+    why: str
+
+    @property
+    def bucket(self) -> Bucket:
+        return bucket_of(METHODS[self.purpose][0])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Shares of a day, in order of importance, and the pace of uploads that fits."""
+
+    shares: tuple[Share, ...]
+    uploads_every: timedelta
+
+    def share(self, purpose: Purpose) -> Share:
+        return next(share for share in self.shares if share.purpose is purpose)
+
+    def units(self, purpose: Purpose) -> int:
+        return self.share(purpose).units
+
+
+def plan(channels: int, videos: int, new_videos_per_day: float, allowed: Mapping[Bucket, int]) -> Plan:
+    """The day's plan for so many watched channels and tracked videos, within `allowed` units a day by bucket.
+
+    Where the shared bucket is too small, comments give way first and then the pace of uploads.
+    """
+    left = allowed[Bucket.DEFAULT]
+    daily = min(math.ceil(channels / IDS_PER_CALL), left)
+    left -= daily
+    rechecked = videos / RECHECK_EVERY.days
+    metadata = min(math.ceil((new_videos_per_day + rechecked) / IDS_PER_CALL * 1.05), left)
+    left -= metadata
+    rounds = min(_DAY / UPLOADS_EVERY, left / channels) if channels else 0.0
+    uploads_every = _DAY / rounds if rounds >= 1 / 30 else RECHECK_EVERY
+    uploads = min(math.ceil(channels * (_DAY / uploads_every)), left)
+    left -= uploads
+    comments = min(max(math.ceil(new_videos_per_day * len(COMMENTS_AT)), COMMENTS_AT_LEAST), left)
+    stats = min(math.ceil(videos / IDS_PER_CALL), allowed[Bucket.STATS])
+    hours = uploads_every / _HOUR
+    return Plan(
+        (
+            Share(Purpose.CHANNELS, daily, f"{channels:,} channels once a day, {IDS_PER_CALL} a call"),
+            Share(
+                Purpose.METADATA,
+                metadata,
+                f"{new_videos_per_day:,.0f} new videos, and {rechecked:,.0f} re-checked as every one is each "
+                f"{RECHECK_EVERY.days} days",
+            ),
+            Share(Purpose.UPLOADS, uploads, f"{channels:,} playlists every {hours:.3g} h, a page each"),
+            Share(
+                Purpose.COMMENTS,
+                comments,
+                f"{new_videos_per_day:,.0f} new videos at {', '.join(str(age.days) for age in COMMENTS_AT)} days, "
+                f"{COMMENTS_AT_LEAST} units at least to catch up",
+            ),
+            Share(
+                Purpose.STATS,
+                stats,
+                f"{videos:,} videos once a day on average: hourly when young or fast, weekly when quiet",
+            ),
+        ),
+        uploads_every,
+    )
+
+
+def due(polled_at: pd.Series, every: timedelta, now: pd.Timestamp) -> pd.Series:
+    """Which of these polls are due: never made, or `every` ago."""
+    return polled_at.isna() | (now - polled_at >= every - EARLY)
+
+
+def stats_intervals(videos: pd.DataFrame, now: pd.Timestamp, units_per_day: float) -> pd.Series:
+    """How long after its last reading each video's counts are due again.
+
+    `videos`: `published_at`, `views_per_day` (NaN where unknown). As many of the quietest settled videos are read
+    weekly instead of daily as make the whole cost `units_per_day` at most.
+    """
+    age = now - videos["published_at"].fillna(now)
+    rate = videos["views_per_day"].astype("float64")
+    hourly = (age < YOUNG) | (rate >= FAST_VIEWS_PER_DAY).fillna(False)
+    interval = pd.Series(_DAY, index=videos.index).mask(hourly, _HOUR)
+    readings = units_per_day * IDS_PER_CALL
+    excess = 24 * int(hourly.sum()) + int((~hourly).sum()) - readings
+    quiet = rate[(age >= SETTLED) & ~hourly & rate.notna()].nsmallest(max(0, math.ceil(excess * 7 / 6)), keep="first")
+    interval.loc[quiet.index] = _WEEK
+    return interval
+
+
+def due_stats(videos: pd.DataFrame, now: pd.Timestamp, units_per_day: float) -> pd.DataFrame:
+    """Videos whose counts are to be read now, most overdue first, filled up to whole calls with those due next.
+
+    `videos`: `video_id`, `published_at`, `views_per_day`, `stats_polled_at`, of returned videos with metadata.
+    """
+    interval = stats_intervals(videos, now, units_per_day)
+    waited = (now - videos["stats_polled_at"]).fillna(pd.Timedelta(days=3650)) + EARLY
+    overdue = _seconds(waited) / _seconds(interval)
+    count = int((overdue >= 1).sum())
+    whole = min(math.ceil(count / IDS_PER_CALL) * IDS_PER_CALL, len(videos)) if count else 0
+    order = np.argsort(-overdue, kind="stable")
+    return videos.iloc[order[:whole]]
+
+
+def _seconds(durations: pd.Series) -> npt.NDArray[np.float64]:
+    seconds: npt.NDArray[np.float64] = durations.to_numpy("timedelta64[ns]").astype(np.float64) / 1e9
+    return seconds
+
+
+def due_metadata(videos: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Videos whose metadata is to be read: new ones and those at the 30-day limit, filled up with those soon at it.
+
+    One that YouTube no longer returns is asked for weekly, as its absence is no proof of deletion.
+    `videos`: `video_id`, `metadata_polled_at`, `unreturned_at`.
+    """
+    waited = now - videos["metadata_polled_at"]
+    lost = videos["unreturned_at"].notna() & (waited >= _WEEK)
+    required = videos["metadata_polled_at"].isna() | (waited >= RECHECK_EVERY - timedelta(days=1)) | lost
+    soon = ~required & (waited >= RECHECK_FROM)
+    free = -int(required.sum()) % IDS_PER_CALL
+    filling = waited[soon].nlargest(free, keep="first").index
+    return pd.concat([videos[required], videos.loc[filling]])
+
+
+def due_comments(videos: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Videos whose comments are to be read: an age of `COMMENTS_AT` has passed since the last time; newest first.
+
+    `videos`: `video_id`, `published_at`, `comments_polled_at`.
+    """
+    age = now - videos["published_at"]
+    polled_age = (videos["comments_polled_at"] - videos["published_at"]).fillna(pd.Timedelta(0))
+    passed = pd.Series(False, index=videos.index)
+    for at in COMMENTS_AT:
+        passed |= (age >= at) & (polled_age < at)
+    # a video found late is read once, and not at all where it is older than a month
+    passed &= age < SETTLED
+    return videos[passed].sort_values("published_at", ascending=False, kind="stable")

@@ -1,0 +1,106 @@
+"""A pull: answers of one raw endpoint on their way into the store, with the state that follows from them.
+
+Answers, their row in the catalogue and the state of channels and videos are committed together, so a killed pull
+loses at most the answers since the last commit, which are still due. Which calls to make is `io/collecting.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date
+from types import TracebackType
+from typing import Any, LiteralString
+
+import psycopg
+
+from yt_platform.core.progress import Progress
+from yt_platform.io.ledger import QuotaExhaustedError
+from yt_platform.io.raw import Answer, RawStore
+
+ANSWERS_PER_COMMIT = 100
+"""Answers held in memory: 100 of 50 videos with their metadata are about 10 MB."""
+
+Update = tuple[LiteralString, Mapping[str, Any]]
+"""A statement that moves the state on, and its parameters."""
+
+
+@dataclass
+class Collected:
+    """What a collection did: answers and rows kept, items skipped with the reason, and what quota kept from it."""
+
+    answers: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a pull is labelled: run, source of its rows, and whether they are synthetic."""
+
+    run_id: str
+    synthetic: bool
+
+
+class Pull:
+    """One endpoint's answers, in `steps` steps. When quota runs out in its block, the block ends there and what is
+    missing is said; what was answered before is kept whatever happens."""
+
+    def __init__(
+        self, url: str, store: RawStore, endpoint: str, origin: Origin, steps: int, of: str, progress: Progress
+    ) -> None:
+        self.collected = Collected()
+        self._url, self._store, self._endpoint, self._origin = url, store, endpoint, origin
+        self._steps, self._of, self._progress = steps, of, progress
+        self._done = 0
+        self._answers: list[Answer] = []
+        self._updates: list[Update] = []
+
+    def __enter__(self) -> "Pull":
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> bool:
+        self._commit()
+        if isinstance(error, QuotaExhaustedError):
+            self.collected.missing = f"{self._steps - self._done:,} of {self._steps:,} {self._of}: {error}"
+            return True
+        return False
+
+    def keep(self, answers: Sequence[Answer], updates: Sequence[Update]) -> None:
+        """A step's answers, and the state once they are kept."""
+        self._answers += answers
+        self._updates += updates
+        self._done += 1
+        if len(self._answers) >= ANSWERS_PER_COMMIT:
+            self._commit()
+        self._progress(self._done, self._steps, f"raw.{self._endpoint.removeprefix('api_')}, {self._of}")
+
+    def skip(self, item: str, reason: str) -> None:
+        self.collected.skipped[item] = reason
+
+    def _commit(self) -> None:
+        days: dict[date, list[Answer]] = {}
+        for answer in self._answers:
+            days.setdefault(answer.collected_at.astimezone(UTC).date(), []).append(answer)
+        files = {day: self._store.write_answers(self._endpoint, day, found) for day, found in days.items()}
+        with psycopg.connect(self._url) as connection:
+            for day, file in files.items():
+                connection.execute(
+                    "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, "
+                    "row_count, quota_units, synthetic, run_id) VALUES ('api', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+                    "ON CONFLICT (endpoint, partition_day, sha256) DO NOTHING",
+                    (
+                        self._endpoint,
+                        day,
+                        max(answer.collected_at for answer in days[day]),
+                        file.path,
+                        file.sha256,
+                        file.bytes,
+                        file.rows,
+                        file.rows,
+                        self._origin.synthetic,
+                        self._origin.run_id,
+                    ),
+                )
+            for statement, parameters in self._updates:
+                connection.execute(statement, parameters)
+        self.collected.answers += len(self._answers)
+        self._answers, self._updates = [], []

@@ -1,0 +1,142 @@
+"""The watch list of channels and the videos tracked for them: what a person chooses, and what polling needs to know.
+
+A channel is named by its id, its @handle or a URL with one of the two. Not here: polling (`io/collecting.py`).
+"""
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import LiteralString
+
+import pandas as pd
+import psycopg
+from psycopg.rows import class_row
+
+from yt_platform.core.schemas.base import CHANNEL_ID
+from yt_platform.io.warehouse import Warehouse
+
+_HANDLE = re.compile(r"@[^\s/@?#]{2,60}")
+_URL = re.compile(r"(?:https?://)?(?:(?:www|m)\.)?youtube\.com/(?:channel/)?([^/?#]+)(?:[/?#].*)?", re.IGNORECASE)
+
+
+class WatchListError(ValueError):
+    """A channel cannot be named like that, or is not on the list; the message says what can."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A channel on the list."""
+
+    reference: str
+    channel_id: str | None
+    title: str | None
+    paused: bool
+    failure: str | None
+    uploads_polled_at: datetime | None
+
+
+def reference(text: str) -> str:
+    """A channel id or @handle out of what a person writes. Raises WatchListError."""
+    text = text.strip()
+    found = _URL.fullmatch(text)
+    name = found[1] if found else text
+    if re.fullmatch(CHANNEL_ID, name):
+        return name
+    if _HANDLE.fullmatch(name):
+        return name.lower()  # handles are the same in any case
+    raise WatchListError(
+        f"{text!r} names no channel: give its id (UC and 22 characters), its @handle, or a URL with one of the two, "
+        "like https://www.youtube.com/@handle"
+    )
+
+
+def read_channels(path: Path) -> list[str]:
+    """References in a CSV file: one a line in its first column, or in a column named `channel`.
+
+    Raises WatchListError naming file and line.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if row and row[0].strip()]
+    column = 0
+    if rows and "channel" in (names := [name.strip().lower() for name in rows[0][1]]):
+        column = names.index("channel")
+        rows = rows[1:]
+    found = []
+    for number, row in rows:
+        try:
+            found.append(reference(row[column] if column < len(row) else ""))
+        except WatchListError as error:
+            raise WatchListError(f"{path.name}, line {number}: {error}") from None
+    return found
+
+
+def add_channels(url: str, references: Iterable[str], list_fully: bool) -> int:
+    """Put channels on the list; those on it keep their state. Returns how many are new."""
+    with psycopg.connect(url) as connection:
+        added = connection.execute(
+            "INSERT INTO ops.watched_channels (reference, channel_id, list_fully) "
+            "SELECT DISTINCT name, CASE WHEN name NOT LIKE '@%%' THEN name END, %s FROM unnest(%s::text[]) AS name "
+            "ON CONFLICT DO NOTHING",
+            (list_fully, list(references)),
+        ).rowcount
+        if list_fully:
+            connection.execute(
+                "UPDATE ops.watched_channels SET list_fully = true, uploads_polled_at = NULL WHERE reference = ANY(%s)",
+                (list(references),),
+            )
+    return added
+
+
+def pause_channel(url: str, name: str, paused: bool) -> None:
+    """Stop or resume polling a channel; what was collected stays. Raises WatchListError."""
+    _change(url, "UPDATE ops.watched_channels SET paused = %(paused)s", name, {"paused": paused})
+
+
+def remove_channel(url: str, name: str) -> None:
+    """Take a channel off the list and stop tracking its videos; what was collected stays. Raises WatchListError."""
+    _change(
+        url,
+        "WITH gone AS (DELETE FROM ops.tracked_videos WHERE channel_id IN (SELECT channel_id FROM ops.watched_channels "
+        "WHERE reference = %(name)s OR channel_id = %(name)s)) DELETE FROM ops.watched_channels",
+        name,
+        {},
+    )
+
+
+def _change(url: str, statement: LiteralString, name: str, parameters: dict[str, object]) -> None:
+    with psycopg.connect(url) as connection:
+        changed = connection.execute(
+            statement + " WHERE reference = %(name)s OR channel_id = %(name)s",
+            {**parameters, "name": reference(name)},
+        ).rowcount
+    if not changed:
+        raise WatchListError(f"{name} is not on the watch list")
+
+
+def listed(url: str) -> list[Watched]:
+    with psycopg.connect(url, row_factory=class_row(Watched)) as connection:
+        return connection.execute(
+            "SELECT watched.reference, watched.channel_id, channel.title, watched.paused, watched.failure, "
+            "watched.uploads_polled_at FROM ops.watched_channels AS watched "
+            "LEFT JOIN metrics.channels AS channel USING (channel_id) ORDER BY watched.reference"
+        ).fetchall()
+
+
+def watched_channels(warehouse: Warehouse) -> pd.DataFrame:
+    """Channels to poll, those that waited longest first."""
+    return warehouse.read(
+        "SELECT reference, channel_id, uploads_playlist_id, list_fully, channel_polled_at, uploads_polled_at "
+        "FROM ops.watched_channels WHERE NOT paused ORDER BY uploads_polled_at NULLS FIRST, reference"
+    )
+
+
+def tracked_videos(warehouse: Warehouse) -> pd.DataFrame:
+    """Videos of the channels to poll."""
+    return warehouse.read(
+        "SELECT video.video_id, video.published_at, video.metadata_polled_at, video.stats_polled_at, "
+        "video.comments_polled_at, video.views_per_day, video.unreturned_at FROM ops.tracked_videos AS video "
+        "JOIN ops.watched_channels AS channel USING (channel_id) WHERE NOT channel.paused ORDER BY video.video_id"
+    )

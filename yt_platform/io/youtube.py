@@ -1,0 +1,153 @@
+"""Calls of the YouTube Data API by Google's client: charged first, retried where that helps, answered as received.
+
+Here: one call and what becomes of it. Not here: which calls to make (`core/polling.py`), keeping answers
+(`io/collecting.py`), reading them (`core/parse_api.py`).
+"""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httplib2
+from googleapiclient.discovery import build
+from googleapiclient.errors import Error, HttpError
+
+from yt_platform.core.errors import Kind, classify, reasons, remedy
+from yt_platform.io.ledger import QuotaLedger
+from yt_platform.io.raw import Answer
+
+TIMEOUT_SECONDS = 30
+ATTEMPTS = 5
+LONGEST_WAIT_SECONDS = 120
+ACCESS = "api_key"
+"""The terms of rows obtained with a key alone: "non-authorized data" in YouTube's developer policies."""
+
+
+class ConfigurationError(RuntimeError):
+    """YouTube refuses the call and would again; the message names the remedy."""
+
+
+class ItemError(RuntimeError):
+    """The call's item cannot be had: it is gone, closed, or its answer kept failing. `reason` is YouTube's word."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class PageError(RuntimeError):
+    """The page token is no longer valid: the listing begins anew."""
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """A try that failed, without the request: its URL holds the key."""
+
+    kind: Kind
+    reason: str
+    named: list[str]
+    retry_after: float = 0.0
+
+
+class YouTubeClient:
+    """The API at `endpoint` (None: Google's), whose rows are labelled `source`, by the clock `now`.
+
+    For one thread; the ledger is shared by any number of processes. `wait` sleeps between tries.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        endpoint: str | None,
+        source: str,
+        ledger: QuotaLedger,
+        now: Callable[[], datetime],
+        wait: Callable[[float], None],
+    ) -> None:
+        self._source, self._ledger, self._now, self._wait = source, ledger, now, wait
+        self._http = httplib2.Http(timeout=TIMEOUT_SECONDS)
+        self._service = build(
+            "youtube",
+            "v3",
+            http=self._http,
+            developerKey=key,
+            client_options={"api_endpoint": endpoint} if endpoint else None,
+            static_discovery=True,  # the document inside the package: nothing is fetched at start
+        )
+
+    def __enter__(self) -> "YouTubeClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._service.close()
+
+    def call(self, method: str, **parameters: Any) -> Answer:
+        """One call, e.g. `call("videos.list", part="id", id="…")`, tried up to `ATTEMPTS` times, each charged.
+
+        Raises QuotaExhaustedError, ConfigurationError, PageError and ItemError.
+        """
+        fault = self._try(method, parameters)
+        for attempt in range(1, ATTEMPTS):
+            if not isinstance(fault, _Fault) or fault.kind is not Kind.TRANSIENT:
+                break
+            # jitter keeps many workers from coming back together
+            backoff = random.uniform(0.5, 1) * 2**attempt
+            self._wait(min(max(backoff, fault.retry_after), LONGEST_WAIT_SECONDS))
+            fault = self._try(method, parameters)
+        if isinstance(fault, Answer):
+            return fault
+        raise self._error(method, fault)
+
+    def _try(self, method: str, parameters: dict[str, Any]) -> "Answer | _Fault":
+        self._ledger.charge(method)
+        resource, verb = method.split(".")
+        request = getattr(getattr(self._service, resource)(), verb)(**parameters)
+        request.postproc = _as_received
+        try:
+            content: bytes = request.execute()
+        except HttpError as error:
+            named = reasons(error.content)
+            return _Fault(
+                classify(error.status_code, named),
+                named[0] if named else f"HTTP {error.status_code}",
+                named,
+                _seconds(error.resp.get("retry-after")),
+            )
+        except (OSError, httplib2.HttpLib2Error, httplib2.http.client.HTTPException, Error) as error:
+            # a kept connection may have died: the next try opens another
+            self._http.close()
+            return _Fault(Kind.TRANSIENT, type(error).__name__, [])
+        body = _json_text(content)
+        if body is None:
+            return _Fault(Kind.TRANSIENT, "the answer is not JSON", [])
+        return Answer(self._source, ACCESS, self._now(), method, parameters, body)
+
+    def _error(self, method: str, fault: _Fault) -> Exception:
+        if fault.kind is Kind.QUOTA:
+            return self._ledger.stop(method, fault.reason)
+        if fault.kind is Kind.CONFIGURATION:
+            return ConfigurationError(f"YouTube refuses {method}: {fault.reason}; {remedy(fault.named)}")
+        if fault.kind is Kind.PAGE:
+            return PageError(fault.reason)
+        return ItemError(fault.reason if fault.kind is Kind.ITEM else f"{fault.reason}, {ATTEMPTS} times")
+
+
+def _as_received(_: object, content: bytes) -> bytes:
+    return content
+
+
+def _json_text(content: bytes) -> str | None:
+    """The body, where it is a JSON object in UTF-8."""
+    try:
+        text = content.decode()
+        return text if isinstance(json.loads(text), dict) else None
+    except ValueError:
+        return None
+
+
+def _seconds(header: str | None) -> float:
+    """Retry-After in its form of seconds; the form of a date is not used by Google's APIs."""
+    return float(header) if header and header.isdigit() else 0.0

@@ -1,0 +1,183 @@
+"""`yt-platform collect` as real processes against the sandbox over HTTP: killed, repeated, two at once.
+
+At this level because only a real `kill -9` leaves a unit charged and a call unsent, or a file stored and not in the
+catalogue.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from yt_platform.clock import Clock
+from yt_platform.core.schemas import TABLES
+from yt_platform.io.databases import DAGSTER, MLFLOW, WAREHOUSE
+from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.raw import RawStore
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.io.watchlist import add_channels
+from yt_platform.sandbox import Fault, GeneratedWorld, Sandbox, serve
+from yt_platform_tests.conftest import REPOSITORY, reachable_folder
+from yt_platform_tests.load.crashing import barred, kill, until, waiting
+from yt_platform_tests.warehouse_state import fingerprint
+
+pytestmark = pytest.mark.slow
+
+STARTS_AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+KEY = "AIza-a-key-that-must-not-leak"
+COLLECTED = [name for name in TABLES if name.startswith("metrics.") and name != "metrics.video_daily"]
+
+
+@dataclass(frozen=True)
+class Home:
+    """A YT_HOME whose collections ask the sandbox at `url`."""
+
+    path: Path
+    url: str
+    sandbox: Sandbox
+
+    @property
+    def environment(self) -> dict[str, str]:
+        settings = {"API_KEY": KEY, "API_ENDPOINT": self.url, "POLICY_MODE": "synthetic", "HOME": str(self.path)}
+        return {**os.environ, "PYTHONPATH": str(REPOSITORY), **{f"YT_{name}": text for name, text in settings.items()}}
+
+    def collect(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "yt_platform.cli", "collect"],
+            cwd=self.path.parent,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def complete(self) -> str:
+        process = self.collect()
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        return output
+
+    def warehouse(self) -> Warehouse:
+        return Warehouse(EmbeddedPostgres(self.path).url(WAREHOUSE))
+
+    def rows(self) -> dict[str, str]:
+        return {name: fingerprint(self.warehouse(), name, TABLES[name].column_names) for name in COLLECTED}
+
+    def calls(self) -> Counter[tuple[str, str]]:
+        """How often each call is kept in the raw store, after reading every batch of the catalogue."""
+        store = RawStore(str(self.path / "raw"))
+        batches = self.warehouse().records("SELECT path, sha256 FROM raw.batches")
+        kept = [row for batch in batches for row in store.read_table(batch["path"], batch["sha256"]).to_pylist()]
+        return Counter((row["method"], row["parameters"]) for row in kept)
+
+    def charged(self) -> int:
+        return int(self.warehouse().records("SELECT sum(units)::bigint AS n FROM ops.quota_ledger")[0]["n"])
+
+    def counted(self) -> int:
+        return sum(spent["units"] for spent in self.sandbox.usage()["history"])
+
+
+@contextmanager
+def new_home() -> Iterator[Home]:
+    """A home that watches five channels, its clock where the sandbox's stands, and its server held."""
+    world = GeneratedWorld(seed=7, channels=5, videos=300, new_per_day=10, starts_at=STARTS_AT - timedelta(days=10))
+    sandbox = Sandbox(world, STARTS_AT, keys=[KEY])
+    with reachable_folder() as folder, serve(sandbox) as url:
+        home = Home(folder / "home", url, sandbox)
+        command = [sys.executable, "-m", "yt_platform.cli", "migrate"]
+        subprocess.run(command, cwd=folder, env=home.environment, check=True, capture_output=True)
+        with EmbeddedPostgres(home.path) as server:
+            warehouse_url = server.url(WAREHOUSE)
+            Clock(Warehouse(warehouse_url)).simulate(STARTS_AT)
+            add_channels(warehouse_url, world.channel_ids, list_fully=True)
+            yield home
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    with new_home() as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> tuple[dict[str, str], Counter[tuple[str, str]]]:
+    """Rows and kept calls after one collection that nothing disturbed."""
+    with new_home() as home:
+        home.complete()
+        assert home.charged() == home.counted()
+        return home.rows(), home.calls()
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "ops.quota_ledger",  # about to charge
+        "ops.watched_channels",  # a batch is stored and in the catalogue, the state not moved on
+        "raw.batches",  # a batch is stored and not in the catalogue
+        "ops.tracked_videos",  # uploads are answered and not tracked
+        "metrics.video_snapshots",  # all is collected, nothing loaded
+        "ops.loads",  # rows are written and their books are not
+    ],
+)
+def test_a_killed_collection_is_completed_by_the_next(
+    home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]], table: str
+) -> None:
+    with barred(home.path, table) as connection:
+        process = home.collect()
+        until(lambda: waiting(connection, table) > 0, process)
+        kill(process)
+    home.complete()
+    assert (home.rows(), home.calls()) == undisturbed
+    assert home.charged() == home.counted()
+
+
+@pytest.mark.parametrize("method", ["playlistItems.list", "videos.list", "commentThreads.list"])
+def test_a_collection_killed_while_it_waits_for_an_answer_is_completed_by_the_next(
+    home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]], method: str
+) -> None:
+    home.sandbox.faults.replace([Fault(method=method, nth=2, latency=60, times=1)])
+    process = home.collect()
+    until(lambda: home.sandbox.usage()["calls"].get(method, 0) >= 2, process)
+    kill(process)
+    home.complete()
+    assert (home.rows(), home.calls()) == undisturbed
+    assert home.counted() <= home.charged() <= home.counted() + 1
+
+
+def test_two_collections_at_once_call_nothing_twice(
+    home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]]
+) -> None:
+    processes = [home.collect(), home.collect()]
+    for process in processes:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+    assert (home.rows(), home.calls()) == undisturbed
+    assert home.charged() == home.counted()
+
+
+def test_the_key_is_in_no_file_no_database_and_no_output(home: Home) -> None:
+    """Through a collection that succeeds, one that fails on the key's rights, and one whose answers are garbage."""
+    outputs = [home.complete()]
+    for fault in (Fault(status=403, reason="forbidden"), Fault(garbage=True, times=5), Fault(cut=True, times=5)):
+        Clock(home.warehouse()).simulate(home.sandbox.clock.advance(timedelta(days=1)) or home.sandbox.clock.now())
+        home.sandbox.faults.replace([fault])
+        process = home.collect()
+        outputs.append(process.communicate()[0])
+    assert "enable" in outputs[1] or "YT_API_KEY" in outputs[1]
+    assert not [output for output in outputs if KEY in output]
+    found = [path for path in home.path.parent.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+    assert found == []
+    server = EmbeddedPostgres(home.path)
+    for database in (WAREHOUSE, DAGSTER, MLFLOW):
+        dump = subprocess.run(
+            [server.bin_dir / "pg_dump", server.url(database)], capture_output=True, check=True, text=True
+        )
+        assert KEY not in dump.stdout
+        assert len(dump.stdout) > 10_000

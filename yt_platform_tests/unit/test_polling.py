@@ -1,0 +1,129 @@
+"""The plan and what is due: pure functions, held against the arithmetic they are to follow."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from yt_platform.core.polling import (
+    COMMENTS_AT_LEAST,
+    IDS_PER_CALL,
+    Purpose,
+    due,
+    due_comments,
+    due_metadata,
+    due_stats,
+    plan,
+    stats_intervals,
+)
+from yt_platform.core.quota import Bucket
+
+NOW = pd.Timestamp("2026-03-02 12:00", tz="UTC")
+ALLOWED = {Bucket.DEFAULT: 9_000, Bucket.STATS: 9_000}
+
+
+def videos(count: int, **columns: object) -> pd.DataFrame:
+    frame = pd.DataFrame({"video_id": [f"v{number:06}" for number in range(count)]})
+    times = dict.fromkeys(
+        ("published_at", "metadata_polled_at", "stats_polled_at", "comments_polled_at", "unreturned_at"),
+        pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]"),
+    )
+    frame = frame.assign(**times, views_per_day=np.nan).assign(**columns)
+    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in times})
+
+
+def test_the_plan_of_250_channels_is_the_arithmetic_of_the_facts() -> None:
+    """Channels 5, uploads 3,000, new metadata 10 and re-checks 67, comments 1,500; counts 2,000 in their own bucket."""
+    found = plan(250, 100_000, 500, ALLOWED)
+    units = {share.purpose: share.units for share in found.shares}
+    assert units[Purpose.CHANNELS] == 5
+    assert units[Purpose.UPLOADS] == 3_000
+    assert 77 <= units[Purpose.METADATA] <= 94
+    assert units[Purpose.COMMENTS] == 1_500
+    assert units[Purpose.STATS] == 2_000
+    assert sum(share.units for share in found.shares if share.bucket is Bucket.DEFAULT) <= 1.05 * 4_600
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 20_000),
+    st.integers(0, 2_000_000),
+    st.floats(0, 50_000),
+    st.integers(1, 20_000),
+    st.integers(1, 20_000),
+)
+def test_no_plan_spends_more_than_is_allowed(channels: int, tracked: int, new: float, shared: int, stats: int) -> None:
+    found = plan(channels, tracked, new, {Bucket.DEFAULT: shared, Bucket.STATS: stats})
+    for bucket, allowed in ((Bucket.DEFAULT, shared), (Bucket.STATS, stats)):
+        assert 0 <= sum(share.units for share in found.shares if share.bucket is bucket) <= allowed
+    assert timedelta(hours=2) <= found.uploads_every <= timedelta(days=30)
+
+
+def test_comments_of_channels_just_added_are_caught_up_with() -> None:
+    assert plan(5, 300, 1, ALLOWED).units(Purpose.COMMENTS) == COMMENTS_AT_LEAST
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1))
+def test_readings_a_day_stay_within_the_share_while_there_are_quiet_videos(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    age = random.uniform(0, 400, 5_000)
+    frame = videos(
+        5_000,
+        published_at=NOW - pd.to_timedelta(age, unit="D"),
+        views_per_day=random.lognormal(3, 3, 5_000),
+    )
+    interval = stats_intervals(frame, NOW, 5_000 / IDS_PER_CALL)
+    readings = (timedelta(days=1) / interval).sum()
+    assert readings <= 5_000 + 1
+    assert (interval[age < 1] == timedelta(hours=1)).all()
+    assert (interval[(age >= 1) & (age < 30)] <= timedelta(days=1)).all()
+    weekly, daily = interval == timedelta(days=7), interval == timedelta(days=1)
+    if weekly.any():
+        settled_daily = frame.loc[daily & (age >= 30), "views_per_day"]
+        assert frame.loc[weekly, "views_per_day"].max() <= settled_daily.min()
+
+
+def test_what_is_most_overdue_comes_first_and_calls_are_filled_up() -> None:
+    polled = NOW - pd.to_timedelta(np.linspace(0.1, 3, 120), unit="D")
+    frame = videos(120, published_at=NOW - timedelta(days=100), stats_polled_at=polled, views_per_day=5.0)
+    found = due_stats(frame, NOW, 1_000)
+    overdue = int((NOW - polled >= timedelta(hours=23, minutes=50)).sum())
+    assert overdue == 83
+    assert len(found) == 100
+    assert list(found["video_id"]) == list(frame["video_id"])[::-1][:100]
+    assert due_stats(frame.assign(stats_polled_at=NOW), NOW, 1_000).empty
+    assert due_stats(frame.iloc[:0], NOW, 1_000).empty
+
+
+def test_metadata_is_read_when_new_before_30_days_and_weekly_of_what_is_gone() -> None:
+    age = [np.nan, 1, 26, 28, 29, 31, 3, 8]
+    gone = [False] * 6 + [True] * 2
+    frame = videos(
+        8,
+        metadata_polled_at=NOW - pd.to_timedelta(age, unit="D"),
+        unreturned_at=pd.Series(NOW, index=range(8)).where(gone),
+    )
+    found = set(due_metadata(frame, NOW)["video_id"])
+    assert found == {"v000000", "v000003", "v000004", "v000005", "v000007"}  # 28 days old: there is room in the call
+    full = pd.concat([frame.iloc[[3]], videos(50).assign(video_id=[f"n{number}" for number in range(50)])])
+    assert "v000003" not in set(due_metadata(full.reset_index(drop=True), NOW)["video_id"])
+
+
+@pytest.mark.parametrize(
+    ("age_days", "polled_age_days", "is_due"),
+    [(0.5, None, False), (1, None, True), (2, 1.1, False), (3.1, 1.1, True), (6, 3.1, False), (7.2, 3.1, True),
+     (20, 7.5, False), (20, None, True), (40, None, False)],
+)  # fmt: skip
+def test_comments_are_read_at_1_3_and_7_days(age_days: float, polled_age_days: float | None, is_due: bool) -> None:
+    published = NOW - timedelta(days=age_days)
+    polled = published + timedelta(days=polled_age_days) if polled_age_days is not None else pd.NaT
+    assert len(due_comments(videos(1, published_at=published, comments_polled_at=polled), NOW)) == is_due
+
+
+def test_a_poll_is_due_ten_minutes_early_as_hourly_runs_jitter() -> None:
+    polled = pd.Series([NOW - timedelta(minutes=49), NOW - timedelta(minutes=51), pd.NaT])
+    assert due(polled, timedelta(hours=1), NOW).tolist() == [False, True, True]
