@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -35,7 +36,8 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="raw")
+    with urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")):  # it keeps state for the process
+        boto3.client("s3").create_bucket(Bucket="raw")
     S3FileSystem.clear_instance_cache()  # fsspec keeps file systems, and this one has another endpoint each time
     yield "s3://raw/youtube"
     server.stop()
