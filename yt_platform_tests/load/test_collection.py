@@ -135,7 +135,8 @@ def test_a_killed_collection_is_completed_by_the_next(
         kill(process)
     home.complete()
     assert (home.rows(), home.calls()) == undisturbed
-    assert home.charged() == home.counted()
+    # a charge that waited for its lock is committed by the server, though nobody is left to send the call
+    assert home.counted() <= home.charged() <= home.counted() + 1
 
 
 @pytest.mark.parametrize("method", ["playlistItems.list", "videos.list", "commentThreads.list"])
@@ -180,4 +181,4 @@ def test_the_key_is_in_no_file_no_database_and_no_output(home: Home) -> None:
             [server.bin_dir / "pg_dump", server.url(database)], capture_output=True, check=True, text=True
         )
         assert KEY not in dump.stdout
-        assert len(dump.stdout) > 10_000
+        assert database == MLFLOW or len(dump.stdout) > 10_000  # no model is trained

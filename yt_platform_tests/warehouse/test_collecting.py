@@ -40,7 +40,7 @@ class Rig:
     """A warehouse, a raw store, and a sandbox that listens at `url`; `waits` are the pauses a client asked for."""
 
     warehouse_url: str
-    raw: Path
+    raw_url: str
     sandbox: Sandbox
     url: str
     allowed: dict[Bucket, int] = field(default_factory=lambda: dict(ALLOWED))
@@ -62,7 +62,7 @@ class Rig:
         ):
             yield Collector(
                 self.warehouse_url,
-                RawStore(str(self.raw)),
+                RawStore(self.raw_url),
                 client,
                 ledger,
                 quota_plan(warehouse, self.now(), self.allowed),
@@ -105,13 +105,19 @@ class Rig:
         return {str(row["bucket"]): int(str(row["units"])) for row in rows}
 
 
-@pytest.fixture
-def rig(warehouse_url: str, tmp_path: Path) -> Iterator[Rig]:
-    world = GeneratedWorld(seed=7, channels=5, videos=300, new_per_day=10, starts_at=STARTS_AT - timedelta(days=10))
+@contextmanager
+def rigged(warehouse_url: str, raw_url: str, channels: int = 5, videos: int = 300) -> Iterator[Rig]:
+    """A rig that watches every channel of a small world, ten days after its start."""
+    world = GeneratedWorld(7, channels, videos, new_per_day=10, starts_at=STARTS_AT - timedelta(days=10))
     sandbox = Sandbox(world, STARTS_AT, paging=Paging(short_share=0.1, empty_share=0.05))
     with serve(sandbox) as url:
-        rig = Rig(warehouse_url, tmp_path, sandbox, url)
         add_channels(warehouse_url, world.channel_ids, list_fully=True)
+        yield Rig(warehouse_url, raw_url, sandbox, url)
+
+
+@pytest.fixture
+def rig(warehouse_url: str, tmp_path: Path) -> Iterator[Rig]:
+    with rigged(warehouse_url, str(tmp_path)) as rig:
         yield rig
 
 
@@ -132,7 +138,7 @@ def test_a_first_collection_knows_every_video_and_charges_what_the_server_counts
 def test_answers_are_kept_as_received_without_the_key(rig: Rig) -> None:
     rig.collect("channels")
     (batch,) = rig.rows("SELECT path, sha256 FROM raw.batches")
-    (answer,) = RawStore(str(rig.raw)).read_table(str(batch["path"]), str(batch["sha256"])).to_pylist()
+    (answer,) = RawStore(rig.raw_url).read_table(str(batch["path"]), str(batch["sha256"])).to_pylist()
     assert (answer["method"], answer["source"], answer["access"]) == ("channels.list", "synthetic", "api_key")
     parameters = json.loads(answer["parameters"])
     query = urlencode({**parameters, "key": KEY, "alt": "json"})
@@ -228,6 +234,38 @@ def test_an_item_that_keeps_failing_is_skipped_and_the_rest_is_collected(rig: Ri
     assert row == {"n": 50}
 
 
+@pytest.mark.parametrize(
+    ("asset", "method", "reason", "skipped"),
+    [
+        ("channels", "channels.list", "channelNotFound", 5),
+        ("comments", "commentThreads.list", "videoNotFound", 1),
+        ("comments", "comments.list", "parentCommentNotFound", 1),
+    ],
+)
+def test_what_is_not_found_is_skipped_with_the_reason(
+    rig: Rig, asset: str, method: str, reason: str, skipped: int
+) -> None:
+    for earlier in EVERYTHING[: EVERYTHING.index(asset)]:
+        rig.collect(earlier)
+    rig.sandbox.faults.replace([Fault(method=method, status=404, reason=reason, times=1)])
+    found = rig.collect(asset)[asset].skipped
+    assert list(found.values()).count(reason) == skipped
+
+
+def test_a_full_listing_goes_past_500_and_a_new_channel_is_listed_to_its_newest_alone(
+    warehouse_url: str, tmp_path: Path
+) -> None:
+    with rigged(warehouse_url, str(tmp_path), channels=1, videos=700) as rig:
+        rig.execute("UPDATE ops.watched_channels SET list_fully = false")
+        rig.collect("channels", "uploads")
+        count = "SELECT count(*) AS n FROM ops.tracked_videos"
+        assert 0 < int(str(rig.rows(count)[0]["n"])) <= 50
+        add_channels(warehouse_url, rig.channel_ids(), list_fully=True)
+        rig.collect("uploads")
+        assert {row["video_id"] for row in rig.rows("SELECT video_id FROM ops.tracked_videos")} == rig.public_videos()
+        assert len(rig.public_videos()) > 700
+
+
 def test_closed_comments_and_lost_playlists_are_skipped_with_the_reason(rig: Rig) -> None:
     rig.collect("channels")
     rig.sandbox.faults.replace([Fault(method="playlistItems.list", status=404, reason="playlistNotFound", times=1)])
@@ -241,16 +279,16 @@ def test_closed_comments_and_lost_playlists_are_skipped_with_the_reason(rig: Rig
     assert {row["video_id"] for row in rows} == set(found.skipped)
 
 
-def test_an_exhausted_bucket_stops_alone_keeps_what_came_and_resumes_after_the_reset(rig: Rig) -> None:
+@pytest.mark.parametrize("reason", ["quotaExceeded", "dailyLimitExceeded"])
+def test_an_exhausted_bucket_stops_alone_keeps_what_came_and_resumes_after_the_reset(rig: Rig, reason: str) -> None:
     rig.collect("channels")
     rig.sandbox.faults.replace(
-        [Fault(method="playlistItems.list", nth=3, status=403, reason="quotaExceeded", reason_in="errors", times=1)]
+        [Fault(method="playlistItems.list", nth=3, status=403, reason=reason, reason_in="errors", times=1)]
     )
     found = rig.collect("uploads")["uploads"]
     assert found.missing
-    assert "of 5 channels: quota bucket default: YouTube answered quotaExceeded; it resets at 2026-03-03 08:00 UTC" in (
-        found.missing
-    )
+    said = f"of 5 channels: quota bucket default: YouTube answered {reason}; it resets at 2026-03-03 08:00 UTC"
+    assert said in found.missing
     requests = rig.sandbox.usage()["requests"]
     rig.advance(hours=1)
     assert rig.collect("uploads")["uploads"].answers == 0

@@ -18,6 +18,7 @@ from yt_platform.io.loading import load_from_raw
 from yt_platform.io.raw import Answer, CorruptBatchError, RawStore
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID
+from yt_platform_tests.warehouse.test_collecting import rigged
 
 DAY = date(2026, 1, 2)
 PARSERS = {"video_snapshots": parse.video_snapshots, "api_video_stats": parse_api.video_snapshots}
@@ -56,6 +57,14 @@ def test_an_import_is_stored_loaded_and_stored_once(url: str, warehouse: Warehou
         import_history(warehouse, store, tmp_path / "history.csv", tmp_path / "spool", window, RUN_ID, silent)
     assert [key.split("/")[:3] for key in keys()] == [["youtube", "video_snapshots", "2026-01-02"]]
     assert load_from_raw(warehouse, store, VIDEO_SNAPSHOTS, PARSERS, window, RUN_ID, silent).row_count == 1
+
+
+def test_a_collection_keeps_and_finds_its_answers(url: str, warehouse_url: str) -> None:
+    with rigged(warehouse_url, url) as rig:
+        found = rig.collect()
+        rows = rig.rows("SELECT path, sha256 FROM raw.batches")
+        answers = [RawStore(url).read_table(str(row["path"]), str(row["sha256"])).num_rows for row in rows]
+        assert sum(answers) == sum(one.answers for one in found.values()) > 40
 
 
 def test_answers_come_back_as_received_and_damage_is_noticed(url: str) -> None:

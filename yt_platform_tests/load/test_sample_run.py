@@ -1,0 +1,54 @@
+"""`yt-platform run` on the built-in sample, as a new user starts it: the whole graph, collection over HTTP included."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from yt_platform.io.databases import WAREHOUSE
+from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.warehouse import Warehouse
+from yt_platform_tests.conftest import REPOSITORY, reachable_folder
+
+pytestmark = pytest.mark.slow
+
+
+def call(home: Path, *arguments: str) -> str:
+    environment = {**os.environ, "YT_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "yt_platform.cli", *arguments]
+    found = subprocess.run(command, cwd=home.parent, env=environment, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout
+
+
+def state(home: Path) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    with EmbeddedPostgres(home) as server:
+        warehouse = Warehouse(server.url(WAREHOUSE))
+        calls = warehouse.records("SELECT method, calls FROM ops.quota_calls ORDER BY method")
+        days = warehouse.records(
+            "SELECT source, max(partition_day)::text AS last, bool_and(synthetic) AS synthetic "
+            "FROM raw.batches GROUP BY source ORDER BY source"
+        )
+        return calls, days
+
+
+def test_the_sample_and_a_collected_day_become_forecasts_and_a_second_run_calls_nothing() -> None:
+    with reachable_folder() as folder:
+        home = folder / "home"
+        first = call(home, "run")
+        assert "Expected to gain most views in the 7 days after 2026-03-02 (synthetic data)" in first
+        assert "failed" not in first
+        before = json.loads(call(home, "status", "--json"))
+        assert before["broken"] == []
+        assert min(before["tables"].values()) > 0
+        made = state(home)
+        assert made[1] == [
+            {"source": "api", "last": "2026-03-02", "synthetic": True},
+            {"source": "import", "last": "2026-03-01", "synthetic": True},
+        ]
+        call(home, "run")
+        assert state(home) == made
+        assert json.loads(call(home, "status", "--json"))["tables"] == before["tables"]
