@@ -207,7 +207,7 @@ def add(
     found = [
         channel
         for name in names
-        for channel in (read_channels(Path(name)) if Path(name).is_file() else [reference(name)])
+        for channel in (read_channels(Path(name)) if name.lower().endswith(".csv") else [reference(name)])
     ]
     added = add_channels(_warehouse_url(), found, full)
     out.print(f"{added:,} channels added, {len(set(found)) - added:,} were watched already")

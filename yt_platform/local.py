@@ -153,15 +153,18 @@ class Runs:
 
 def _faults(events: "Sequence[DagsterEvent]") -> str:
     """What went wrong in a run: the root causes of its failed steps, or of the run where no step began."""
+    told: list[str] = []
     checks = [
         event.asset_check_evaluation_data for event in events if event.event_type_value == "ASSET_CHECK_EVALUATION"
     ]
     blocking = [check for check in checks if not check.passed and check.blocking and check.description]
     if blocking:
-        return "; ".join(f"{'.'.join(check.asset_key.path)}: {check.description}" for check in blocking)
-    steps = [event for event in events if event.is_step_failure]
-    if steps:
-        return "; ".join(f"{event.step_key}: {_cause(event.step_failure_data)}" for event in steps)
+        told += [f"{'.'.join(check.asset_key.path)}: {check.description}" for check in blocking]
+    refused = {"__".join(check.asset_key.path) for check in blocking}
+    steps = [event for event in events if event.is_step_failure and event.step_key not in refused]
+    told += [f"{event.step_key}: {_cause(event.step_failure_data)}" for event in steps]
+    if told:
+        return "; ".join(told)
     return "; ".join(_root(event.job_failure_data.error) for event in events if event.is_job_failure)
 
 
@@ -199,7 +202,7 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
 
 
 def collect(platform: Platform, runs: Runs) -> dict[str, str]:
-    """One collection, by a run of the platform's day. Returns what quota kept from it, by raw asset."""
+    """One collection, by a run of the platform's day. Returns what is missing from it, by raw asset."""
     from yt_platform.defs.jobs import COLLECT
     from yt_platform.defs.raw import COMPLETE
 

@@ -74,8 +74,9 @@ class Settings(BaseSettings):
     @field_validator("api_endpoint")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
-        if url and not url.startswith(("http://", "https://")):
-            raise ValueError("must be an http:// or https:// URL")
+        parts = urlsplit(url or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an http:// or https:// URL with a host")
         return url
 
     @model_validator(mode="after")

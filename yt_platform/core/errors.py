@@ -37,6 +37,7 @@ _KINDS = {
 
 _KEYS = "check YT_API_KEY in the Google Cloud console under APIs & Services, Credentials"
 _ENABLE = "enable the YouTube Data API v3 for the key's project in the Google Cloud console"
+_SERVER = "that is no answer of YouTube's API: check YT_API_ENDPOINT, and YT_API_KEY"
 _REMEDIES = {
     "keyInvalid": _KEYS,
     "API_KEY_INVALID": _KEYS,
@@ -61,17 +62,22 @@ def reasons(body: bytes | str) -> list[str]:
 def classify(status: int, named: list[str]) -> Kind:
     """What to do about an answer of HTTP `status` that names these reasons.
 
-    A reason decides where it is known, then the status: 408, 429 and 5xx pass, 404 is about one item, and any other
-    4xx means that the call itself is refused and would be again.
+    A reason decides where it is known, then the status: 408, 429 and 5xx pass, and any other 4xx means that the call
+    itself is refused and would be again. So does a 404 that names no item: a server of another kind answers like that.
     """
     for reason in named:
         if reason in _KINDS:
             return _KINDS[reason]
     if status in (408, 429) or status >= 500:
         return Kind.TRANSIENT
-    return Kind.ITEM if status == 404 else Kind.CONFIGURATION
+    return Kind.CONFIGURATION
+
+
+def telling(named: list[str]) -> str | None:
+    """The reason that says most: a known one, else the first."""
+    return next((reason for reason in named if reason in _KINDS or reason in _REMEDIES), named[0] if named else None)
 
 
 def remedy(named: list[str]) -> str:
     """What a person can do about a configuration error."""
-    return next((_REMEDIES[reason] for reason in named if reason in _REMEDIES), _KEYS)
+    return next((_REMEDIES[reason] for reason in named if reason in _REMEDIES), _KEYS if named else _SERVER)

@@ -5,7 +5,8 @@ looks at figures beyond what the next poll needs; rows are made from the stored 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -25,12 +26,13 @@ from yt_platform.core.polling import (
 )
 from yt_platform.core.progress import Progress
 from yt_platform.core.quota import resets_at
+from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID
 from yt_platform.io.ledger import QuotaExhaustedError, QuotaLedger
 from yt_platform.io.pulls import Collected, Origin, Pull, Update
 from yt_platform.io.raw import Answer, RawStore
 from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.watchlist import tracked_videos, watched_channels
-from yt_platform.io.youtube import ConfigurationError, ItemError, PageError, YouTubeClient
+from yt_platform.io.watchlist import known_videos, tracked_videos, watched_channels
+from yt_platform.io.youtube import ConfigurationError, ItemError, PageError, UnavailableError, YouTubeClient
 
 CHANNEL_PARTS = "id,snippet,contentDetails,statistics,status"
 VIDEO_PARTS = "id,snippet,contentDetails,statistics,status,liveStreamingDetails"
@@ -81,11 +83,20 @@ class Collector:
         watched = watched_channels(self._warehouse)
         watched = watched[watched["uploads_playlist_id"].notna()]
         watched = watched[due(watched["uploads_polled_at"], self._plan.uploads_every, self._now)]
+        known = known_videos(self._warehouse) if len(watched) else {}
         with self._pull("api_uploads", len(watched), "channels") as pull:
             for channel in watched.itertuples():
-                self._list_uploads(
-                    pull, str(channel.channel_id), str(channel.uploads_playlist_id), bool(channel.list_fully)
-                )
+                channel_id = str(channel.channel_id)
+                try:
+                    self._list_uploads(
+                        pull,
+                        channel_id,
+                        str(channel.uploads_playlist_id),
+                        known.get(channel_id, frozenset()),
+                        bool(channel.list_fully),
+                    )
+                except UnavailableError as error:
+                    pull.fail([channel_id], error)
         return pull.collected
 
     def videos(self) -> Collected:
@@ -114,7 +125,10 @@ class Collector:
         with self._pull("api_comments", len(chosen), "videos") as pull:
             for video in chosen.itertuples():
                 self._require_share(Purpose.COMMENTS)
-                self._read_comments(pull, str(video.video_id), cast("pd.Timestamp", video.comments_polled_at))
+                try:
+                    self._read_comments(pull, str(video.video_id), cast("pd.Timestamp", video.comments_polled_at))
+                except UnavailableError as error:
+                    pull.fail([str(video.video_id)], error)
         return pull.collected
 
     def _pull(self, endpoint: str, steps: int, of: str) -> Pull:
@@ -127,7 +141,9 @@ class Collector:
         except ItemError as error:
             for item in items:
                 pull.skip(item, error.reason)
-            return []
+        except UnavailableError as error:
+            pull.fail(items, error)
+        return []
 
     def _pages(self, method: str, page_size: int, **parameters: str) -> Iterator[Answer]:
         """Every page of a listing, begun anew where a page token turns invalid. Raises ItemError."""
@@ -155,7 +171,7 @@ class Collector:
     # channels
 
     def _resolved(self, handle: str, answer: Answer) -> Update:
-        found = next(iter(_items(answer)), {})
+        found = next((item for item in _items(answer) if re.fullmatch(CHANNEL_ID, str(item.get("id")))), {})
         return (
             "UPDATE ops.watched_channels AS channel SET channel_polled_at = %(now)s, "
             "channel_id = CASE WHEN NOT found.taken THEN %(id)s END, "
@@ -185,10 +201,9 @@ class Collector:
 
     # uploads
 
-    def _list_uploads(self, pull: Pull, channel: str, playlist: str, fully: bool) -> None:
-        """One playlist. Its videos are tracked once it is listed, so that a listing cut short is begun again."""
-        rows = self._warehouse.records("SELECT video_id FROM ops.tracked_videos WHERE channel_id = $1", (channel,))
-        known = {row["video_id"] for row in rows}
+    def _list_uploads(self, pull: Pull, channel: str, playlist: str, known: frozenset[str], fully: bool) -> None:
+        """One playlist. A listing that is cut short keeps what it found, and is made to the end the next time: it
+        would stop at its own videos otherwise, and never find those between."""
         pages: list[Answer] = []
         new: dict[str, datetime | None] = {}
         failure: str | None = None
@@ -197,29 +212,36 @@ class Collector:
                 "playlistItems.list", 50, part="id,snippet,contentDetails,status", playlistId=playlist
             ):
                 pages.append(page)
-                listed = dict(uploads(page.body))
+                listed = {video: at for video, at in uploads(page.body) if re.fullmatch(VIDEO_ID, video)}
                 new |= {video: at for video, at in listed.items() if video not in known}
-                if not fully and (known & set(listed) or not known):
+                if not fully and listed and (known & set(listed) or not known):
                     break
         except ItemError as error:
             failure = error.reason
             pull.skip(channel, failure)
+        except (UnavailableError, QuotaExhaustedError, ConfigurationError):
+            cut = "UPDATE ops.watched_channels SET list_fully = true WHERE channel_id = %(channel)s"
+            pull.keep_part(pages, [self._tracked(channel, new), (cut, {"channel": channel})] if pages else [])
+            raise
         pull.keep(
             pages,
             [
-                (
-                    "INSERT INTO ops.tracked_videos (video_id, channel_id, published_at, discovered_at) "
-                    "SELECT id, %(channel)s, published_at, %(now)s "
-                    "FROM unnest(%(ids)s::text[], %(times)s::timestamptz[]) AS new (id, published_at) "
-                    "ON CONFLICT (video_id) DO NOTHING",
-                    {"channel": channel, "now": self._now, "ids": list(new), "times": list(new.values())},
-                ),
+                self._tracked(channel, new),
                 (
                     "UPDATE ops.watched_channels SET uploads_polled_at = %(now)s, failure = %(failure)s, "
                     "list_fully = list_fully AND %(failure)s::text IS NOT NULL WHERE channel_id = %(channel)s",
                     {"channel": channel, "now": self._now, "failure": failure},
                 ),
             ],
+        )
+
+    def _tracked(self, channel: str, new: Mapping[str, datetime | None]) -> Update:
+        return (
+            "INSERT INTO ops.tracked_videos (video_id, channel_id, published_at, discovered_at) "
+            "SELECT id, %(channel)s, published_at, %(now)s "
+            "FROM unnest(%(ids)s::text[], %(times)s::timestamptz[]) AS new (id, published_at) "
+            "ON CONFLICT (video_id) DO NOTHING",
+            {"channel": channel, "now": self._now, "ids": list(new), "times": list(new.values())},
         )
 
     # videos
@@ -282,6 +304,9 @@ class Collector:
                     break
         except ItemError as error:
             failure = error.reason
+        except (UnavailableError, QuotaExhaustedError, ConfigurationError):
+            pull.keep_part(answers, [])  # the video stays due: the next reading must not stop at this one
+            raise
         if failure:
             pull.skip(video, failure)
         pull.keep(
@@ -318,7 +343,7 @@ def _at(item: Any, *path: str) -> Any:
 
 def _uploads_playlist(channel: dict[str, Any]) -> str | None:
     playlist = _at(channel, "contentDetails", "relatedPlaylists", "uploads")
-    return playlist if isinstance(playlist, str) and playlist else None
+    return playlist if isinstance(playlist, str) and re.fullmatch(r"[\w-]+", playlist) else None
 
 
 def _view_count(video: dict[str, Any]) -> int | None:

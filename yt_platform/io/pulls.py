@@ -15,6 +15,10 @@ import psycopg
 from yt_platform.core.progress import Progress
 from yt_platform.io.ledger import QuotaExhaustedError
 from yt_platform.io.raw import Answer, RawStore
+from yt_platform.io.youtube import UnavailableError
+
+FAILURES_IN_A_ROW = 3
+"""After so many calls that failed to the last try YouTube itself is taken to be out of reach, and the pull ends."""
 
 ANSWERS_PER_COMMIT = 100
 """Answers held in memory: 100 of 50 videos with their metadata are about 10 MB."""
@@ -32,6 +36,10 @@ class Collected:
     missing: str | None = None
 
 
+class OutOfReachError(RuntimeError):
+    """YouTube keeps failing; the message says with what."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """How a pull is labelled: run, source of its rows, and whether they are synthetic."""
@@ -41,8 +49,8 @@ class Origin:
 
 
 class Pull:
-    """One endpoint's answers, in `steps` steps. When quota runs out in its block, the block ends there and what is
-    missing is said; what was answered before is kept whatever happens."""
+    """One endpoint's answers, in `steps` steps. When quota runs out in its block, or YouTube keeps failing, the block
+    ends there and what is missing is said; what was answered before is kept whatever happens."""
 
     def __init__(
         self, url: str, store: RawStore, endpoint: str, origin: Origin, steps: int, of: str, progress: Progress
@@ -50,7 +58,7 @@ class Pull:
         self.collected = Collected()
         self._url, self._store, self._endpoint, self._origin = url, store, endpoint, origin
         self._steps, self._of, self._progress = steps, of, progress
-        self._done = 0
+        self._done = self._failures = 0
         self._answers: list[Answer] = []
         self._updates: list[Update] = []
 
@@ -59,22 +67,36 @@ class Pull:
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> bool:
         self._commit()
-        if isinstance(error, QuotaExhaustedError):
+        if isinstance(error, QuotaExhaustedError | OutOfReachError):
             self.collected.missing = f"{self._steps - self._done:,} of {self._steps:,} {self._of}: {error}"
             return True
         return False
 
     def keep(self, answers: Sequence[Answer], updates: Sequence[Update]) -> None:
         """A step's answers, and the state once they are kept."""
-        self._answers += answers
-        self._updates += updates
+        self.keep_part(answers, updates)
         self._done += 1
+        if answers:
+            self._failures = 0
         if len(self._answers) >= ANSWERS_PER_COMMIT:
             self._commit()
         self._progress(self._done, self._steps, f"raw.{self._endpoint.removeprefix('api_')}, {self._of}")
 
+    def keep_part(self, answers: Sequence[Answer], updates: Sequence[Update]) -> None:
+        """What there is of a step that is cut short."""
+        self._answers += answers
+        self._updates += updates
+
     def skip(self, item: str, reason: str) -> None:
         self.collected.skipped[item] = reason
+
+    def fail(self, items: Sequence[str], error: UnavailableError) -> None:
+        """Items whose call failed to the last try: they stay due. Raises OutOfReachError after several in a row."""
+        for item in items:
+            self.skip(item, str(error))
+        self._failures += 1
+        if self._failures == FAILURES_IN_A_ROW:
+            raise OutOfReachError(f"YouTube is out of reach: {error}") from error
 
     def _commit(self) -> None:
         days: dict[date, list[Answer]] = {}

@@ -11,8 +11,10 @@ from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import pandas as pd
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
+from psycopg.rows import dict_row
 
 from yt_platform.core.parse import to_pandas
 from yt_platform.core.schemas.base import Table, Write, latest_by_key
@@ -61,9 +63,14 @@ class Warehouse:
             return transaction.read(query, parameters)
 
     def records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """The query's rows as dictionaries of Python values, for few rows."""
-        with self.transaction() as transaction:
-            return transaction.records(query, parameters)
+        """The query's rows as dictionaries of Python values, for few rows; parameters are `$1`, `$2`, …
+
+        By psycopg: connecting takes it 6 ms, where ADBC asks for every type of the database first.
+        """
+        with psycopg.connect(
+            self._url, cursor_factory=psycopg.RawCursor, row_factory=dict_row, options="-c timezone=UTC"
+        ) as connection:
+            return connection.execute(query.encode(), parameters or None).fetchall()
 
     def read_window(self, table: Table, window: Window) -> pd.DataFrame:
         """The contract's columns of the table's rows within `window`."""

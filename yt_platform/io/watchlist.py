@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import LiteralString
+from urllib.parse import unquote
 
 import pandas as pd
 import psycopg
@@ -18,6 +19,7 @@ from psycopg.rows import class_row
 from yt_platform.core.schemas.base import CHANNEL_ID
 from yt_platform.io.warehouse import Warehouse
 
+HEADERS = ("channel", "channel_id", "handle", "url")
 _HANDLE = re.compile(r"@[^\s/@?#]{2,60}")
 _URL = re.compile(r"(?:https?://)?(?:(?:www|m)\.)?youtube\.com/(?:channel/)?([^/?#]+)(?:[/?#].*)?", re.IGNORECASE)
 
@@ -40,7 +42,7 @@ class Watched:
 
 def reference(text: str) -> str:
     """A channel id or @handle out of what a person writes. Raises WatchListError."""
-    text = text.strip()
+    text = unquote(text.strip())  # as browsers copy the URLs of handles in other scripts
     found = _URL.fullmatch(text)
     name = found[1] if found else text
     if re.fullmatch(CHANNEL_ID, name):
@@ -54,16 +56,22 @@ def reference(text: str) -> str:
 
 
 def read_channels(path: Path) -> list[str]:
-    """References in a CSV file: one a line in its first column, or in a column named `channel`.
+    """References in a CSV file: one a line in its first column, or in the first column named as in `HEADERS`.
 
     Raises WatchListError naming file and line.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if row and row[0].strip()]
-    column = 0
-    if rows and "channel" in (names := [name.strip().lower() for name in rows[0][1]]):
-        column = names.index("channel")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if any(map(str.strip, row))]
+    except FileNotFoundError:
+        raise WatchListError(f"{path}: there is no such file") from None
+    except UnicodeDecodeError:
+        raise WatchListError(f"{path.name} is not a text in UTF-8: save it as CSV UTF-8") from None
+    names = [name.strip().lower() for name in rows[0][1]] if rows else []
+    column = next((names.index(name) for name in HEADERS if name in names), None)
+    if column is not None:
         rows = rows[1:]
+    column = column or 0
     found = []
     for number, row in rows:
         try:
@@ -140,3 +148,9 @@ def tracked_videos(warehouse: Warehouse) -> pd.DataFrame:
         "video.comments_polled_at, video.views_per_day, video.unreturned_at FROM ops.tracked_videos AS video "
         "JOIN ops.watched_channels AS channel USING (channel_id) WHERE NOT channel.paused ORDER BY video.video_id"
     )
+
+
+def known_videos(warehouse: Warehouse) -> dict[str, frozenset[str]]:
+    """Ids of the tracked videos of every channel."""
+    videos = warehouse.read("SELECT channel_id, video_id FROM ops.tracked_videos")
+    return {str(channel): frozenset(ids) for channel, ids in videos.groupby("channel_id")["video_id"]}

@@ -15,7 +15,7 @@ import httplib2
 from googleapiclient.discovery import build
 from googleapiclient.errors import Error, HttpError
 
-from yt_platform.core.errors import Kind, classify, reasons, remedy
+from yt_platform.core.errors import Kind, classify, reasons, remedy, telling
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.io.raw import Answer
 
@@ -31,11 +31,15 @@ class ConfigurationError(RuntimeError):
 
 
 class ItemError(RuntimeError):
-    """The call's item cannot be had: it is gone, closed, or its answer kept failing. `reason` is YouTube's word."""
+    """The call's item cannot be had: it is gone or closed. `reason` is YouTube's word."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class UnavailableError(RuntimeError):
+    """YouTube cannot be reached, or kept failing: what was asked stays due. Item by item it would only cost quota."""
 
 
 class PageError(RuntimeError):
@@ -87,7 +91,7 @@ class YouTubeClient:
     def call(self, method: str, **parameters: Any) -> Answer:
         """One call, e.g. `call("videos.list", part="id", id="…")`, tried up to `ATTEMPTS` times, each charged.
 
-        Raises QuotaExhaustedError, ConfigurationError, PageError and ItemError.
+        Raises QuotaExhaustedError, ConfigurationError, PageError, ItemError, and UnavailableError after the last try.
         """
         fault = self._try(method, parameters)
         for attempt in range(1, ATTEMPTS):
@@ -112,10 +116,13 @@ class YouTubeClient:
             named = reasons(error.content)
             return _Fault(
                 classify(error.status_code, named),
-                named[0] if named else f"HTTP {error.status_code}",
+                telling(named) or f"HTTP {error.status_code}",
                 named,
                 _seconds(error.resp.get("retry-after")),
             )
+        except (ConnectionRefusedError, httplib2.ServerNotFoundError) as error:
+            self._ledger.refund(method)  # nothing was sent
+            return _Fault(Kind.TRANSIENT, f"{type(error).__name__}: check YT_API_ENDPOINT and the network", [])
         except (OSError, httplib2.HttpLib2Error, httplib2.http.client.HTTPException, Error) as error:
             # a kept connection may have died: the next try opens another
             self._http.close()
@@ -132,7 +139,9 @@ class YouTubeClient:
             return ConfigurationError(f"YouTube refuses {method}: {fault.reason}; {remedy(fault.named)}")
         if fault.kind is Kind.PAGE:
             return PageError(fault.reason)
-        return ItemError(fault.reason if fault.kind is Kind.ITEM else f"{fault.reason}, {ATTEMPTS} times")
+        if fault.kind is Kind.ITEM:
+            return ItemError(fault.reason)
+        return UnavailableError(f"{method} failed {ATTEMPTS} times, last with {fault.reason}")
 
 
 def _as_received(_: object, content: bytes) -> bytes:

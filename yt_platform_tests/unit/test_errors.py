@@ -27,6 +27,7 @@ from yt_platform.core.errors import Kind, classify, reasons, remedy
         (403, "accessNotConfigured", Kind.CONFIGURATION),
         (401, "", Kind.CONFIGURATION),
         (400, "somethingNew", Kind.CONFIGURATION),
+        (404, "", Kind.CONFIGURATION),  # a server of another kind
     ],
 )
 def test_every_answer_has_its_kind(status: int, reason: str, kind: Kind) -> None:

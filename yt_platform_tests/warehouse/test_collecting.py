@@ -224,14 +224,80 @@ def test_what_passes_is_tried_again_and_every_try_is_charged(rig: Rig, fault: Fa
     assert all(wait > (fault.retry_after or 0) * 0.99 for wait in rig.waits)
 
 
-def test_an_item_that_keeps_failing_is_skipped_and_the_rest_is_collected(rig: Rig) -> None:
+def test_a_call_that_keeps_failing_is_skipped_stays_due_and_the_rest_is_collected(rig: Rig) -> None:
     rig.collect("channels", "uploads")
     rig.sandbox.faults.replace([Fault(method="videos.list", status=500, times=5)])
     found = rig.collect("videos")["videos"]
     assert len(found.skipped) == 50
-    assert all(reason.endswith(", 5 times") for reason in found.skipped.values())
-    (row,) = rig.rows("SELECT count(*) FILTER (WHERE metadata_polled_at IS NULL) AS n FROM ops.tracked_videos")
-    assert row == {"n": 50}
+    assert all("failed 5 times" in reason for reason in found.skipped.values())
+    assert found.missing is None
+    due = "SELECT count(*) AS n FROM ops.tracked_videos WHERE metadata_polled_at IS NULL"
+    assert rig.rows(due) == [{"n": 50}]
+    assert rig.collect("videos")["videos"] == Collected(answers=1)
+    assert rig.rows(due) == [{"n": 0}]
+
+
+def test_a_server_that_keeps_failing_ends_the_pull_and_is_said(rig: Rig) -> None:
+    """An outage once cost five units and half a minute for every channel, and ended green."""
+    rig.collect("channels")
+    rig.sandbox.faults.replace([Fault(method="playlistItems.list", status=503)])
+    found = rig.collect("uploads")["uploads"]
+    assert found.missing
+    assert "5 of 5 channels: YouTube is out of reach: playlistItems.list failed 5 times" in found.missing
+    assert rig.sandbox.usage()["calls"]["playlistItems.list"] == 15
+    rig.sandbox.faults.replace([])
+    rig.collect("uploads")
+    assert {row["video_id"] for row in rig.rows("SELECT video_id FROM ops.tracked_videos")} == rig.public_videos()
+
+
+def test_what_was_not_sent_is_not_charged(rig: Rig) -> None:
+    rig.url = "http://127.0.0.1:9"
+    found = rig.collect("channels")["channels"]
+    assert "check YT_API_ENDPOINT" in str(found.skipped)
+    assert rig.ledger() == {"default": 0}
+
+
+def test_a_server_of_another_kind_is_a_configuration_error(rig: Rig) -> None:
+    rig.sandbox.faults.replace([Fault(status=404, reason_in="errors")])
+    with pytest.raises(ConfigurationError):
+        rig.collect("channels")
+
+
+def test_a_listing_cut_short_keeps_its_pages_and_is_made_to_the_end_the_next_time(
+    warehouse_url: str, tmp_path: Path
+) -> None:
+    """It once stopped at its own newest videos, and those between were never found."""
+    with rigged(warehouse_url, str(tmp_path), channels=1, videos=300) as rig:
+        rig.collect()
+        rig.execute(
+            "DELETE FROM ops.tracked_videos WHERE video_id IN "
+            "(SELECT video_id FROM ops.tracked_videos ORDER BY published_at DESC LIMIT 200)"
+        )
+        rig.advance(hours=20, minutes=30)  # past midnight in Los Angeles
+        rig.sandbox.faults.replace([Fault(method="playlistItems.list", nth=3, status=403, reason="quotaExceeded")])
+        kept = "SELECT sum(row_count)::bigint AS n FROM raw.batches WHERE endpoint = 'api_uploads'"
+        before = int(str(rig.rows(kept)[0]["n"]))
+        assert rig.collect("uploads")["uploads"].missing
+        assert int(str(rig.rows(kept)[0]["n"])) == before + 2
+        rig.advance(days=1)
+        rig.sandbox.faults.replace([])
+        rig.collect("uploads")
+        assert {row["video_id"] for row in rig.rows("SELECT video_id FROM ops.tracked_videos")} >= rig.public_videos()
+
+
+def test_comments_cut_short_are_read_again(rig: Rig) -> None:
+    """The next reading once stopped where the one that failed had begun."""
+    rig.collect("channels", "uploads", "videos")
+    rig.sandbox.faults.replace([Fault(method="commentThreads.list", status=503, times=5)])
+    found = rig.collect("comments")["comments"]
+    (video,) = found.skipped.keys() - {
+        str(row["id"])
+        for row in rig.rows("SELECT video_id AS id FROM ops.tracked_videos WHERE comments_failure IS NOT NULL")
+    }
+    polled = f"SELECT comments_polled_at AS at FROM ops.tracked_videos WHERE video_id = '{video}'"
+    assert rig.rows(polled) == [{"at": None}]
+    rig.collect("comments")
+    assert rig.rows(polled) == [{"at": rig.now()}]
 
 
 @pytest.mark.parametrize(
@@ -336,10 +402,18 @@ def test_a_wrong_key_is_said_without_repeating_it(rig: Rig) -> None:
     assert_without_key(raised.value, rig.key)
 
 
-def test_statistics_fall_back_to_videos_list_where_the_method_is_refused(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(method="videos.batchGetStats", status=403, reason="forbidden"),
+        Fault(method="videos.batchGetStats", status=404),
+    ],
+    ids=str,
+)
+def test_statistics_fall_back_to_videos_list_where_the_method_is_refused(rig: Rig, fault: Fault) -> None:
     rig.collect()
     rig.advance(days=1, hours=1)
-    rig.sandbox.faults.replace([Fault(method="videos.batchGetStats", status=403, reason="forbidden")])
+    rig.sandbox.faults.replace([fault])
     found = rig.collect("video_stats")["video_stats"]
     assert "videos.list was called instead" in found.skipped["videos.batchGetStats"]
     states = rig.rows("SELECT stats_polled_at, metadata_polled_at FROM ops.tracked_videos WHERE unreturned_at IS NULL")
