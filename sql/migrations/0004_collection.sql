@@ -10,6 +10,9 @@ COMMENT ON COLUMN raw.batches.row_count IS 'Rows of an import, answers of a pull
 CREATE TABLE ops.turn ();
 COMMENT ON TABLE ops.turn IS 'Locked while a command imports or brings tables up to date, so that one at a time does.';
 
+CREATE TABLE ops.writers (table_name text PRIMARY KEY);
+COMMENT ON TABLE ops.writers IS 'Whose row a transaction changes before it writes the table: writers take turns by that.';
+
 CREATE TABLE ops.accepted_rejects (
     table_name text NOT NULL,
     partition_day date NOT NULL,
@@ -74,7 +77,7 @@ CREATE TABLE ops.quota_calls (
 );
 COMMENT ON TABLE ops.quota_calls IS 'Calls charged, by Pacific day and method: what the units went to.';
 
--- As before, without an advisory lock: writers of a table lock it, and take turns by that.
+-- As before, without an advisory lock: writers of a table take turns by ops.writers.
 CREATE OR REPLACE FUNCTION ops.ensure_month(parent regclass, month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     child text := (SELECT relname FROM pg_class WHERE oid = parent) || to_char(month, '"_"YYYYMM');

@@ -106,9 +106,14 @@ class Transaction:
     def take_turns(self, table_name: str) -> None:
         """Wait until no other transaction writes the table, and let none begin before this one ends.
 
-        A lock of the table, as advisory locks could be held by anyone who may connect.
+        By a row of its own: an advisory lock could be held by anyone who may connect, and a lock of the table would
+        keep migrations and autovacuum waiting.
         """
-        self.execute(f"LOCK TABLE {table_name} IN SHARE ROW EXCLUSIVE MODE")
+        self.execute(
+            "INSERT INTO ops.writers (table_name) VALUES ($1) "
+            "ON CONFLICT (table_name) DO UPDATE SET table_name = excluded.table_name",
+            (table_name,),
+        )
 
     def write(self, table: Table, frame: pd.DataFrame, window: Window, run_id: str) -> int:
         """Write the rows of `window` as the table's mode says; returns the rows written.
