@@ -89,7 +89,7 @@ def import_once(history: Path, home: Path) -> tuple[int, int, dict[str, float]]:
                 silent,
             ),
         )
-    return loaded.row_count, imported.rejects + loaded.rejects, watch.seconds
+    return loaded.row_count, imported.rejects + loaded.reject_count, watch.seconds
 
 
 def print_table(runs: list[tuple[int, int, dict[str, float]]]) -> None:
