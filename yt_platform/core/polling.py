@@ -31,7 +31,7 @@ RECHECK_FROM = timedelta(days=27)
 COMMENTS_AT = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
 """Ages at which a video's comments are read."""
 
-COMMENTS_AT_LEAST = 500
+COMMENTS_AT_LEAST = 1_000
 """Units a day for comments, however few videos are new: those of channels just added are read in days, not weeks."""
 
 YOUNG = timedelta(days=1)
@@ -123,7 +123,7 @@ def plan(channels: int, videos: int, new_videos_per_day: float, allowed: Mapping
                 Purpose.COMMENTS,
                 comments,
                 f"{new_videos_per_day:,.0f} new videos at {', '.join(str(age.days) for age in COMMENTS_AT)} days, "
-                f"{COMMENTS_AT_LEAST} units at least to catch up",
+                f"{COMMENTS_AT_LEAST:,} units at least to catch up",
             ),
             Share(
                 Purpose.STATS,
