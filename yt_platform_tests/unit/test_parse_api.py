@@ -487,7 +487,7 @@ def check(table: Table, found: pd.DataFrame, good: pd.DataFrame) -> Verdict:
     assert len(verdict.accepted) + len(verdict.rejected) == len(found)
     kept = pd.concat([verdict.accepted.iloc[:1], verdict.accepted.iloc[-(len(good) - 1) :]], ignore_index=True)
     pd.testing.assert_frame_equal(kept, good)
-    rejects = as_rejects(verdict.rejected, pd.Timestamp("2026-09-01"), "test")
+    rejects = as_rejects(verdict.rejected, pd.Series(pd.Timestamp("2026-09-01"), index=verdict.rejected.index), "test")
     assert rejects["reason"].str.len().gt(0).all()
     for record in rejects["record"]:
         json.loads(record)
