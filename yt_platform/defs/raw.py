@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dagster import (
@@ -65,7 +65,7 @@ def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
         owners=OWNERS,
         code_version="1",
         check_specs=[
-            AssetCheckSpec(COMPLETE, asset=asset_key(f"raw.{name}"), description="Quota kept nothing that was due")
+            AssetCheckSpec(COMPLETE, asset=asset_key(f"raw.{name}"), description="Everything that was due is collected")
         ],
         required_resource_keys={"warehouse", "raw_store", "clock", "collecting", "progress"},
     )
@@ -74,11 +74,12 @@ def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
         window, today = window_of(context), held.clock.now().date()
         collected = Collected()
         try:
+            if window.first < today:
+                past = Window(window.first, min(window.last, today - timedelta(days=1)))
+                verify_batches(held.warehouse, held.raw_store, [f"api_{name}"], past, held.progress)
             if window.last >= today:
                 with held.collecting(context.run.run_id, held.progress) as collector:
                     collected = getattr(collector, name)()
-            else:
-                verify_batches(held.warehouse, held.raw_store, [f"api_{name}"], window, held.progress)
         except (ConfigurationError, ImportRefusedError, CorruptBatchError) as error:
             raise permanent(error) from None
         yield MaterializeResult(

@@ -31,11 +31,6 @@ def collected_days(warehouse: Warehouse) -> list[date]:
     return [row["day"] for row in rows]
 
 
-def last_feature_day(warehouse: Warehouse) -> date | None:
-    day: date | None = warehouse.records("SELECT max(day) AS day FROM features.video_day")[0]["day"]
-    return day
-
-
 def quota_plan(warehouse: Warehouse, now: datetime, allowed: Mapping[Bucket, int]) -> Plan:
     """The day's plan for what is watched now; new videos are expected as in the week before."""
     row = warehouse.records(

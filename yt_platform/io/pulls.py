@@ -58,7 +58,7 @@ class Pull:
         self.collected = Collected()
         self._url, self._store, self._endpoint, self._origin = url, store, endpoint, origin
         self._steps, self._of, self._progress = steps, of, progress
-        self._done = self._failures = 0
+        self._done = self._failures = self._due = 0
         self._answers: list[Answer] = []
         self._updates: list[Update] = []
 
@@ -94,6 +94,8 @@ class Pull:
         """Items whose call failed to the last try: they stay due. Raises OutOfReachError after several in a row."""
         for item in items:
             self.skip(item, str(error))
+        self._due += len(items)
+        self.collected.missing = f"{self._due:,} items stay due: {error}"
         self._failures += 1
         if self._failures == FAILURES_IN_A_ROW:
             raise OutOfReachError(f"YouTube is out of reach: {error}") from error
