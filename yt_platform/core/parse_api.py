@@ -12,6 +12,7 @@ Data API v3 and the discovery document of 2026-11-04.
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ import pyarrow.compute as pc
 from yt_platform.core import parse
 from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, TIMESTAMP, VIDEO_SNAPSHOTS, VIDEOS
 from yt_platform.core.parse import obtained, to_pandas
-from yt_platform.core.schemas.base import TEXT, Malformed
+from yt_platform.core.schemas.base import CHANNEL_ID, TEXT, Malformed
 from yt_platform.core.schemas.metrics import COMMENTS
 
 CHUNK_BYTES = 1 << 18
@@ -89,9 +90,27 @@ def next_page_token(body: str | bytes) -> str | None:
     return token if isinstance(token, str) and token else None
 
 
-def returned_ids(body: str | bytes) -> list[str]:
-    """The ids of an answer's items, in their order. Raises ValueError for what is not a JSON object."""
-    return [item["id"] for item in _items(_answer(body)) if isinstance(item.get("id"), str)]
+def uploads_playlists(body: str | bytes) -> dict[str, str | None]:
+    """The uploads playlist of every channel of a channels.list answer; None where the answer names none that can be
+    asked for. Raises ValueError for what is not a JSON object."""
+    found = {}
+    for channel in _items(_answer(body)):
+        if isinstance(channel.get("id"), str) and re.fullmatch(CHANNEL_ID, channel["id"]):
+            playlist = _object(_object(channel.get("contentDetails")).get("relatedPlaylists")).get("uploads")
+            usable = isinstance(playlist, str) and re.fullmatch(r"[\w-]+", playlist)
+            found[channel["id"]] = playlist if usable else None
+    return found
+
+
+def view_counts(body: str | bytes) -> dict[str, int | None]:
+    """The views of every video of a videos answer; None where they are absent or no count. Raises ValueError for what
+    is not a JSON object."""
+    found = {}
+    for video in _items(_answer(body)):
+        if isinstance(video.get("id"), str):
+            count = _object(video.get("statistics")).get("viewCount")
+            found[video["id"]] = int(count) if isinstance(count, str) and re.fullmatch("[0-9]{1,18}", count) else None
+    return found
 
 
 def uploads(body: str | bytes) -> list[tuple[str, datetime | None]]:

@@ -4,7 +4,6 @@ Which polls are due is `core/polling.py`, one call is `io/youtube.py`, keeping a
 looks at figures beyond what the next poll needs; rows are made from the stored answers (`core/parse_api.py`).
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from yt_platform.core.parse_api import next_page_token, threads, uploads
+from yt_platform.core.parse_api import next_page_token, threads, uploads, uploads_playlists, view_counts
 from yt_platform.core.polling import (
     CHANNELS_EVERY,
     IDS_PER_CALL,
@@ -26,7 +25,7 @@ from yt_platform.core.polling import (
 )
 from yt_platform.core.progress import Progress
 from yt_platform.core.quota import resets_at
-from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID
+from yt_platform.core.schemas.base import VIDEO_ID
 from yt_platform.io.ledger import QuotaExhaustedError, QuotaLedger
 from yt_platform.io.pulls import Collected, Origin, Pull, Update
 from yt_platform.io.raw import Answer, RawStore
@@ -171,7 +170,7 @@ class Collector:
     # channels
 
     def _resolved(self, handle: str, answer: Answer) -> Update:
-        found = next((item for item in _items(answer) if re.fullmatch(CHANNEL_ID, str(item.get("id")))), {})
+        channel, playlist = next(iter(uploads_playlists(answer.body).items()), (None, None))
         return (
             "UPDATE ops.watched_channels AS channel SET channel_polled_at = %(now)s, "
             "channel_id = CASE WHEN NOT found.taken THEN %(id)s END, "
@@ -180,11 +179,11 @@ class Collector:
             "WHEN found.taken THEN 'watched already, as ' || %(id)s END "
             "FROM (SELECT EXISTS (SELECT FROM ops.watched_channels WHERE channel_id = %(id)s) AS taken) AS found "
             "WHERE channel.reference = %(handle)s",
-            {"now": self._now, "handle": handle, "id": found.get("id"), "playlist": _uploads_playlist(found)},
+            {"now": self._now, "handle": handle, "id": channel, "playlist": playlist},
         )
 
     def _channels_polled(self, ids: list[str], answer: Answer) -> Update:
-        playlists = {str(item.get("id")): _uploads_playlist(item) for item in _items(answer)}
+        playlists = uploads_playlists(answer.body)
         return (
             "UPDATE ops.watched_channels AS channel SET channel_polled_at = %(now)s, "
             "uploads_playlist_id = coalesce(found.playlist, channel.uploads_playlist_id), "
@@ -255,7 +254,7 @@ class Collector:
         return pull.collected
 
     def _videos_polled(self, endpoint: str, ids: list[str], answer: Answer) -> Update:
-        views = {str(item.get("id")): _view_count(item) for item in _items(answer)}
+        views = view_counts(answer.body)
         return (
             "UPDATE ops.tracked_videos AS video SET stats_polled_at = %(now)s, "
             "metadata_polled_at = CASE WHEN %(metadata)s THEN %(now)s ELSE video.metadata_polled_at END, "
@@ -325,27 +324,3 @@ def _chunks(ids: Any) -> list[list[str]]:
     """Lists of at most as many ids as a call takes."""
     every = [str(name) for name in ids]
     return [every[start : start + IDS_PER_CALL] for start in range(0, len(every), IDS_PER_CALL)]
-
-
-# What the next poll needs of an answer. An item that lacks it is kept all the same, for the parser to judge.
-
-
-def _items(answer: Answer) -> list[dict[str, Any]]:
-    items = json.loads(answer.body).get("items")
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-
-
-def _at(item: Any, *path: str) -> Any:
-    for name in path:
-        item = item.get(name) if isinstance(item, dict) else None
-    return item
-
-
-def _uploads_playlist(channel: dict[str, Any]) -> str | None:
-    playlist = _at(channel, "contentDetails", "relatedPlaylists", "uploads")
-    return playlist if isinstance(playlist, str) and re.fullmatch(r"[\w-]+", playlist) else None
-
-
-def _view_count(video: dict[str, Any]) -> int | None:
-    count = _at(video, "statistics", "viewCount")
-    return int(count) if isinstance(count, str) and count.isascii() and count.isdigit() and len(count) < 19 else None

@@ -11,7 +11,7 @@ from yt_platform.core.lineage import NODES
 from yt_platform.core.progress import silent
 from yt_platform.core.schemas import TABLES
 from yt_platform.defs.checks import queries
-from yt_platform.defs.jobs import FORECAST, IMPORT, REFRESH
+from yt_platform.defs.jobs import COLLECT, FORECAST, IMPORT, REFRESH
 from yt_platform.defs.raw import PULLS
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.planning import batch_days, stale_ranges
@@ -117,6 +117,12 @@ def test_a_raw_partition_without_batches_fails_and_says_why(made: Platform, runs
     empty = LAST_DAY + timedelta(days=3)
     with pytest.raises(RunFailedError, match="cannot be asked about a past day"):
         runs.launch(IMPORT, Window(empty, empty))
+
+
+def test_a_range_up_to_today_collects_no_past_day(made: Platform, runs: Runs) -> None:
+    """Its past days were once marked as collected, without a batch."""
+    with pytest.raises(RunFailedError, match="cannot be asked about a past day"):
+        runs.launch(COLLECT, Window(LAST_DAY - timedelta(days=1), LAST_DAY))
 
 
 def test_a_forecast_from_a_day_of_the_training_is_refused(made: Platform, runs: Runs) -> None:

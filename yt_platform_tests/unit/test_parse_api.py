@@ -501,7 +501,8 @@ def test_helpers_take_any_item(data: st.DataObject) -> None:
         text = body(data.draw(mutated(item)), nextPageToken=data.draw(ANY_JSON))
         parse_api.threads(text)
         parse_api.uploads(text)
-        parse_api.returned_ids(text)
+        parse_api.view_counts(text)
+        parse_api.uploads_playlists(text)
         token = parse_api.next_page_token(text)
         assert token is None or token
 
@@ -522,12 +523,28 @@ def test_uploads_are_published_when_the_video_was_not_when_it_was_listed() -> No
     ]
 
 
-def test_returned_ids_and_page_tokens() -> None:
-    text = body(video(), {"id": 5}, {}, nextPageToken="CAU")
-    assert parse_api.returned_ids(text) == [VIDEO]
-    assert parse_api.next_page_token(text.encode()) == "CAU"
+def test_views_are_of_what_was_returned_and_unknown_where_they_are_no_count() -> None:
+    odd = [
+        {"id": f"odd{n}", "statistics": {"viewCount": count}} for n, count in enumerate((5, "-1", "x", "9" * 40, None))
+    ]
+    text = body({"id": VIDEO, "statistics": {"viewCount": "12"}}, {"id": 5}, {}, {"id": OTHER_VIDEO}, *odd)
+    unknown = dict.fromkeys([OTHER_VIDEO, *(one["id"] for one in odd)])
+    assert parse_api.view_counts(text) == {VIDEO: 12, **unknown}
+    assert parse_api.view_counts('{"kind": "youtube#channelListResponse"}') == {}  # YouTube leaves out empty lists
+
+
+def test_uploads_playlists_are_those_that_can_be_asked_for() -> None:
+    channels = [
+        {"id": "UC" + letter * 22, "contentDetails": {"relatedPlaylists": {"uploads": playlist}}}
+        for letter, playlist in (("a", "UUx-_1"), ("b", "U\x00"), ("c", ""), ("d", 5))
+    ]
+    found = parse_api.uploads_playlists(body(*channels, {"id": "UC" + "e" * 22}, {"id": "short"}, {"id": {}}))
+    assert found == {"UC" + "a" * 22: "UUx-_1", **{"UC" + letter * 22: None for letter in "bcde"}}
+
+
+def test_page_tokens() -> None:
+    assert parse_api.next_page_token(body(video(), nextPageToken="CAU").encode()) == "CAU"
     assert parse_api.next_page_token(body()) is None
-    assert parse_api.returned_ids('{"kind": "youtube#channelListResponse"}') == []  # YouTube leaves out empty lists
 
 
 def test_threads_tell_which_have_more_replies_than_they_carry() -> None:
@@ -540,8 +557,14 @@ def test_threads_tell_which_have_more_replies_than_they_carry() -> None:
 
 @pytest.mark.parametrize("text", ["", "<html>", "[]", "null", "[" * 100_000])
 def test_what_is_no_answer_is_an_error_for_collectors(text: str) -> None:
-    """An empty list of ids would read as: every video asked for is gone."""
-    for helper in (parse_api.returned_ids, parse_api.next_page_token, parse_api.uploads, parse_api.threads):
+    """No counts would read as: every video asked for is gone."""
+    for helper in (
+        parse_api.view_counts,
+        parse_api.uploads_playlists,
+        parse_api.next_page_token,
+        parse_api.uploads,
+        parse_api.threads,
+    ):
         with pytest.raises(ValueError, match=r"."):
             helper(text)
 
