@@ -186,11 +186,11 @@ def backtest(
 ) -> None:
     """Train up to one day, forecast every origin after it, and score against what happened, beside naive."""
     from yt_platform.commands import backtest_history
-    from yt_platform.report import print_scores
+    from yt_platform.report import by_target, print_scores
 
     scores = backtest_history(load_settings(), history, train_until.date(), test_until.date(), err)
     if as_json:
-        print(json.dumps({"horizons": scores}, indent=2))
+        print(json.dumps(by_target(scores), indent=2))
     else:
         print_scores(scores, out)
 

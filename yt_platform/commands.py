@@ -5,6 +5,7 @@ import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from yt_platform.core import parse
-from yt_platform.core.evaluate import backtest
+from yt_platform.core.evaluate import backtest, score
 from yt_platform.core.features import build_video_day
 from yt_platform.core.metrics import video_daily
+from yt_platform.core.models.catalog import make_forecaster
 from yt_platform.core.polling import Plan
 from yt_platform.core.progress import Progress, silent
 from yt_platform.core.quota import pacific_day, resets_at
@@ -24,6 +26,7 @@ from yt_platform.core.sample import LAST_DAY, SYNTHETIC_CHANNEL, Sample, generat
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
+from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.history import ImportedBatch, open_history
 from yt_platform.io.importing import holds_synthetic
 from yt_platform.io.ledger import QuotaLedger
@@ -31,6 +34,7 @@ from yt_platform.io.loading import accept_rejects, concat
 from yt_platform.io.planning import collected_days, quota_plan
 from yt_platform.io.raw import RawStore
 from yt_platform.io.sample import write_sample
+from yt_platform.io.training import RECIPE
 from yt_platform.io.watchlist import WatchListError, add_channels, listed
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, import_path, one_at_a_time, open_platform
 from yt_platform.report import ProgressDisplay, print_connections, print_spent, print_summary
@@ -183,13 +187,11 @@ def bring_up(settings: Settings, out: Console) -> int:
 
 def backtest_history(
     settings: Settings, history: Path, train_until: date, test_until: date, out: Console
-) -> dict[str, Any]:
-    """Scores per horizon of a forecaster trained on `history` up to one day and tested up to another.
+) -> pd.DataFrame:
+    """Scores by target and horizon of a forecaster trained on `history` up to one day and tested up to another.
 
     Works on files alone: no database is started and nothing is kept.
     """
-    from yt_platform.core.models.lightgbm import LightGBMForecaster
-
     settings.home.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=settings.home, prefix="backtest-") as scratch,
@@ -201,13 +203,15 @@ def backtest_history(
         features = build_video_day(daily, versions, first, last)
         progress(1, 1, "features.video_day")
         progress(0, None, "backtest")
-        return backtest(
+        rows = backtest(
+            VIDEO_DAY,
             features,
             daily,
             pd.Timestamp(train_until),
             pd.Timestamp(test_until),
-            lambda: LightGBMForecaster(threads=settings.threads),
+            partial(make_forecaster, RECIPE, VIDEO_DAY, settings.threads),
         )
+        return score(VIDEO_DAY, rows)
 
 
 def read_history(path: Path, scratch: Path, progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:

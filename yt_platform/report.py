@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from yt_platform.core.polling import Plan
 from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.watchlist import Watched
 from yt_platform.local import Platform, Runs
 from yt_platform.settings import Settings
@@ -93,19 +95,31 @@ def print_scorecard(platform: Platform, out: Console) -> None:
         return
     scores = platform.warehouse.records(
         f"SELECT {', '.join(SCORECARDS.column_names)} FROM models.scorecards "
-        "WHERE model_version = $1 ORDER BY horizon_days",
-        (champion.name,),
+        "WHERE model_version = $1 ORDER BY array_position($2, target), horizon_days",
+        (champion.name, list(VIDEO_DAY.targets)),
     )
-    print_scores({str(row["horizon_days"]): {**row, "n": row["row_count"]} for row in scores}, out, champion.name)
+    cards = pd.DataFrame(scores).rename(columns={"horizon_days": "horizon", "row_count": "n"})
+    print_scores(cards, out, champion.name)
 
 
-def print_scores(scores: Mapping[str, Mapping[str, Any]], out: Console, model: str = "LightGBM") -> None:
-    table = Table(title=f"Error of view increments on held-out days, {model}", title_justify="left", show_edge=False)
+def by_target(scores: pd.DataFrame) -> dict[str, Any]:
+    """Scores as JSON has them: those of views by horizon, and those of every target."""
+    targets = {
+        target: {str(row.pop("horizon")): row for row in found.drop(columns="target").to_dict("records")}
+        for target, found in scores.groupby("target", sort=False)
+    }
+    return {"horizons": targets["views"], "targets": targets}
+
+
+def print_scores(scores: pd.DataFrame, out: Console, model: str = "") -> None:
+    table = Table(title=f"Error of increments on held-out days {model}".strip(), title_justify="left", show_edge=False)
+    table.add_column("target")
     for column in ("days ahead", "forecasts", "WAPE", "naive WAPE", "80 % interval covers"):
         table.add_column(column, justify="right")
-    for horizon, score in scores.items():
+    for score in scores.to_dict("records"):
         table.add_row(
-            horizon,
+            score["target"],
+            str(score["horizon"]),
             f"{score['n']:,}",
             f"{score['wape']:.3f}",
             f"{score['naive_wape']:.3f}",
@@ -118,7 +132,7 @@ def print_scores(scores: Mapping[str, Mapping[str, Any]], out: Console, model: s
 def print_top_forecasts(platform: Platform, out: Console) -> None:
     rows = platform.warehouse.records(
         "SELECT title, video_id, channel_title, origin_day, increment_p10, increment_p50, increment_p90, is_synthetic "
-        "FROM bi.video_forecast WHERE horizon_days = 7 "
+        "FROM bi.video_forecast WHERE horizon_days = 7 AND target = 'views' "
         "AND origin_day = (SELECT max(origin_day) FROM predictions.video_forecast) "
         "AND model_version = (SELECT model_version FROM predictions.video_forecast ORDER BY loaded_at DESC LIMIT 1) "
         "ORDER BY increment_p50 DESC LIMIT 10"

@@ -12,13 +12,18 @@ SELECT
     forecast.p10 AS increment_p10,
     forecast.p50 AS increment_p50,
     forecast.p90 AS increment_p90,
-    daily.view_count + forecast.p10 AS total_p10,
-    daily.view_count + forecast.p50 AS total_p50,
-    daily.view_count + forecast.p90 AS total_p90,
+    counted.at_origin + forecast.p10 AS total_p10,
+    counted.at_origin + forecast.p50 AS total_p50,
+    counted.at_origin + forecast.p90 AS total_p90,
     forecast.model_version,
     coalesce(video.source = 'synthetic', false) AS is_synthetic
 FROM predictions.video_forecast AS forecast
 JOIN metrics.video_daily AS daily ON daily.video_id = forecast.video_id AND daily.day = forecast.origin_day
+CROSS JOIN LATERAL (
+    SELECT CASE forecast.target
+        WHEN 'views' THEN daily.view_count WHEN 'likes' THEN daily.like_count ELSE daily.comment_count
+    END AS at_origin
+) AS counted
 LEFT JOIN metrics.videos AS video ON video.video_id = forecast.video_id
 LEFT JOIN metrics.channels AS channel ON channel.channel_id = forecast.channel_id;
 

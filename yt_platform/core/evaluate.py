@@ -4,107 +4,127 @@ Does not belong here: any particular model (`core/models`), and where scores are
 """
 
 from collections.abc import Callable
-from typing import Any
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from yt_platform.core.features import Floats, floats
 from yt_platform.core.models.naive import NaiveForecaster
-from yt_platform.core.models.protocol import HORIZONS, QUANTILES, Forecaster, NotEnoughRowsError, is_origin
+from yt_platform.core.models.protocol import Forecaster, NotEnoughRowsError, origins
+from yt_platform.core.tasks import QUANTILES, Task, count_column, target_column
 
-ROW = ["video_id", "day", "horizon"]
-"""What identifies a forecast of one model: video, origin day, and days to the target."""
-
-_COUNTED = ["video_id", "day", "view_count", "view_definition"]
+SCORED = ["target", "horizon"]
+"""What scores are told by: target, and steps to it."""
 
 
-def actuals(daily: pd.DataFrame) -> pd.DataFrame:
-    """What happened between any two rows of `metrics.video_daily` that lie one of `HORIZONS` apart.
+def actuals(task: Task, counts: pd.DataFrame) -> pd.DataFrame:
+    """What happened between any two readings of a series that lie one of the task's horizons apart.
 
-    Columns `ROW`, `actual` (views gained; 0 where the count fell) and `total` (views at the target). Pairs across a
-    change of what counts as a view are left out.
+    `counts` has one row per series and time, with the counts and `view_definition`. Columns `Task.row`, `actual`
+    (gained; 0 where the count fell) and `total` (the count at the target). Pairs across a change of what counts as a
+    view are left out, and so are unknown counts.
     """
-    known = daily[_COUNTED]
-    return pd.concat([_actuals_at(known, horizon) for horizon in HORIZONS], ignore_index=True)
+    return pd.concat([_actuals_at(task, counts, horizon, task.targets) for horizon in task.horizons], ignore_index=True)
 
 
-def _actuals_at(known: pd.DataFrame, horizon: int) -> pd.DataFrame:
-    later = known.assign(day=known["day"] - pd.Timedelta(days=horizon))
-    pairs = known.merge(later, on=["video_id", "day", "view_definition"], suffixes=("", "_later"))
-    total = floats(pairs["view_count_later"])
-    return pd.DataFrame(
-        {
-            "video_id": pairs["video_id"],
-            "day": pairs["day"],
-            "horizon": horizon,
-            "actual": np.maximum(total - floats(pairs["view_count"]), 0.0),
-            "total": total,
-        }
-    )
+def _actuals_at(task: Task, counts: pd.DataFrame, ahead: int, targets: tuple[str, ...]) -> pd.DataFrame:
+    pairs = _pairs(task, counts, ahead)
+    found = []
+    for target in targets:
+        total = floats(pairs[f"{count_column(target)}_later"])
+        actual = np.maximum(total - floats(pairs[count_column(target)]), 0.0)
+        known = ~np.isnan(actual)
+        keys = pairs.loc[known, [task.series, task.time]]
+        found.append(keys.assign(target=target, horizon=ahead, actual=actual[known], total=total[known]))
+    return pd.concat(found, ignore_index=True)
 
 
-def training_frame(features: pd.DataFrame, daily: pd.DataFrame, train_until: pd.Timestamp) -> pd.DataFrame:
-    """What `Forecaster.fit` learns from: origins of `features.video_day` with targets up to the day `train_until`.
+def _pairs(task: Task, counts: pd.DataFrame, ahead: int) -> pd.DataFrame:
+    keys = [task.series, task.time, "view_definition"]
+    known = counts[[*keys, *map(count_column, task.targets)]]
+    later = known.assign(**{task.time: known[task.time] - task.step * ahead})
+    return known.merge(later, on=keys, suffixes=("", "_later"))
 
-    The columns of `features`, and `y_1` to `y_7`: views gained by so many days later, NaN where the video was not read
-    then or `train_until` lies before. `daily` holds rows of `metrics.video_daily` of the same days.
+
+def training_frame(task: Task, features: pd.DataFrame, counts: pd.DataFrame, train_until: pd.Timestamp) -> pd.DataFrame:
+    """What `Forecaster.fit` learns from: origins with targets up to the time `train_until`.
+
+    The columns of `features`, and one column `target_column` for every target and step ahead: what was gained, NaN
+    where the series was not read then or `train_until` lies before. `counts` are readings as `actuals` takes them.
     """
-    known = daily.loc[daily["day"] <= train_until, _COUNTED]
-    frame = features[is_origin(features) & (features["day"] < train_until)].reset_index(drop=True)
-    for ahead in range(1, max(HORIZONS) + 1):
-        target = _actuals_at(known, ahead)[["video_id", "day", "actual"]]
-        frame[f"y_{ahead}"] = frame[["video_id", "day"]].merge(target, how="left")["actual"]
-    return frame
+    known = counts[counts[task.time] <= train_until]
+    origin = origins(task, features, task.targets[0])
+    frame = features[origin & (features[task.time] < train_until)].reset_index(drop=True)
+    keys = frame[[task.series, task.time]]
+    for ahead in task.steps_ahead:
+        pairs = keys.merge(_pairs(task, known, ahead), how="left")
+        for target in task.targets:
+            name = count_column(target)
+            gained = floats(pairs[f"{name}_later"]) - floats(pairs[name])
+            frame[target_column(target, ahead)] = np.maximum(gained, 0.0)
+    return frame.copy()  # in one block: columns added one by one make every later selection slow
 
 
 def backtest(
+    task: Task,
     features: pd.DataFrame,
-    daily: pd.DataFrame,
+    counts: pd.DataFrame,
     train_until: pd.Timestamp,
     test_until: pd.Timestamp,
     make_forecaster: Callable[[], Forecaster],
-) -> dict[str, dict[str, Any]]:
-    """Scores by horizon ("1", "3", "7") of a forecaster trained on targets up to `train_until`.
+) -> pd.DataFrame:
+    """Forecasts by a forecaster trained on targets up to `train_until`, beside what happened.
 
-    It is tested on every origin and target after that day and up to `test_until`. `features` and `daily` hold rows of
-    `features.video_day` and `metrics.video_daily` of all those days. Raises NotEnoughRowsError.
+    It is tested on every origin and target after that time and up to `test_until`. `features` and `counts` hold the
+    rows of all those times. Columns: see `beside_actuals`. Raises NotEnoughRowsError.
     """
     forecaster = make_forecaster()
-    forecaster.fit(training_frame(features, daily, train_until))
-    test = features[(features["day"] > train_until) & (features["day"] < test_until)]
-    held_out = daily[(daily["day"] > train_until) & (daily["day"] <= test_until)]
-    return score(forecaster.predict(test), NaiveForecaster().predict(test), actuals(held_out))
+    forecaster.fit(training_frame(task, features, counts, train_until))
+    test = features[(features[task.time] > train_until) & (features[task.time] < test_until)]
+    held_out = counts[(counts[task.time] > train_until) & (counts[task.time] <= test_until)]
+    return beside_actuals(task, forecaster.predict(test), test, actuals(task, held_out))
 
 
-def score(forecasts: pd.DataFrame, naive: pd.DataFrame, actual: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Errors by horizon of `forecasts` beside those of `naive`, over the naive forecasts whose actual is known.
+def beside_actuals(task: Task, forecasts: pd.DataFrame, features: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
+    """The forecasts of every origin in `features` whose actual is known, with `naive` (its p50), `actual` and `total`.
 
-    `n`: forecasts scored; `wape` and `naive_wape`: sum of absolute errors over sum of actual increments; `pinball`:
-    mean over rows and quantiles, views; `coverage80` and `width80`: share of actuals within p10 to p90, and the mean
-    width in views; `median_ape`: median of the absolute error over the actual total.
-
-    Raises NotEnoughRowsError when a horizon has no actual, ValueError when `forecasts` lacks a row that can be scored.
+    Raises ValueError when `forecasts` lacks one of them: leaving out what is hard would look like skill.
     """
-    rows = actual.merge(naive[[*ROW, "p50"]], on=ROW).rename(columns={"p50": "naive"})
-    rows = rows.merge(forecasts, on=ROW, how="left")
+    naive = NaiveForecaster(task, {}, 1).predict(features)[[*task.row, "p50"]].rename(columns={"p50": "naive"})
+    rows = actual.merge(naive, on=task.row).merge(forecasts, on=task.row, how="left")
     if missing := int(rows["p50"].isna().sum()):
         raise ValueError(f"{missing} of {len(rows)} forecasts to score are missing: a forecaster answers every origin")
-    return {str(horizon): _score_horizon(rows[rows["horizon"] == horizon], horizon) for horizon in HORIZONS}
+    return rows
 
 
-def _score_horizon(rows: pd.DataFrame, horizon: int) -> dict[str, Any]:
-    if rows.empty:
-        raise NotEnoughRowsError(
-            f"no origin with a known target {horizon} days later to score: test more than {horizon} days, with videos "
-            f"read on a day, on the day before and {horizon} days after"
-        )
+def score(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
+    """Errors of the rows of `beside_actuals`, one row per target and horizon (`SCORED`).
+
+    `n`: forecasts scored; `wape` and `naive_wape`: sum of absolute errors over sum of actual increments; `pinball`:
+    mean over rows and quantiles, in counts; `coverage80` and `width80`: share of actuals within p10 to p90, and the
+    mean width; `median_ape`: median of the absolute error over the actual total.
+
+    Raises NotEnoughRowsError when a horizon has no actual of the task's first target; other targets may have none.
+    """
+    for horizon in task.horizons:
+        if not ((rows["target"] == task.targets[0]) & (rows["horizon"] == horizon)).any():
+            raise NotEnoughRowsError(
+                f"no origin with a known target {horizon} steps later to score: test more than {horizon} steps, with "
+                f"series read at a step, at the step before and {horizon} steps after"
+            )
+    by_key = rows.groupby(SCORED)
+    keys = [key for key in product(task.targets, task.horizons) if key in by_key.groups]
+    return pd.DataFrame([dict(zip(SCORED, key, strict=True)) | _errors(by_key.get_group(key)) for key in keys])
+
+
+def _errors(rows: pd.DataFrame) -> dict[str, float]:
     actual, p10, p50, p90 = (floats(rows[name]) for name in ("actual", "p10", "p50", "p90"))
     losses = [_pinball(actual, p, q) for p, q in zip((p10, p50, p90), QUANTILES, strict=True)]
     return {
         "n": len(rows),
-        "wape": _wape(actual, p50),
-        "naive_wape": _wape(actual, floats(rows["naive"])),
+        "wape": wape(actual, p50),
+        "naive_wape": wape(actual, floats(rows["naive"])),
         "pinball": float(np.mean(losses)),
         "coverage80": float(np.mean((p10 <= actual) & (actual <= p90))),
         "width80": float(np.mean(p90 - p10)),
@@ -112,8 +132,8 @@ def _score_horizon(rows: pd.DataFrame, horizon: int) -> dict[str, Any]:
     }
 
 
-def _wape(actual: Floats, forecast: Floats) -> float:
-    """NaN when nothing was gained at all."""
+def wape(actual: Floats, forecast: Floats) -> float:
+    """Sum of absolute errors over the sum of actuals; NaN when nothing was gained at all."""
     total = actual.sum()
     return float(np.abs(actual - forecast).sum() / total) if total else float("nan")
 
@@ -123,6 +143,8 @@ def _pinball(actual: Floats, forecast: Floats, quantile: float) -> float:
     return float(np.mean(np.maximum(quantile * missed, (quantile - 1) * missed)))
 
 
-def beats_naive(scores: dict[str, dict[str, Any]]) -> bool:
-    """The gate: a lower error than naive at every horizon."""
-    return all(horizon["wape"] < horizon["naive_wape"] for horizon in scores.values())
+def beats_naive(scores: pd.DataFrame) -> bool:
+    """The gate: a lower error than naive for every target at every horizon; of targets but the first, where anything
+    was gained."""
+    known = scores[scores["naive_wape"].notna() | (scores["target"] == scores["target"].iloc[0])]
+    return bool((known["wape"] < known["naive_wape"]).all())

@@ -177,7 +177,7 @@ def _levels(origins: pd.DataFrame) -> Features:
 
 def _increments(rates: Features, history: _History) -> Features:
     views = [history.lag(rates["view"], k) for k in range(VIEW_RATE_LAGS)]
-    features = {"view_increment": history.lag(rates["view_increment"], 0)}
+    features = {f"{name}_increment": history.lag(rates[f"{name}_increment"], 0) for name in ("view", "like", "comment")}
     features |= {f"view_rate_lag_{k}": rate for k, rate in enumerate(views)}
     for name in ("like", "comment"):
         features |= {f"{name}_rate_lag_{k}": history.lag(rates[name], k) for k in range(RESPONSE_RATE_LAGS)}

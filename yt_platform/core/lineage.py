@@ -55,7 +55,7 @@ NODES = (
     Node("metrics.video_daily", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
     Node(
         "features.video_day",
-        "1",
+        "2",
         (
             Input("metrics.video_daily", lookback_days=LOOKBACK_DAYS),
             Input("metrics.video_versions", lookback_days=LOOKBACK_DAYS),

@@ -2,7 +2,6 @@
 
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, asset
 
-from yt_platform.core.models.lightgbm import LightGBMForecaster
 from yt_platform.core.models.protocol import NotEnoughRowsError
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import whole
@@ -20,10 +19,10 @@ def build_models() -> list[AssetsDefinition]:
         required_resource_keys={"warehouse", "registry", "mlflow", "settings", "clock", "progress"},
     )
     def video_forecaster(context: AssetExecutionContext) -> MaterializeResult:
-        """LightGBM forecaster of view increments at 1, 3 and 7 days with p10, p50 and p90.
+        """LightGBM forecaster of gained views, likes and comments at 1, 3 and 7 days with p10, p50 and p90.
 
         Scored on the last days of the data by a model that has not seen them, then fitted on everything up to the
-        day before the last; becomes champion when it beats naive at every horizon.
+        day before the last; becomes champion when it beats naive for every count at every horizon.
         """
         held = context.resources
         try:
@@ -31,7 +30,7 @@ def build_models() -> list[AssetsDefinition]:
                 held.warehouse,
                 held.registry,
                 held.mlflow,
-                lambda: LightGBMForecaster(threads=held.settings.threads),
+                held.settings.threads,
                 held.clock.now(),
                 context.run.run_id,
                 held.progress,
@@ -39,8 +38,8 @@ def build_models() -> list[AssetsDefinition]:
         except (TooLittleHistoryError, NotEnoughRowsError) as error:
             raise permanent(error) from error
         errors = {
-            f"{figure} at {horizon} days": round(float(score[figure]), 4)
-            for horizon, score in trained.scores.items()
+            f"{figure} of {score['target']} at {score['horizon']} days": round(float(score[figure]), 4)
+            for score in trained.scores.to_dict("records")
             for figure in ("wape", "naive_wape", "coverage80")
         }
         return MaterializeResult(metadata={"model": trained.model.name, "champion": trained.promoted, **errors})

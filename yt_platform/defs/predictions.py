@@ -15,14 +15,19 @@ def build_predictions(partitions: PartitionsDefinition) -> list[AssetsDefinition
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
         check_specs=[rejects_check(VIDEO_FORECAST)],
-        required_resource_keys={"warehouse", "registry", "progress"},
+        required_resource_keys={"warehouse", "registry", "settings", "progress"},
         **described(VIDEO_FORECAST),
     )
     def video_forecast(context: AssetExecutionContext) -> Result:
         held = context.resources
         try:
             forecasts = forecast_videos(
-                held.warehouse, held.registry, window_of(context), context.run.run_id, held.progress
+                held.warehouse,
+                held.registry,
+                window_of(context),
+                held.settings.threads,
+                context.run.run_id,
+                held.progress,
             )
         except ForecastRefusedError as error:
             raise permanent(error) from error

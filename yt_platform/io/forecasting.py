@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 
 from yt_platform.core.lineage import pack_days
-from yt_platform.core.models.lightgbm import LightGBMForecaster
+from yt_platform.core.models.catalog import load_forecaster
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
@@ -20,7 +20,7 @@ class ForecastRefusedError(RuntimeError):
 
 
 def forecast_videos(
-    warehouse: Warehouse, registry: ModelRegistry, window: Window, run_id: str, progress: Progress
+    warehouse: Warehouse, registry: ModelRegistry, window: Window, threads: int, run_id: str, progress: Progress
 ) -> Loaded:
     """Forecasts of every video with features on the days of `window`, replacing those of the same model version.
 
@@ -34,7 +34,7 @@ def forecast_videos(
             f"{champion.name} was trained on targets up to {champion.trained_until}: a forecast from {window.first} "
             "would be hindsight. Choose later origins; how it would have done on older ones is in models.scorecards"
         )
-    forecaster = LightGBMForecaster.load(registry.fetch(champion))
+    forecaster = load_forecaster(registry.fetch(champion), threads)
     sizes = _rows_by_day(warehouse, window)
     total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
@@ -54,7 +54,7 @@ def _as_rows(forecasts: pd.DataFrame, features: pd.DataFrame, champion: Register
     rows = forecasts.rename(columns={"day": "origin_day", "horizon": "horizon_days"})
     channels = features[["video_id", "day", "channel_id"]].rename(columns={"day": "origin_day"})
     rows = rows.merge(channels, on=["video_id", "origin_day"], how="left")
-    return rows.assign(target="views", model_version=champion.name)[VIDEO_FORECAST.column_names]
+    return rows.assign(model_version=champion.name)[VIDEO_FORECAST.column_names]
 
 
 def _rows_by_day(warehouse: Warehouse, window: Window) -> dict[date, int]:

@@ -2,25 +2,27 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from yt_platform.core.evaluate import backtest, beats_naive, training_frame
+from yt_platform.core.evaluate import SCORED, backtest, beats_naive, score, training_frame
+from yt_platform.core.models.catalog import Recipe, make_forecaster, save_forecaster
 from yt_platform.core.models.lightgbm import MIN_ROWS
-from yt_platform.core.models.protocol import HORIZONS, Forecaster
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.metrics import VIDEO_DAILY
 from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.core.tasks import VIDEO_DAY as TASK
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.warehouse import Warehouse, Window
 
+RECIPE = Recipe("lightgbm")
 HELD_OUT_DAYS = 28
 RETRAIN_AFTER_DAYS = 7
 MINIMUM_DAYS = 24
@@ -33,10 +35,10 @@ class TooLittleHistoryError(RuntimeError):
 
 @dataclass(frozen=True)
 class Trained:
-    """A registered model, its scores by horizon, and whether it became champion."""
+    """A registered model, its scores by target and horizon, and whether it became champion."""
 
     model: RegisteredModel
-    scores: dict[str, dict[str, Any]]
+    scores: pd.DataFrame
     promoted: bool
 
 
@@ -70,10 +72,10 @@ def _require_targets(warehouse: Warehouse, window: Window) -> None:
         "JOIN metrics.video_daily AS target ON target.video_id = origin.video_id "
         "AND target.day = origin.day + ahead AND target.view_definition = origin.view_definition "
         "WHERE origin.view_increment IS NOT NULL AND origin.day >= $1 AND target.day <= $2 GROUP BY ahead",
-        (window.first, window.last, fold_until(window), list(HORIZONS)),
+        (window.first, window.last, fold_until(window), list(TASK.horizons)),
     )
     found = {row["ahead"]: row for row in rows}
-    for ahead in HORIZONS:
+    for ahead in TASK.horizons:
         counts = found.get(ahead, {"fitted": 0, "scored": 0})
         if counts["fitted"] < MIN_ROWS or not counts["scored"]:
             raise TooLittleHistoryError(
@@ -97,7 +99,7 @@ def train_forecaster(
     warehouse: Warehouse,
     registry: ModelRegistry,
     tracking: Any,
-    make_forecaster: Callable[[], Forecaster],
+    threads: int,
     now: pd.Timestamp,
     run_id: str,
     progress: Progress,
@@ -111,18 +113,23 @@ def train_forecaster(
     daily = warehouse.read_window(VIDEO_DAILY, window)
     cut = fold_until(window)
     progress(0, 2, "models.video_forecaster, fits")
-    scores = backtest(features, daily, pd.Timestamp(cut), pd.Timestamp(window.last), make_forecaster)
+    make = partial(make_forecaster, RECIPE, TASK, threads)
+    scores = score(TASK, backtest(TASK, features, daily, pd.Timestamp(cut), pd.Timestamp(window.last), make))
     progress(1, 2, "models.video_forecaster, fits")
-    forecaster = make_forecaster()
-    forecaster.fit(training_frame(features, daily, pd.Timestamp(window.last)))
+    forecaster = make()
+    forecaster.fit(training_frame(TASK, features, daily, pd.Timestamp(window.last)))
     promoted = beats_naive(scores)
     version = data_version(warehouse, window)
     tracking.log_params({"trained_until": window.last, "fold_trained_until": cut, "data_version": version})
     tracking.log_metrics(
-        {f"{name}_{horizon}d": float(value) for horizon, score in scores.items() for name, value in score.items()}
+        {
+            f"{name}_{row['target']}_{row['horizon']}d": float(row[name])
+            for row in scores.to_dict("records")
+            for name in scores.columns.drop(SCORED)
+        }
     )
     with tempfile.TemporaryDirectory() as folder:
-        forecaster.save(Path(folder))
+        save_forecaster(forecaster, RECIPE, TASK, Path(folder))
         model = registry.register(tracking.active_run().info.run_id, Path(folder), window.last, version)
     cards = _scorecards(model, scores, window, promoted, now)
     with warehouse.transaction() as transaction:
@@ -136,26 +143,20 @@ def train_forecaster(
 
 def _scorecards(
     model: RegisteredModel,
-    scores: dict[str, dict[str, Any]],
+    scores: pd.DataFrame,
     window: Window,
     promoted: bool,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "model_version": model.name,
-            "horizon_days": int(horizon),
-            "target": "views",
-            "trained_until": pd.Timestamp(window.last),
-            "fold_trained_until": pd.Timestamp(fold_until(window)),
-            "fold_tested_until": pd.Timestamp(window.last),
-            "row_count": score["n"],
-            **{name: score[name] for name in ("wape", "naive_wape", "pinball", "coverage80", "width80")},
-            "promoted": promoted,
-            "scored_at": now,
-        }
-        for horizon, score in scores.items()
+    cards = scores.rename(columns={"horizon": "horizon_days", "n": "row_count"}).assign(
+        model_version=model.name,
+        trained_until=pd.Timestamp(window.last),
+        fold_trained_until=pd.Timestamp(fold_until(window)),
+        fold_tested_until=pd.Timestamp(window.last),
+        promoted=promoted,
+        scored_at=now,
     )
+    return cards[SCORECARDS.column_names]
 
 
 def training_is_due(warehouse: Warehouse, registry: ModelRegistry) -> bool:

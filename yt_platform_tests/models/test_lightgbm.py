@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from yt_platform.core.evaluate import backtest, beats_naive, training_frame
+from yt_platform.core.evaluate import backtest, beats_naive, score, training_frame
 from yt_platform.core.features import build_video_day
 from yt_platform.core.models.lightgbm import BUNDLE, MIN_ROWS, LightGBMForecaster
 from yt_platform.core.models.naive import NaiveForecaster
-from yt_platform.core.models.protocol import HORIZONS, NotEnoughRowsError
+from yt_platform.core.models.protocol import NotEnoughRowsError
+from yt_platform.core.tasks import VIDEO_DAY, target_column
 from yt_platform_tests.models import generated
 
 DAYS = 70
@@ -38,13 +40,13 @@ def features_of(daily: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def trained(features: pd.DataFrame, daily: pd.DataFrame) -> tuple[LightGBMForecaster, dict[str, dict[str, Any]]]:
-    forecaster = LightGBMForecaster(threads=2)
-    return forecaster, backtest(features, daily, TRAIN_UNTIL, LAST, lambda: forecaster)
+def trained(features: pd.DataFrame, daily: pd.DataFrame) -> tuple[LightGBMForecaster, pd.DataFrame]:
+    forecaster = LightGBMForecaster(VIDEO_DAY, {}, threads=2)
+    return forecaster, score(VIDEO_DAY, backtest(VIDEO_DAY, features, daily, TRAIN_UNTIL, LAST, lambda: forecaster))
 
 
 @pytest.fixture(scope="module")
-def forecaster(trained: tuple[LightGBMForecaster, Any]) -> LightGBMForecaster:
+def forecaster(trained: tuple[LightGBMForecaster, pd.DataFrame]) -> LightGBMForecaster:
     return trained[0]
 
 
@@ -53,11 +55,12 @@ def unseen(features: pd.DataFrame) -> pd.DataFrame:
     return features[features["day"] > TRAIN_UNTIL]
 
 
-def test_it_beats_naive_with_honest_intervals(trained: tuple[Any, dict[str, dict[str, Any]]]) -> None:
+def test_it_beats_naive_with_honest_intervals(trained: tuple[LightGBMForecaster, pd.DataFrame]) -> None:
     """On a backtest, the figures the gate reads: the generated counter shows views late, which can be learned."""
     scores = trained[1]
     assert beats_naive(scores)
-    for horizon in scores.values():
+    assert list(scores["target"].unique()) == ["views", "likes", "comments"]
+    for horizon in scores[scores["target"] == "views"].to_dict("records"):
         assert horizon["n"] > 500
         assert horizon["wape"] < 0.75 * horizon["naive_wape"]
         assert 0.7 < horizon["coverage80"] < 0.9
@@ -68,9 +71,10 @@ def test_every_origin_is_answered_once_per_horizon_in_order(
 ) -> None:
     """On the frame readers get: a missing, negative or crossing quantile would be written as it is."""
     forecasts = forecaster.predict(unseen)
-    origins = unseen.loc[unseen["view_increment"].notna(), ["video_id", "day"]]
-    for horizon in HORIZONS:
-        answered = forecasts.loc[forecasts["horizon"] == horizon, ["video_id", "day"]]
+    for target, horizon in product(VIDEO_DAY.targets, VIDEO_DAY.horizons):
+        origins = unseen.loc[unseen[VIDEO_DAY.increments[target]].notna(), ["video_id", "day"]]
+        found = forecasts[(forecasts["target"] == target) & (forecasts["horizon"] == horizon)]
+        answered = found[["video_id", "day"]]
         pd.testing.assert_frame_equal(answered.reset_index(drop=True), origins.reset_index(drop=True))
     assert (forecasts["p10"] >= 0).all()
     assert (forecasts["p10"] <= forecasts["p50"]).all()
@@ -80,8 +84,8 @@ def test_every_origin_is_answered_once_per_horizon_in_order(
 
 def test_training_again_gives_the_same_forecasts(features: pd.DataFrame, daily: pd.DataFrame) -> None:
     """On the frame, bit for bit and with another number of threads: a retry must not change what is promoted."""
-    frame = training_frame(features, daily, TRAIN_UNTIL - pd.Timedelta(days=20))
-    one, two = LightGBMForecaster(threads=1), LightGBMForecaster(threads=2)
+    frame = training_frame(VIDEO_DAY, features, daily, TRAIN_UNTIL - pd.Timedelta(days=20))
+    one, two = LightGBMForecaster(VIDEO_DAY, {}, threads=1), LightGBMForecaster(VIDEO_DAY, {}, threads=2)
     one.fit(frame)
     two.fit(frame.copy())
     pd.testing.assert_frame_equal(one.predict(features), two.predict(features), check_exact=True)
@@ -93,7 +97,7 @@ import hashlib, sys
 from pathlib import Path
 import pandas as pd
 from yt_platform.core.models.lightgbm import LightGBMForecaster
-forecasts = LightGBMForecaster.load(Path(sys.argv[1])).predict(pd.read_parquet(sys.argv[2]))
+forecasts = LightGBMForecaster.load(Path(sys.argv[1]), 1).predict(pd.read_parquet(sys.argv[2]))
 print({DIGEST})
 """
 
@@ -121,11 +125,11 @@ def test_a_bundle_says_what_it_was_trained_on(
     """On the file: lineage that is not in the bundle is lost with the run."""
     forecaster.save(tmp_path)
     bundle = json.loads((tmp_path / BUNDLE).read_text())
-    frame = training_frame(features, daily, TRAIN_UNTIL)
-    assert bundle["last_target"] == f"{TRAIN_UNTIL:%Y-%m-%d}"
-    for horizon in HORIZONS:
-        said = bundle["horizons"][str(horizon)]
-        assert said["rows"] == frame[f"y_{horizon}"].notna().sum()
+    frame = training_frame(VIDEO_DAY, features, daily, TRAIN_UNTIL)
+    assert bundle["last_target"] == str(TRAIN_UNTIL)
+    for horizon in VIDEO_DAY.horizons:
+        said = bundle["targets"][f"views_{horizon}"]
+        assert said["rows"] == frame[target_column("views", horizon)].notna().sum()
         assert 100 <= said["calibration_rows"] < said["rows"] / 2
 
 
@@ -136,30 +140,32 @@ def test_a_bundle_of_other_features_is_refused(forecaster: LightGBMForecaster, t
     bundle["inputs"]["moon_phase"] = bundle["inputs"].pop("weekday")
     (tmp_path / BUNDLE).write_text(json.dumps(bundle))
     with pytest.raises(ValueError, match=r"other features .*\['moon_phase', 'weekday'\].* train a new one"):
-        LightGBMForecaster.load(tmp_path)
+        LightGBMForecaster.load(tmp_path, threads=1)
 
 
 def test_no_rows_to_forecast(forecaster: LightGBMForecaster, unseen: pd.DataFrame) -> None:
     """On the frame: a day on which every video is new has no origins, which is no error."""
-    assert list(forecaster.predict(unseen.iloc[:0])) == ["video_id", "day", "horizon", "p10", "p50", "p90"]
+    assert list(forecaster.predict(unseen.iloc[:0])) == [*VIDEO_DAY.row, "p10", "p50", "p90"]
     assert forecaster.predict(unseen[unseen["view_increment"].isna()]).empty
 
 
 def test_no_rows_to_learn_from_is_said(features: pd.DataFrame, daily: pd.DataFrame) -> None:
     """On the message: the first days of a new platform."""
-    early = training_frame(features, daily, generated.FIRST + pd.Timedelta(days=6))
-    with pytest.raises(NotEnoughRowsError, match=f"0 of {len(early)} origins have a known target 7 days later"):
-        LightGBMForecaster(threads=1).fit(early)
+    early = training_frame(VIDEO_DAY, features, daily, generated.FIRST + pd.Timedelta(days=6))
+    with pytest.raises(NotEnoughRowsError, match=f"0 of {len(early)} origins have a known target 7 steps later"):
+        LightGBMForecaster(VIDEO_DAY, {}, threads=1).fit(early)
 
 
 def test_few_rows_give_a_forecast_near_naive(features: pd.DataFrame, daily: pd.DataFrame) -> None:
     """On the fewest rows taken: too little to learn from must not fail or forecast wildly."""
-    frame = training_frame(features, daily, TRAIN_UNTIL)
-    few = frame[frame[["view_increment", "y_1", "y_3", "y_7"]].gt(100).all(axis="columns")].iloc[:MIN_ROWS]
-    forecaster = LightGBMForecaster(threads=1)
+    frame = training_frame(VIDEO_DAY, features, daily, TRAIN_UNTIL)
+    known = ["view_increment", *(target_column("views", horizon) for horizon in VIDEO_DAY.horizons)]
+    few = frame[frame[known].gt(100).all(axis="columns")].iloc[:MIN_ROWS]
+    forecaster = LightGBMForecaster(VIDEO_DAY, {}, threads=1)
     forecaster.fit(few)
-    found, naive = forecaster.predict(few), NaiveForecaster().predict(few)
-    assert (found["p50"] / naive["p50"]).between(0.1, 10).all()
+    found, naive = forecaster.predict(few), NaiveForecaster(VIDEO_DAY, {}, 1).predict(few)
+    of_views = found["target"] == "views"
+    assert (found["p50"] / naive["p50"])[of_views].between(0.1, 10).all()
     with pytest.raises(NotEnoughRowsError, match=f"{MIN_ROWS - 1} of {MIN_ROWS - 1} origins"):
         forecaster.fit(few.iloc[1:])
 
@@ -176,12 +182,12 @@ def test_histories_that_say_little(daily: pd.DataFrame, changed: dict[str, Any])
     """Through features, training and forecast: constant and unknown columns are ordinary in real data."""
     poor = daily.assign(**{name: pd.Series(value, daily.index, daily[name].dtype) for name, value in changed.items()})
     features = features_of(poor)
-    forecaster = LightGBMForecaster(threads=2)
-    forecaster.fit(training_frame(features, poor, generated.FIRST + pd.Timedelta(days=25)))
+    forecaster = LightGBMForecaster(VIDEO_DAY, {}, threads=2)
+    forecaster.fit(training_frame(VIDEO_DAY, features, poor, generated.FIRST + pd.Timedelta(days=25)))
     forecasts = forecaster.predict(features)
     assert np.isfinite(forecasts[["p10", "p50", "p90"]]).all(axis=None)
     if "view_count" in changed:
-        assert (forecasts["p90"] < 1).all()
+        assert (forecasts.loc[forecasts["target"] == "views", "p90"] < 1).all()
 
 
 def test_a_billion_views_a_day(forecaster: LightGBMForecaster, unseen: pd.DataFrame) -> None:
@@ -191,5 +197,5 @@ def test_a_billion_views_a_day(forecaster: LightGBMForecaster, unseen: pd.DataFr
     vast[views] = vast[views].mul(1e9 / vast["view_increment"], axis="index")
     forecasts = forecaster.predict(vast)
     assert np.isfinite(forecasts[["p10", "p50", "p90"]]).all(axis=None)
-    a_day = forecasts.loc[forecasts["horizon"] == 1, "p50"]
+    a_day = forecasts.loc[(forecasts["horizon"] == 1) & (forecasts["target"] == "views"), "p50"]
     assert a_day.between(1e8, 1e10).all()

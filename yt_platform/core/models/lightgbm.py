@@ -1,16 +1,16 @@
-"""Gradient boosting by LightGBM: for each horizon, one global model over all videos for each of three quantiles.
+"""Gradient boosting by LightGBM: for each target and horizon, one global model over all series for each of three
+quantiles.
 
 Every model learns the logarithm of the ratio of what was gained to what the last view rate would give. One that learns
 nothing is therefore close to naive.
 
 - p50 minimises the absolute error of that logarithm, a row counting by its view rate to the power `WEIGHT_POWER`:
   errors matter in views, but weights of views themselves would leave a few hundred large videos to learn from.
-- p10 and p90 minimise the pinball loss on all but the last `CALIBRATION_DAYS`, where they are then shifted so that
+- p10 and p90 minimise the pinball loss on all but the last `CALIBRATION_STEPS`, where they are then shifted so that
   a tenth of the actuals lies beyond each: conformalized quantile regression (Romano, Patterson and Candès 2019).
 """
 
 import json
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +22,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from yt_platform.core.features import Floats, floats
-from yt_platform.core.models.protocol import HORIZONS, NotEnoughRowsError, forecasts, is_origin
-from yt_platform.core.schemas.features import VIDEO_DAY_FEATURES
+from yt_platform.core.models.protocol import NotEnoughRowsError, Parameters, forecasts, origins
+from yt_platform.core.tasks import TASKS, Task, target_column
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -34,14 +34,15 @@ WEIGHT_POWER = 0.4
 WEIGHT_FLOOR = 1000.0
 """Views per day, added before the power: videos far below it count about the same."""
 
-LEARNED_FROM = {1: (1,), 3: (3,), 7: (5, 6, 7)}
-"""Days ahead whose targets teach the p50 of a horizon. Few videos stay on a chart for a week: the days before the
-seventh double the rows, and took its WAPE in two held-out months from 0.265 to 0.262."""
+LEARNED_FROM = {7: (5, 6, 7)}
+"""Days ahead whose targets teach the p50 of a horizon, where it is not the horizon alone. Few videos stay on a chart
+for a week: the days before the seventh double the rows, and took its WAPE in two held-out months from 0.265 to 0.262.
+"""
 
 MIN_ROWS = 10
 """Per horizon. Up to `min_data_in_leaf` rows only a constant is learned, and from fewer than these not even that."""
 
-CALIBRATION_DAYS = 14
+CALIBRATION_STEPS = 14
 MIN_CALIBRATION_ROWS = 100
 """With fewer rows a tenth of them is chance: the quantiles are then fitted on all rows and not shifted."""
 
@@ -71,74 +72,103 @@ TAIL_PARAMETERS = _PARAMETERS | {
     "num_leaves": 31,
 }
 
-INPUTS = (*VIDEO_DAY_FEATURES, "horizon")
 BUNDLE = "bundle.json"
 
 
 class LightGBMForecaster:
-    """A bundle is a LightGBM text file per horizon and quantile, and a JSON of inputs, shifts, parameters and span.
+    """A bundle is a LightGBM text file per target, horizon and quantile, and a JSON of inputs, shifts, parameters and
+    span.
 
-    `threads` changes the time, not the forecasts: so many boosters are trained side by side, each on one thread.
-    LightGBM's own threads meet after every split, and where anything else wants a core they wait for one another:
-    beside another busy process, two of them took 100 s for what one did in 7 s.
+    So many boosters as there are threads are trained side by side, each on one. LightGBM's own threads meet after
+    every split, and where anything else wants a core they wait for one another: beside another busy process, two of
+    them took 100 s for what one did in 7 s.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, task: Task, parameters: Parameters, threads: int) -> None:
+        unknown = sorted(set(parameters) - set(MEDIAN_PARAMETERS))
+        if unknown:
+            raise ValueError(f"LightGBM is not tuned by {unknown}: choose of {sorted(MEDIAN_PARAMETERS)}")
+        self._task = task
+        self._median = MEDIAN_PARAMETERS | dict(parameters)
         self._threads = threads
         self._boosters: dict[str, Booster] = {}
         self._bundle: dict[str, Any] = {}
 
     def fit(self, frame: pd.DataFrame) -> None:
-        splits = {horizon: _calibration_split(frame, horizon) for horizon in HORIZONS}
-        tasks = {
-            _name(horizon, "p50"): _Task(MEDIAN_PARAMETERS, _samples(frame, LEARNED_FROM[horizon]), WEIGHT_POWER)
-            for horizon in HORIZONS
-        }
-        for horizon, (fitted, _) in splits.items():
-            tasks |= {_name(horizon, tail): _Task(_tail_parameters(tail), {horizon: fitted}) for tail in TAILS}
+        splits = _calibration_splits(self._task, frame)
+        tasks: dict[str, _Booster] = {}
+        for (target, horizon), (fitted, _) in splits.items():
+            learned = {
+                ahead: _known(self._task, frame, target, ahead) for ahead in LEARNED_FROM.get(horizon, (horizon,))
+            }
+            tasks[_name(target, horizon, "p50")] = _Booster(target, self._median, learned, WEIGHT_POWER)
+            for tail in TAILS:
+                tasks[_name(target, horizon, tail)] = _Booster(target, _tail_parameters(tail), {horizon: fitted})
         with ThreadPoolExecutor(self._threads) as pool:
-            boosters = pool.map(partial(_train, frame), tasks.values())
+            boosters = pool.map(partial(self._train, frame), tasks.values())
             self._boosters = dict(zip(tasks, boosters, strict=True))
         self._bundle = {
-            "inputs": dict.fromkeys(INPUTS, "float64"),
-            "parameters": {"p50": MEDIAN_PARAMETERS, **{tail: _tail_parameters(tail) for tail in TAILS}},
-            "horizons": {
-                str(horizon): {
-                    "shifts": {tail: self._shift(frame, held_out, horizon, tail) for tail in TAILS},
-                    "rows": int(_known(frame, horizon).sum()),
+            "task": self._task.name,
+            "inputs": dict.fromkeys(_inputs_of(self._task), "float64"),
+            "parameters": {"p50": self._median, **{tail: _tail_parameters(tail) for tail in TAILS}},
+            "targets": {
+                f"{target}_{horizon}": {
+                    "shifts": {tail: self._shift(frame, held_out, target, horizon, tail) for tail in TAILS},
+                    "rows": int(_known(self._task, frame, target, horizon).sum()),
                     "calibration_rows": int(held_out.sum()),
                 }
-                for horizon, (_, held_out) in splits.items()
+                for (target, horizon), (_, held_out) in splits.items()
             },
-            "first_origin": f"{frame['day'].min():%Y-%m-%d}",
-            "last_target": f"{max(_last_target(frame, horizon) for horizon in HORIZONS):%Y-%m-%d}",
+            "first_origin": str(frame[self._task.time].min()),
+            "last_target": str(max(_last_target(self._task, frame, *key) for key in splits)),
         }
 
-    def _shift(self, frame: pd.DataFrame, held_out: Mask, horizon: int, tail: str) -> float:
+    def _train(self, frame: pd.DataFrame, booster: "_Booster") -> "Booster":
+        import lightgbm
+
+        samples = booster.samples.items()
+        rates = [self._rate(frame, mask, booster.target) for _, mask in samples]
+        data = lightgbm.Dataset(
+            np.concatenate([self._inputs(frame, mask, ahead) for ahead, mask in samples]),
+            np.concatenate([self._log_ratio(frame, mask, booster.target, ahead) for ahead, mask in samples]),
+            weight=(np.concatenate(rates) + WEIGHT_FLOOR) ** booster.weight_power,
+            feature_name=list(_inputs_of(self._task)),
+        )
+        return lightgbm.train(booster.parameters, data)
+
+    def _shift(self, frame: pd.DataFrame, held_out: Mask, target: str, horizon: int, tail: str) -> float:
         """What to add to a tail so that it holds its share of the held-out actuals."""
         if not held_out.any():
             return 0.0
-        predicted = self._predict_log_ratio(_inputs(frame, held_out, horizon), horizon, tail)
-        return float(np.quantile(_log_ratio(frame, held_out, horizon) - predicted, TAILS[tail]))
+        predicted = self._predict_log_ratio(self._inputs(frame, held_out, horizon), target, horizon, tail)
+        missed = self._log_ratio(frame, held_out, target, horizon) - predicted
+        return float(np.quantile(missed, TAILS[tail]))
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
-        origins = is_origin(features)
-        return pd.concat([self._forecast(features, origins, horizon) for horizon in HORIZONS], ignore_index=True)
+        forecast = [
+            self._forecast(features, target, horizon)
+            for target in self._task.targets
+            for horizon in self._task.horizons
+        ]
+        return pd.concat(forecast, ignore_index=True)
 
-    def _forecast(self, features: pd.DataFrame, origins: pd.Series, horizon: int) -> pd.DataFrame:
-        mask = origins.to_numpy()
-        inputs, start = _inputs(features, mask, horizon), _start(features, mask, horizon)
-        shifts = {"p50": 0.0, **self._bundle["horizons"][str(horizon)]["shifts"]}
+    def _forecast(self, features: pd.DataFrame, target: str, horizon: int) -> pd.DataFrame:
+        mask = origins(self._task, features, target).to_numpy()
+        if _name(target, horizon, "p50") not in self._boosters:
+            increment = np.maximum(floats(features[self._task.increments[target]])[mask], 0.0)
+            return forecasts(self._task, features[mask], target, horizon, *[increment * horizon] * 3)
+        inputs, start = self._inputs(features, mask, horizon), self._start(features, mask, target, horizon)
+        shifts = {"p50": 0.0, **self._bundle["targets"][f"{target}_{horizon}"]["shifts"]}
         gained = {
-            quantile: np.expm1(start + self._predict_log_ratio(inputs, horizon, quantile) + shift)
+            quantile: np.expm1(start + self._predict_log_ratio(inputs, target, horizon, quantile) + shift)
             for quantile, shift in shifts.items()
         }
-        return forecasts(features[mask], horizon, **gained)
+        return forecasts(self._task, features[mask], target, horizon, **gained)
 
-    def _predict_log_ratio(self, inputs: Floats, horizon: int, quantile: str) -> Floats:
+    def _predict_log_ratio(self, inputs: Floats, target: str, horizon: int, quantile: str) -> Floats:
         if not len(inputs):
             return np.empty(0)
-        booster = self._boosters[_name(horizon, quantile)]
+        booster = self._boosters[_name(target, horizon, quantile)]
         return np.asarray(booster.predict(inputs, num_threads=self._threads), dtype="float64")
 
     def save(self, folder: Path) -> None:
@@ -148,98 +178,95 @@ class LightGBMForecaster:
         (folder / BUNDLE).write_text(json.dumps(self._bundle, indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path, threads: int = 1) -> Self:
-        """Raises ValueError when the bundle was made for other features than this code computes."""
+    def load(cls, folder: Path, threads: int) -> Self:
         import lightgbm
 
-        forecaster = cls(threads)
-        forecaster._bundle = json.loads((folder / BUNDLE).read_text())
-        _refuse_other_inputs(folder, forecaster._bundle["inputs"])
-        for name in (_name(horizon, quantile) for horizon in HORIZONS for quantile in ("p50", *TAILS)):
-            forecaster._boosters[name] = lightgbm.Booster(model_file=folder / f"{name}.txt")
+        bundle = json.loads((folder / BUNDLE).read_text())
+        forecaster = cls(TASKS[bundle["task"]], {}, threads)
+        forecaster._bundle = bundle
+        _refuse_other_inputs(folder, forecaster._task, bundle["inputs"])
+        for file in folder.glob("*_p[159]0.txt"):
+            forecaster._boosters[file.stem] = lightgbm.Booster(model_file=file)
         return forecaster
+
+    def _inputs(self, rows: pd.DataFrame, mask: Mask, horizon: int) -> Floats:
+        columns = [floats(rows[name])[mask] for name in self._task.features]
+        return np.column_stack([*columns, np.full(mask.sum(), float(horizon))])
+
+    def _rate(self, rows: pd.DataFrame, mask: Mask, target: str) -> Floats:
+        return np.maximum(floats(rows[self._task.rates[target]])[mask], 0.0)
+
+    def _start(self, rows: pd.DataFrame, mask: Mask, target: str, horizon: int) -> Floats:
+        """Logarithm of what the last rate would give."""
+        return np.log1p(self._rate(rows, mask, target) * horizon)
+
+    def _log_ratio(self, rows: pd.DataFrame, mask: Mask, target: str, horizon: int) -> Floats:
+        return np.log1p(floats(rows[target_column(target, horizon)])[mask]) - self._start(rows, mask, target, horizon)
 
 
 @dataclass(frozen=True)
-class _Task:
-    """A booster to train: on the masked rows of the training frame, by days ahead."""
+class _Booster:
+    """A booster to train: on the masked rows of the training frame, by steps ahead."""
 
+    target: str
     parameters: dict[str, Any]
     samples: dict[int, Mask]
     weight_power: float = 0.0
 
 
-def _train(frame: pd.DataFrame, task: _Task) -> "Booster":
-    import lightgbm
-
-    samples = task.samples.items()
-    data = lightgbm.Dataset(
-        np.concatenate([_inputs(frame, mask, ahead) for ahead, mask in samples]),
-        np.concatenate([_log_ratio(frame, mask, ahead) for ahead, mask in samples]),
-        weight=np.concatenate([_view_rate(frame, mask) + WEIGHT_FLOOR for _, mask in samples]) ** task.weight_power,
-        feature_name=list(INPUTS),
-    )
-    return lightgbm.train(task.parameters, data)
+def _name(target: str, horizon: int, quantile: str) -> str:
+    return f"{target}_{horizon}_{quantile}"
 
 
-def _name(horizon: int, quantile: str) -> str:
-    return f"{horizon}d_{quantile}"
+def _inputs_of(task: Task) -> tuple[str, ...]:
+    return (*task.features, "horizon")
 
 
 def _tail_parameters(tail: str) -> dict[str, Any]:
     return TAIL_PARAMETERS | {"alpha": TAILS[tail]}
 
 
-def _known(frame: pd.DataFrame, ahead: int) -> Mask:
-    return ~np.isnan(floats(frame[f"y_{ahead}"]))
+def _known(task: Task, frame: pd.DataFrame, target: str, ahead: int) -> Mask:
+    """Origins of the target whose value so many steps later is known."""
+    known: Mask = origins(task, frame, target).to_numpy() & ~np.isnan(floats(frame[target_column(target, ahead)]))
+    return known
 
 
-def _samples(frame: pd.DataFrame, days_ahead: Sequence[int]) -> dict[int, Mask]:
-    return {ahead: _known(frame, ahead) for ahead in days_ahead}
+def _last_target(task: Task, frame: pd.DataFrame, target: str, horizon: int) -> pd.Timestamp:
+    last_origin: pd.Timestamp = frame.loc[_known(task, frame, target, horizon), task.time].max()
+    return last_origin + task.step * horizon
 
 
-def _last_target(frame: pd.DataFrame, horizon: int) -> pd.Timestamp:
-    last_origin: pd.Timestamp = frame.loc[_known(frame, horizon), "day"].max()
-    return last_origin + pd.Timedelta(days=horizon)
+def _calibration_splits(task: Task, frame: pd.DataFrame) -> dict[tuple[str, int], tuple[Mask, Mask]]:
+    """By target and horizon: rows to fit the tails on, and later rows that share no step with them; all and none where
+    these are too few. Targets but the first that have too few rows to learn from are left out."""
+    splits = {}
+    for target in task.targets:
+        for horizon in task.horizons:
+            known = int(_known(task, frame, target, horizon).sum())
+            if known >= MIN_ROWS:
+                splits[target, horizon] = _calibration_split(task, frame, target, horizon)
+            elif target == task.targets[0]:
+                raise NotEnoughRowsError(
+                    f"{known} of {len(frame)} origins have a known target {horizon} steps later: training needs "
+                    f"{MIN_ROWS}, each a series read at a step, at the step before and {horizon} steps after"
+                )
+    return splits
 
 
-def _calibration_split(frame: pd.DataFrame, horizon: int) -> tuple[Mask, Mask]:
-    """Rows to fit the tails on, and later rows that share no day with them; all and none where these are too few."""
-    known = _known(frame, horizon)
-    if known.sum() < MIN_ROWS:
-        raise NotEnoughRowsError(
-            f"{known.sum()} of {len(frame)} origins have a known target {horizon} days later: training needs {MIN_ROWS}"
-            f", each a video read on a day, on the day before and {horizon} days after"
-        )
-    cut = _last_target(frame, horizon) - pd.Timedelta(days=CALIBRATION_DAYS)
-    fitted = known & (frame["day"] + pd.Timedelta(days=horizon) <= cut).to_numpy()
-    held_out = known & (frame["day"] > cut).to_numpy()
+def _calibration_split(task: Task, frame: pd.DataFrame, target: str, horizon: int) -> tuple[Mask, Mask]:
+    known = _known(task, frame, target, horizon)
+    cut = _last_target(task, frame, target, horizon) - task.step * CALIBRATION_STEPS
+    fitted = known & (frame[task.time] + task.step * horizon <= cut).to_numpy()
+    held_out = known & (frame[task.time] > cut).to_numpy()
     if min(fitted.sum(), held_out.sum()) < MIN_CALIBRATION_ROWS:
         return known, np.zeros_like(known)
     return fitted, held_out
 
 
-def _inputs(rows: pd.DataFrame, mask: Mask, horizon: int) -> Floats:
-    columns = [floats(rows[name])[mask] for name in VIDEO_DAY_FEATURES]
-    return np.column_stack([*columns, np.full(mask.sum(), float(horizon))])
-
-
-def _view_rate(rows: pd.DataFrame, mask: Mask) -> Floats:
-    return np.maximum(floats(rows["view_rate_lag_0"])[mask], 0.0)
-
-
-def _start(rows: pd.DataFrame, mask: Mask, horizon: int) -> Floats:
-    """Logarithm of what the last view rate would give."""
-    return np.log1p(_view_rate(rows, mask) * horizon)
-
-
-def _log_ratio(rows: pd.DataFrame, mask: Mask, horizon: int) -> Floats:
-    return np.log1p(floats(rows[f"y_{horizon}"])[mask]) - _start(rows, mask, horizon)
-
-
-def _refuse_other_inputs(folder: Path, inputs: dict[str, str]) -> None:
-    if tuple(inputs) != INPUTS:
-        differing = sorted(set(inputs) ^ set(INPUTS)) or "their order"
+def _refuse_other_inputs(folder: Path, task: Task, inputs: dict[str, str]) -> None:
+    if tuple(inputs) != _inputs_of(task):
+        differing = sorted(set(inputs) ^ set(_inputs_of(task))) or "their order"
         raise ValueError(
             f"the model in {folder} was trained on other features than this version computes (difference: {differing})"
             ": train a new one"

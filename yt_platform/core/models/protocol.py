@@ -1,20 +1,20 @@
-"""What a forecaster is: the one protocol, the shapes of its input and output, and the rules both keep.
+"""What a forecaster is: the one protocol, the shapes of its input and output, and the rules every model keeps.
 
 Does not belong here: any particular model, and anything about errors or gates (`core/evaluate.py`).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
 
 from yt_platform.core.features import Floats
+from yt_platform.core.tasks import Task
 
-HORIZONS = (1, 3, 7)
-"""Days from the origin to the target."""
-
-QUANTILES = (0.1, 0.5, 0.9)
+Parameters = Mapping[str, Any]
+"""What tuning may change of a model; what is not named keeps the model's default."""
 
 
 class NotEnoughRowsError(ValueError):
@@ -22,40 +22,49 @@ class NotEnoughRowsError(ValueError):
 
 
 class Forecaster(Protocol):
-    """Forecasts how many views a video gains from the origin day to each of `HORIZONS` days later."""
+    """Forecasts what each target of a task gains from the origin to each horizon."""
+
+    def __init__(self, task: Task, parameters: Parameters, threads: int) -> None:
+        """`threads` changes the time, never the forecasts. Raises ValueError for a parameter the model has not."""
 
     def fit(self, frame: pd.DataFrame) -> None:
-        """Learn from `evaluate.training_frame`: features and the target columns `y_1` to `y_7`.
+        """Learn from `evaluate.training_frame`: features, and the columns `target_column` names.
 
-        Raises NotEnoughRowsError when a horizon has no row with a known target.
+        Raises NotEnoughRowsError when the task's first target has too few known values at a horizon. A later target
+        with too few (likes that everyone hides) is forecast as naive would.
         """
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Forecasts from the rows of `features.video_day` that are origins (`is_origin`).
+        """Forecasts from the rows of `features` that are origins (`origins`): one row per origin, target and horizon.
 
-        One row per origin and horizon: `video_id`, `day` (the origin), `horizon` (days), and `p10`, `p50`, `p90`: views
-        gained, with 0 <= p10 <= p50 <= p90.
+        Columns: the series, the origin's time, `target`, `horizon` (steps), and `p10`, `p50`, `p90`: what is gained,
+        with 0 <= p10 <= p50 <= p90.
         """
 
     def save(self, folder: Path) -> None:
-        """Write the bundle: all that `load` needs to predict bit for bit the same."""
+        """Write all that `load` needs to predict bit for bit the same."""
 
     @classmethod
-    def load(cls, folder: Path) -> Self: ...
+    def load(cls, folder: Path, threads: int) -> Self:
+        """Raises ValueError when the bundle was made for other features than this code computes."""
 
 
-def is_origin(features: pd.DataFrame) -> pd.Series:
-    """Rows to forecast from: those with a reading on the day before, hence a last daily increment."""
-    return features["view_increment"].notna()
+def origins(task: Task, features: pd.DataFrame, target: str) -> pd.Series:
+    """Rows to forecast a target from: those with a reading one step before, hence a last increment."""
+    return features[task.increments[target]].notna()
 
 
-def forecasts(origin: pd.DataFrame, horizon: int, p10: Floats, p50: Floats, p90: Floats) -> pd.DataFrame:
-    """The rows of one horizon in the shape of `Forecaster.predict`; p10 and p90 give way to p50 where they cross it."""
+def forecasts(
+    task: Task, origin: pd.DataFrame, target: str, horizon: int, p10: Floats, p50: Floats, p90: Floats
+) -> pd.DataFrame:
+    """The rows of one target and horizon in the shape of `Forecaster.predict`; p10 and p90 give way to p50 where they
+    cross it."""
     p50 = np.maximum(p50, 0.0)
     return pd.DataFrame(
         {
-            "video_id": origin["video_id"].array,
-            "day": origin["day"].array,
+            task.series: origin[task.series].array,
+            task.time: origin[task.time].array,
+            "target": target,
             "horizon": horizon,
             "p10": np.clip(p10, 0.0, p50),
             "p50": p50,

@@ -139,6 +139,13 @@ _TEXT = {
     "description_hashtags": number("Hashtags in the description", "hashtags", minimum=0),
 }
 
+_RESPONSE_INCREMENTS = {
+    f"{name}_increment": number(
+        f"{name.capitalize()}s gained since the day before, as counted; the naive forecast's basis", f"{name}s"
+    )
+    for name in ("like", "comment")
+}
+
 _FEATURES = {
     **_LEVELS,
     **_INCREMENTS,
@@ -149,6 +156,7 @@ _FEATURES = {
     **_CHANNEL,
     **_METADATA,
     **_TEXT,
+    **_RESPONSE_INCREMENTS,
 }
 
 VIDEO_DAY = Table(

@@ -14,12 +14,12 @@ VIDEO_FORECAST = Table(
             "video_id": text("YouTube video id", pattern=VIDEO_ID),
             "origin_day": day("Last day the forecast knows"),
             "horizon_days": count("Days ahead of the origin", "days", minimum=1),
-            "target": text("Count whose increment is forecast", among=("views",)),
+            "target": text("Count whose increment is forecast", among=("views", "likes", "comments")),
             "model_version": text("Name and version of the model in the registry"),
             "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
-            "p10": number("Increment that 10 % of outcomes stay below", "views", minimum=0),
-            "p50": number("Median increment", "views", minimum=0),
-            "p90": number("Increment that 90 % of outcomes stay below", "views", minimum=0),
+            "p10": number("Increment that 10 % of outcomes stay below", "target's counts", minimum=0),
+            "p50": number("Median increment", "target's counts", minimum=0),
+            "p90": number("Increment that 90 % of outcomes stay below", "target's counts", minimum=0),
         }
     ),
 )

@@ -1,0 +1,68 @@
+"""What is forecast: the gains of which counts, of which kind of series, how many steps ahead, and from which columns.
+
+A task knows names of columns and lengths of steps. It does not know how to forecast (`core/models`), how good a
+forecast was (`core/evaluate.py`), or how the columns are computed (`core/features.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from yt_platform.core.schemas.features import VIDEO_DAY_FEATURES
+
+QUANTILES = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of series and the counts whose gains are forecast, in steps from the origin.
+
+    A row of features is an origin of a target where the target's increment is known. `rates` hold the last increment
+    per step with the time between the readings taken out; `increments` are as counted, and naive's basis.
+    """
+
+    name: str
+    series: str
+    time: str
+    step: pd.Timedelta
+    horizons: tuple[int, ...]
+    targets: tuple[str, ...]
+    features: tuple[str, ...]
+    increments: Mapping[str, str]
+    rates: Mapping[str, str]
+
+    @property
+    def row(self) -> list[str]:
+        """What identifies a forecast of one model: series, origin, target, and steps to the target."""
+        return [self.series, self.time, "target", "horizon"]
+
+    @property
+    def steps_ahead(self) -> range:
+        """Every step up to the furthest horizon."""
+        return range(1, max(self.horizons) + 1)
+
+
+def count_column(target: str) -> str:
+    """The column that counts a target: `views` are counted by `view_count`."""
+    return f"{target.removesuffix('s')}_count"
+
+
+def target_column(target: str, ahead: int) -> str:
+    """The column of a training frame with what a target gained so many steps ahead."""
+    return f"y_{target}_{ahead}"
+
+
+VIDEO_DAY = Task(
+    name="video_day",
+    series="video_id",
+    time="day",
+    step=pd.Timedelta(days=1),
+    horizons=(1, 3, 7),
+    targets=("views", "likes", "comments"),
+    features=VIDEO_DAY_FEATURES,
+    increments={"views": "view_increment", "likes": "like_increment", "comments": "comment_increment"},
+    rates={"views": "view_rate_lag_0", "likes": "like_rate_lag_0", "comments": "comment_rate_lag_0"},
+)
+
+TASKS = {task.name: task for task in (VIDEO_DAY,)}
