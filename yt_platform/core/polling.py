@@ -192,7 +192,10 @@ def due_metadata(videos: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 
 
 def due_comments(videos: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """Videos whose comments are to be read: an age of `COMMENTS_AT` has passed since the last time; newest first.
+    """Videos whose comments are to be read: an age of `COMMENTS_AT` has passed since the last time.
+
+    Those never read come first, the newest of them before all; then those read longest ago. Where the units do not
+    suffice, a late reading so stands for two instead of the last ones never being made.
 
     `videos`: `video_id`, `published_at`, `comments_polled_at`.
     """
@@ -203,4 +206,5 @@ def due_comments(videos: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
         passed |= (age >= at) & (polled_age < at)
     # a video found late is read once, and not at all where it is older than a month
     passed &= age < SETTLED
-    return videos[passed].sort_values("published_at", ascending=False, kind="stable")
+    newest_first = videos[passed].sort_values("published_at", ascending=False)
+    return newest_first.sort_values("comments_polled_at", na_position="first", kind="stable")

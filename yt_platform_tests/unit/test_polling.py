@@ -124,6 +124,14 @@ def test_comments_are_read_at_1_3_and_7_days(age_days: float, polled_age_days: f
     assert len(due_comments(videos(1, published_at=published, comments_polled_at=polled), NOW)) == is_due
 
 
+def test_comments_never_read_come_first_then_those_read_longest_ago() -> None:
+    """With the newest always first, the readings at seven days were never made where the units did not suffice."""
+    published = [NOW - timedelta(days=days) for days in (7, 3, 1, 2)]
+    polled = [NOW - timedelta(days=4), NOW - timedelta(days=2), pd.NaT, pd.NaT]
+    found = due_comments(videos(4, published_at=published, comments_polled_at=polled), NOW)
+    assert list(found["video_id"]) == ["v000002", "v000003", "v000000", "v000001"]
+
+
 def test_a_poll_is_due_ten_minutes_early_as_hourly_runs_jitter() -> None:
     polled = pd.Series([NOW - timedelta(minutes=49), NOW - timedelta(minutes=51), pd.NaT])
     assert due(polled, timedelta(hours=1), NOW).tolist() == [False, True, True]
