@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from yt_platform.core.features import Floats, floats
 from yt_platform.core.models.naive import NaiveForecaster
 from yt_platform.core.models.protocol import Forecaster, NotEnoughRowsError, origins
+from yt_platform.core.panel import Floats, floats
 from yt_platform.core.tasks import QUANTILES, Task, count_column, target_column
 
 SCORED = ["target", "horizon"]

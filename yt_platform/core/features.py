@@ -13,6 +13,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from yt_platform.core.lineage import LOOKBACK_DAYS
+from yt_platform.core.panel import (
+    Features,
+    Floats,
+    History,
+    Panel,
+    acceleration,
+    floats,
+    mean,
+    ratio,
+    series_key,
+    take,
+)
 from yt_platform.core.schemas.features import (
     ACCELERATION_LAGS,
     RESPONSE_RATE_LAGS,
@@ -25,11 +37,6 @@ CHANNEL_DAYS = LOOKBACK_DAYS - 1
 
 MIN_ELAPSED_HOURS = 6.0
 """Readings on either side of midnight may be minutes apart, and would make any rate per 24 hours."""
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.intp]
-Features = dict[str, Floats]
 
 _KEYS = ("video_id", "day", "channel_id")
 
@@ -54,11 +61,11 @@ def build_video_day(
     daily = daily.sort_values(["video_id", "day"], ignore_index=True)
     _refuse_duplicates(daily)
     video, video_ids = pd.factorize(daily["video_id"])
-    videos = _Panel(_key(video, daily["day"]))
+    videos = Panel(series_key(video, daily["day"]))
     rates = _rates(daily, videos)
     wanted = daily["day"].between(first, last).to_numpy()
     origins = daily[wanted]
-    history = _History(videos, videos.key[wanted])
+    history = History(videos, videos.key[wanted], LOOKBACK_DAYS)
 
     features = _levels(origins)
     features |= _increments(rates, history)
@@ -82,92 +89,23 @@ def _refuse_duplicates(daily: pd.DataFrame) -> None:
         )
 
 
-def _key(entity: Rows, day: pd.Series) -> Ints:
-    """One number per entity (numbered from 0) and day, in that order; a day earlier is 1 less."""
-    day_number: Ints = day.to_numpy("datetime64[D]").astype("int64")
-    return entity.astype("int64") * _Panel.SPAN + day_number
-
-
-def _take(values: Floats, rows: Rows) -> Floats:
-    """`values` at `rows`, NaN at row -1."""
-    return np.append(values, np.nan)[rows]
-
-
-class _Panel:
-    """Rows of entities by day, sorted by key, so that any lag of all rows is one binary search."""
-
-    SPAN = 1 << 20
-
-    def __init__(self, key: Ints) -> None:
-        self.key = key
-        self._padded = np.append(key, -1)
-
-    def at(self, key: Ints) -> Rows:
-        """The row that has each key, -1 where none has."""
-        row = np.searchsorted(self.key, key)
-        return np.where(self._padded[row] == key, row, -1)
-
-    def newest(self, key: Ints) -> Rows:
-        """The entity's last row in the `LOOKBACK_DAYS` up to each key, -1 where there is none."""
-        row = np.searchsorted(self.key, key, side="right") - 1
-        return np.where(key - self._padded[row] <= LOOKBACK_DAYS, row, -1)
-
-
-class _History:
-    """What lies up to `LOOKBACK_DAYS` before each origin."""
-
-    def __init__(self, panel: _Panel, origins: Ints) -> None:
-        self.origins = origins
-        self._rows = [panel.at(origins - k) for k in range(LOOKBACK_DAYS + 1)]
-
-    def lag(self, values: Floats, k: int) -> Floats:
-        """`values`, one per row of the panel, k days before each origin."""
-        return _take(values, self._rows[k])
-
-    def observed(self, k: int) -> npt.NDArray[np.bool_]:
-        return self._rows[k] >= 0
-
-
-def floats(column: pd.Series) -> Floats:
-    """The column's values, NaN where unknown."""
-    values: Floats = column.to_numpy(np.float64, na_value=np.nan)
-    return values
-
-
-def _acceleration(rate: Floats, earlier: Floats) -> Floats:
-    return np.log1p(np.maximum(rate, 0.0)) - np.log1p(np.maximum(earlier, 0.0))
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Unknown unless `whole` is positive."""
-    ratio = np.full(len(whole), np.nan)
-    np.divide(part, whole, out=ratio, where=whole > 0)
-    return ratio
-
-
-def _mean(columns: list[Floats]) -> Floats:
-    """Row by row over the known values."""
-    table = np.stack(columns)
-    return _ratio(np.nansum(table, axis=0), (~np.isnan(table)).sum(axis=0).astype(np.float64))
-
-
-def _rates(daily: pd.DataFrame, videos: _Panel) -> Features:
+def _rates(daily: pd.DataFrame, videos: Panel) -> Features:
     """Per row of `daily`: `view_increment`, and `view`, `like` and `comment` rates and the view `acceleration`.
 
     An increment across a change of what counts as a view is unknown, for it is not growth.
     """
     before = videos.at(videos.key - 1)
     regime = pd.factorize(daily["view_definition"])[0].astype("float64")
-    before[_take(regime, before) != regime] = -1
+    before[take(regime, before) != regime] = -1
     microseconds = daily["collected_at"].dt.tz_localize(None).to_numpy("datetime64[us]").astype("float64")
-    elapsed_hours = (microseconds - _take(microseconds, before)) / 3.6e9
+    elapsed_hours = (microseconds - take(microseconds, before)) / 3.6e9
     elapsed_days = np.maximum(elapsed_hours, MIN_ELAPSED_HOURS) / 24
     rates: Features = {}
     for name in ("view", "like", "comment"):
         counts = floats(daily[f"{name}_count"])
-        rates[f"{name}_increment"] = counts - _take(counts, before)
+        rates[f"{name}_increment"] = counts - take(counts, before)
         rates[name] = rates[f"{name}_increment"] / elapsed_days
-    rates["acceleration"] = _acceleration(rates["view"], _take(rates["view"], before))
+    rates["acceleration"] = acceleration(rates["view"], take(rates["view"], before))
     return rates
 
 
@@ -175,35 +113,35 @@ def _levels(origins: pd.DataFrame) -> Features:
     return {name: floats(origins[name]) for name in ("view_count", "like_count", "comment_count")}
 
 
-def _increments(rates: Features, history: _History) -> Features:
+def _increments(rates: Features, history: History) -> Features:
     views = [history.lag(rates["view"], k) for k in range(VIEW_RATE_LAGS)]
     features = {f"{name}_increment": history.lag(rates[f"{name}_increment"], 0) for name in ("view", "like", "comment")}
     features |= {f"view_rate_lag_{k}": rate for k, rate in enumerate(views)}
     for name in ("like", "comment"):
         features |= {f"{name}_rate_lag_{k}": history.lag(rates[name], k) for k in range(RESPONSE_RATE_LAGS)}
-    features["view_rate_mean_3d"] = _mean(views[:3])
-    features["view_rate_mean_7d"] = _mean(views)
+    features["view_rate_mean_3d"] = mean(views[:3])
+    features["view_rate_mean_7d"] = mean(views)
     return features
 
 
-def _accelerations(rates: Features, increments: Features, history: _History) -> Features:
+def _accelerations(rates: Features, increments: Features, history: History) -> Features:
     rate = increments["view_rate_lag_0"]
     lags = [history.lag(rates["acceleration"], k) for k in range(ACCELERATION_LAGS)]
     peak, days_since_peak = _peak(rates["view"], history)
     return {
         **{f"view_acceleration_lag_{k}": lag for k, lag in enumerate(lags)},
-        "view_acceleration_3d": _acceleration(rate, increments["view_rate_lag_3"]),
-        "view_acceleration_6d": _acceleration(rate, increments["view_rate_lag_6"]),
-        "view_acceleration_spread": np.sqrt(np.maximum(_mean([lag**2 for lag in lags]) - _mean(lags) ** 2, 0.0)),
+        "view_acceleration_3d": acceleration(rate, increments["view_rate_lag_3"]),
+        "view_acceleration_6d": acceleration(rate, increments["view_rate_lag_6"]),
+        "view_acceleration_spread": np.sqrt(np.maximum(mean([lag**2 for lag in lags]) - mean(lags) ** 2, 0.0)),
         "view_rate_peak": peak,
         "days_since_peak": days_since_peak,
-        "view_acceleration_from_peak": _acceleration(rate, peak),
-        "like_acceleration": _acceleration(increments["like_rate_lag_0"], increments["like_rate_lag_1"]),
-        "comment_acceleration": _acceleration(increments["comment_rate_lag_0"], increments["comment_rate_lag_1"]),
+        "view_acceleration_from_peak": acceleration(rate, peak),
+        "like_acceleration": acceleration(increments["like_rate_lag_0"], increments["like_rate_lag_1"]),
+        "comment_acceleration": acceleration(increments["comment_rate_lag_0"], increments["comment_rate_lag_1"]),
     }
 
 
-def _peak(rate: Floats, history: _History) -> tuple[Floats, Floats]:
+def _peak(rate: Floats, history: History) -> tuple[Floats, Floats]:
     """The highest known rate and how many days ago it was, the latest of equals."""
     peak = history.lag(rate, 0)
     days_since = np.where(np.isnan(peak), np.nan, 0.0)
@@ -227,20 +165,20 @@ def _age_and_calendar(origins: pd.DataFrame) -> Features:
 def _ratios(features: Features) -> Features:
     views, rate = features["view_count"], features["view_rate_lag_0"]
     since_published = views / np.maximum(features["age_hours"], 1.0) * 24
-    like_ratio, recent_like_ratio = _ratio(features["like_count"], views), _ratio(features["like_rate_lag_0"], rate)
+    like_ratio, recent_like_ratio = ratio(features["like_count"], views), ratio(features["like_rate_lag_0"], rate)
     return {
         "view_rate_since_published": since_published,
-        "view_acceleration_since_published": _acceleration(rate, since_published),
-        "view_growth": _ratio(rate, views),
+        "view_acceleration_since_published": acceleration(rate, since_published),
+        "view_growth": ratio(rate, views),
         "like_ratio": like_ratio,
-        "comment_ratio": _ratio(features["comment_count"], views),
+        "comment_ratio": ratio(features["comment_count"], views),
         "recent_like_ratio": recent_like_ratio,
-        "recent_comment_ratio": _ratio(features["comment_rate_lag_0"], rate),
-        "like_ratio_change": _ratio(recent_like_ratio, like_ratio),
+        "recent_comment_ratio": ratio(features["comment_rate_lag_0"], rate),
+        "like_ratio_change": ratio(recent_like_ratio, like_ratio),
     }
 
 
-def _presence(daily: pd.DataFrame, history: _History) -> Features:
+def _presence(daily: pd.DataFrame, history: History) -> Features:
     regions = [history.lag(floats(daily["region_count"]), k) for k in range(3)]
     observed = np.zeros(len(history.origins))
     in_a_row = np.zeros(len(history.origins))
@@ -261,12 +199,12 @@ def _channel_record(daily: pd.DataFrame, rates: Features, wanted: npt.NDArray[np
     """Sums per channel and day, then over the `CHANNEL_DAYS` up to the origin; unknown where the channel is."""
     channel = pd.factorize(daily["channel_id"])[0]
     known = np.flatnonzero(channel >= 0)
-    key, group = np.unique(_key(channel[known], daily["day"].iloc[known]), return_inverse=True)
+    key, group = np.unique(series_key(channel[known], daily["day"].iloc[known]), return_inverse=True)
     of_origin = np.full(len(daily), -1)
     of_origin[known] = group
     of_origin = of_origin[wanted]
     needed = np.unique(of_origin[of_origin >= 0])
-    history = _History(_Panel(key), key[needed])
+    history = History(Panel(key), key[needed], CHANNEL_DAYS)
 
     def on_day(values: Floats) -> Floats:
         return np.bincount(group, np.nan_to_num(values[known]), minlength=len(key)).astype(np.float64)
@@ -277,35 +215,37 @@ def _channel_record(daily: pd.DataFrame, rates: Features, wanted: npt.NDArray[np
         return total
 
     def mean_in_record(values: Floats) -> Floats:
-        return _ratio(in_record(on_day(values)), in_record(on_day((~np.isnan(values)).astype("float64"))))
+        return ratio(in_record(on_day(values)), in_record(on_day((~np.isnan(values)).astype("float64"))))
 
     gained = np.maximum(rates["view"], 0.0)
     videos, gained_on_day, own = on_day(np.ones(len(daily))), on_day(gained), gained[wanted]
-    channel_gained = _take(gained_on_day, of_origin)
+    channel_gained = take(gained_on_day, of_origin)
     return {
-        "channel_videos": _take(videos, of_origin),
-        "channel_video_days": _take(in_record(videos), of_origin),
-        "channel_views_mean": _take(mean_in_record(floats(daily["view_count"])), of_origin),
-        "channel_view_rate_mean": _take(mean_in_record(gained), of_origin),
-        "channel_acceleration_mean": _take(mean_in_record(rates["acceleration"]), of_origin),
+        "channel_videos": take(videos, of_origin),
+        "channel_video_days": take(in_record(videos), of_origin),
+        "channel_views_mean": take(mean_in_record(floats(daily["view_count"])), of_origin),
+        "channel_view_rate_mean": take(mean_in_record(gained), of_origin),
+        "channel_acceleration_mean": take(mean_in_record(rates["acceleration"]), of_origin),
         "channel_other_view_rate": np.maximum(channel_gained - np.nan_to_num(own), 0.0),
-        "channel_view_rate_share": _ratio(own, channel_gained),
+        "channel_view_rate_share": ratio(own, channel_gained),
     }
 
 
-def _metadata(versions: pd.DataFrame, video_ids: pd.Index, history: _History) -> Features:
+def _metadata(versions: pd.DataFrame, video_ids: pd.Index, history: History) -> Features:
     """Features of the newest version collected up to the end of each origin's day."""
     video = pd.Index(video_ids).get_indexer(versions["video_id"])
     versions, video = versions[video >= 0], video[video >= 0]
     order = np.lexsort((versions["collected_at"], video))
     versions, video = versions.iloc[order], video[order]
-    in_force = _Panel(_key(video, versions["collected_at"].dt.tz_localize(None))).newest(history.origins)
+    in_force = Panel(series_key(video, versions["collected_at"].dt.tz_localize(None))).newest(
+        history.origins, LOOKBACK_DAYS
+    )
     used, of_used = np.unique(in_force[in_force >= 0], return_inverse=True)
     rows = np.full(len(in_force), -1)
     rows[in_force >= 0] = of_used
     used_versions = versions.iloc[used]
     features = {**_facts(used_versions), **_title(used_versions["title"]), **_description(used_versions["description"])}
-    return {name: _take(values, rows) for name, values in features.items()}
+    return {name: take(values, rows) for name, values in features.items()}
 
 
 def _facts(versions: pd.DataFrame) -> Features:
@@ -325,7 +265,7 @@ def _title(titles: pd.Series) -> Features:
         "title_length": floats(titles.str.len()),
         "title_words": _occurrences(titles, r"\S+"),
         "title_digits": _occurrences(titles, r"\d"),
-        "title_uppercase_share": _ratio(capitals, letters),
+        "title_uppercase_share": ratio(capitals, letters),
         "title_questions": _occurrences(titles, r"\?"),
         "title_exclamations": _occurrences(titles, "!"),
         "title_emojis": _occurrences(titles, _EMOJI),

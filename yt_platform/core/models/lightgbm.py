@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from yt_platform.core.features import Floats, floats
 from yt_platform.core.models.protocol import NotEnoughRowsError, Parameters, forecasts, origins
+from yt_platform.core.panel import Floats, floats
 from yt_platform.core.tasks import TASKS, Task, target_column
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from yt_platform.core.features import floats
 from yt_platform.core.models.protocol import Parameters, forecasts, origins
+from yt_platform.core.panel import floats
 from yt_platform.core.tasks import TASKS, Task
 
 BUNDLE = "naive.json"

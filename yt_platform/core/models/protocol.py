@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import pandas as pd
 
-from yt_platform.core.features import Floats
+from yt_platform.core.panel import Floats
 from yt_platform.core.tasks import Task
 
 Parameters = Mapping[str, Any]
