@@ -3,10 +3,11 @@
 Does not belong here: any particular model (`core/models`), and where scores are kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from yt_platform.core.models.naive import NaiveForecaster
@@ -16,6 +17,16 @@ from yt_platform.core.tasks import QUANTILES, Task, count_column, target_column
 
 SCORED = ["target", "horizon"]
 """What scores are told by: target, and steps to it."""
+
+AGES = {"under 1 day": 24.0, "1-3 days": 72.0, "3-7 days": 168.0, "7-28 days": 672.0, "over 28 days": np.inf}
+"""Slices by age, and the hours each ends before."""
+
+SIZES = {"under 10 k": 1e4, "10-100 k": 1e5, "100 k-1 M": 1e6, "1-10 M": 1e7, "over 10 M": np.inf}
+"""Slices by views since publication, and the views each ends before. Decades, not quintiles: a slice is the same
+videos whatever else was read, so that its figures can be compared between months and with those of training."""
+
+SHORTS = {"no Short": 1.0, "Short": np.inf}
+UNKNOWN = "unknown"
 
 
 def actuals(task: Task, counts: pd.DataFrame) -> pd.DataFrame:
@@ -116,6 +127,35 @@ def score(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
     by_key = rows.groupby(SCORED)
     keys = [key for key in product(task.targets, task.horizons) if key in by_key.groups]
     return pd.DataFrame([dict(zip(SCORED, key, strict=True)) | _errors(by_key.get_group(key)) for key in keys])
+
+
+def slices(features: pd.DataFrame) -> pd.DataFrame:
+    """What kind of series each row is of, in as many columns as its features tell: `age` (`AGES`), `size` (`SIZES`) and
+    `shorts`; `UNKNOWN` where a feature is. The index is that of `features`."""
+    told = {"age": ("age_hours", AGES), "size": ("view_count", SIZES), "shorts": ("is_short", SHORTS)}
+    known = {name: _slice(features[column], ends) for name, (column, ends) in told.items() if column in features}
+    return pd.DataFrame(known, index=features.index)
+
+
+def _slice(values: pd.Series, ends: Mapping[str, float]) -> npt.NDArray[np.object_]:
+    labels = np.array([*ends, UNKNOWN], dtype=object)
+    known = floats(values)
+    return labels[np.where(np.isnan(known), len(ends), np.searchsorted([*ends.values()], known, side="right"))]
+
+
+def score_slices(task: Task, rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Errors of the rows of `beside_actuals` in each slice of the origins in `features`: one row per target, horizon,
+    `by` (the column of `slices`) and `slice`, with the figures of `score`. Slices without an actual are left out."""
+    keys = [task.series, task.time]
+    told = slices(features)
+    labelled = rows.merge(pd.concat([features[keys], told], axis="columns"), on=keys)
+    return pd.DataFrame(
+        [
+            {"target": target, "horizon": horizon, "by": by, "slice": label, **_errors(found)}
+            for by in told
+            for (target, horizon, label), found in labelled.groupby([*SCORED, by])
+        ]
+    )
 
 
 def _errors(rows: pd.DataFrame) -> dict[str, float]:
