@@ -12,7 +12,7 @@ import pandas as pd
 
 from yt_platform.core.evaluate import SCORED, backtest, beats_naive, score, training_frame
 from yt_platform.core.models.catalog import Recipe, make_forecaster, save_forecaster
-from yt_platform.core.models.lightgbm import MIN_ROWS
+from yt_platform.core.models.samples import MIN_ROWS
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY

@@ -14,9 +14,10 @@ import pytest
 
 from yt_platform.core.evaluate import backtest, beats_naive, score, training_frame
 from yt_platform.core.features import build_video_day
-from yt_platform.core.models.lightgbm import BUNDLE, MIN_ROWS, LightGBMForecaster
+from yt_platform.core.models.lightgbm import BUNDLE, LightGBMForecaster
 from yt_platform.core.models.naive import NaiveForecaster
 from yt_platform.core.models.protocol import NotEnoughRowsError
+from yt_platform.core.models.samples import MIN_ROWS
 from yt_platform.core.tasks import VIDEO_DAY, target_column
 from yt_platform_tests.models import generated
 

@@ -18,17 +18,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from yt_platform.core.models.protocol import NotEnoughRowsError, Parameters, forecasts, origins
+from yt_platform.core.models.protocol import Parameters, forecasts, origins
+from yt_platform.core.models.samples import (
+    Mask,
+    calibration_splits,
+    known,
+    last_rate,
+    last_target,
+    log_ratio,
+    log_start,
+    refuse_other_inputs,
+)
 from yt_platform.core.panel import Floats, floats
-from yt_platform.core.tasks import TASKS, Task, target_column
+from yt_platform.core.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from lightgbm import Booster
-
-Mask = npt.NDArray[np.bool_]
 
 WEIGHT_POWER = 0.4
 WEIGHT_FLOOR = 1000.0
@@ -38,13 +45,6 @@ LEARNED_FROM = {7: (5, 6, 7)}
 """Days ahead whose targets teach the p50 of a horizon, where it is not the horizon alone. Few videos stay on a chart
 for a week: the days before the seventh double the rows, and took its WAPE in two held-out months from 0.265 to 0.262.
 """
-
-MIN_ROWS = 10
-"""Per horizon. Up to `min_data_in_leaf` rows only a constant is learned, and from fewer than these not even that."""
-
-CALIBRATION_STEPS = 14
-MIN_CALIBRATION_ROWS = 100
-"""With fewer rows a tenth of them is chance: the quantiles are then fitted on all rows and not shifted."""
 
 TAILS = {"p10": 0.1, "p90": 0.9}
 
@@ -95,11 +95,11 @@ class LightGBMForecaster:
         self._bundle: dict[str, Any] = {}
 
     def fit(self, frame: pd.DataFrame) -> None:
-        splits = _calibration_splits(self._task, frame)
+        splits = calibration_splits(self._task, frame)
         tasks: dict[str, _Booster] = {}
         for (target, horizon), (fitted, _) in splits.items():
             learned = {
-                ahead: _known(self._task, frame, target, ahead) for ahead in LEARNED_FROM.get(horizon, (horizon,))
+                ahead: known(self._task, frame, target, ahead) for ahead in LEARNED_FROM.get(horizon, (horizon,))
             }
             tasks[_name(target, horizon, "p50")] = _Booster(target, self._median, learned, WEIGHT_POWER)
             for tail in TAILS:
@@ -114,23 +114,23 @@ class LightGBMForecaster:
             "targets": {
                 f"{target}_{horizon}": {
                     "shifts": {tail: self._shift(frame, held_out, target, horizon, tail) for tail in TAILS},
-                    "rows": int(_known(self._task, frame, target, horizon).sum()),
+                    "rows": int(known(self._task, frame, target, horizon).sum()),
                     "calibration_rows": int(held_out.sum()),
                 }
                 for (target, horizon), (_, held_out) in splits.items()
             },
             "first_origin": str(frame[self._task.time].min()),
-            "last_target": str(max(_last_target(self._task, frame, *key) for key in splits)),
+            "last_target": str(max(last_target(self._task, frame, *key) for key in splits)),
         }
 
     def _train(self, frame: pd.DataFrame, booster: "_Booster") -> "Booster":
         import lightgbm
 
         samples = booster.samples.items()
-        rates = [self._rate(frame, mask, booster.target) for _, mask in samples]
+        rates = [last_rate(self._task, frame, booster.target)[mask] for _, mask in samples]
         data = lightgbm.Dataset(
             np.concatenate([self._inputs(frame, mask, ahead) for ahead, mask in samples]),
-            np.concatenate([self._log_ratio(frame, mask, booster.target, ahead) for ahead, mask in samples]),
+            np.concatenate([log_ratio(self._task, frame, booster.target, ahead)[mask] for ahead, mask in samples]),
             weight=(np.concatenate(rates) + WEIGHT_FLOOR) ** booster.weight_power,
             feature_name=list(_inputs_of(self._task)),
         )
@@ -141,7 +141,7 @@ class LightGBMForecaster:
         if not held_out.any():
             return 0.0
         predicted = self._predict_log_ratio(self._inputs(frame, held_out, horizon), target, horizon, tail)
-        missed = self._log_ratio(frame, held_out, target, horizon) - predicted
+        missed = log_ratio(self._task, frame, target, horizon)[held_out] - predicted
         return float(np.quantile(missed, TAILS[tail]))
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +157,7 @@ class LightGBMForecaster:
         if _name(target, horizon, "p50") not in self._boosters:
             increment = np.maximum(floats(features[self._task.increments[target]])[mask], 0.0)
             return forecasts(self._task, features[mask], target, horizon, *[increment * horizon] * 3)
-        inputs, start = self._inputs(features, mask, horizon), self._start(features, mask, target, horizon)
+        inputs, start = self._inputs(features, mask, horizon), log_start(self._task, features, target, horizon)[mask]
         shifts = {"p50": 0.0, **self._bundle["targets"][f"{target}_{horizon}"]["shifts"]}
         gained = {
             quantile: np.expm1(start + self._predict_log_ratio(inputs, target, horizon, quantile) + shift)
@@ -184,7 +184,7 @@ class LightGBMForecaster:
         bundle = json.loads((folder / BUNDLE).read_text())
         forecaster = cls(TASKS[bundle["task"]], {}, threads)
         forecaster._bundle = bundle
-        _refuse_other_inputs(folder, forecaster._task, bundle["inputs"])
+        refuse_other_inputs(folder, tuple(bundle["inputs"]), _inputs_of(forecaster._task))
         for file in folder.glob("*_p[159]0.txt"):
             forecaster._boosters[file.stem] = lightgbm.Booster(model_file=file)
         return forecaster
@@ -192,16 +192,6 @@ class LightGBMForecaster:
     def _inputs(self, rows: pd.DataFrame, mask: Mask, horizon: int) -> Floats:
         columns = [floats(rows[name])[mask] for name in self._task.features]
         return np.column_stack([*columns, np.full(mask.sum(), float(horizon))])
-
-    def _rate(self, rows: pd.DataFrame, mask: Mask, target: str) -> Floats:
-        return np.maximum(floats(rows[self._task.rates[target]])[mask], 0.0)
-
-    def _start(self, rows: pd.DataFrame, mask: Mask, target: str, horizon: int) -> Floats:
-        """Logarithm of what the last rate would give."""
-        return np.log1p(self._rate(rows, mask, target) * horizon)
-
-    def _log_ratio(self, rows: pd.DataFrame, mask: Mask, target: str, horizon: int) -> Floats:
-        return np.log1p(floats(rows[target_column(target, horizon)])[mask]) - self._start(rows, mask, target, horizon)
 
 
 @dataclass(frozen=True)
@@ -224,50 +214,3 @@ def _inputs_of(task: Task) -> tuple[str, ...]:
 
 def _tail_parameters(tail: str) -> dict[str, Any]:
     return TAIL_PARAMETERS | {"alpha": TAILS[tail]}
-
-
-def _known(task: Task, frame: pd.DataFrame, target: str, ahead: int) -> Mask:
-    """Origins of the target whose value so many steps later is known."""
-    known: Mask = origins(task, frame, target).to_numpy() & ~np.isnan(floats(frame[target_column(target, ahead)]))
-    return known
-
-
-def _last_target(task: Task, frame: pd.DataFrame, target: str, horizon: int) -> pd.Timestamp:
-    last_origin: pd.Timestamp = frame.loc[_known(task, frame, target, horizon), task.time].max()
-    return last_origin + task.step * horizon
-
-
-def _calibration_splits(task: Task, frame: pd.DataFrame) -> dict[tuple[str, int], tuple[Mask, Mask]]:
-    """By target and horizon: rows to fit the tails on, and later rows that share no step with them; all and none where
-    these are too few. Targets but the first that have too few rows to learn from are left out."""
-    splits = {}
-    for target in task.targets:
-        for horizon in task.horizons:
-            known = int(_known(task, frame, target, horizon).sum())
-            if known >= MIN_ROWS:
-                splits[target, horizon] = _calibration_split(task, frame, target, horizon)
-            elif target == task.targets[0]:
-                raise NotEnoughRowsError(
-                    f"{known} of {len(frame)} origins have a known target {horizon} steps later: training needs "
-                    f"{MIN_ROWS}, each a series read at a step, at the step before and {horizon} steps after"
-                )
-    return splits
-
-
-def _calibration_split(task: Task, frame: pd.DataFrame, target: str, horizon: int) -> tuple[Mask, Mask]:
-    known = _known(task, frame, target, horizon)
-    cut = _last_target(task, frame, target, horizon) - task.step * CALIBRATION_STEPS
-    fitted = known & (frame[task.time] + task.step * horizon <= cut).to_numpy()
-    held_out = known & (frame[task.time] > cut).to_numpy()
-    if min(fitted.sum(), held_out.sum()) < MIN_CALIBRATION_ROWS:
-        return known, np.zeros_like(known)
-    return fitted, held_out
-
-
-def _refuse_other_inputs(folder: Path, task: Task, inputs: dict[str, str]) -> None:
-    if tuple(inputs) != _inputs_of(task):
-        differing = sorted(set(inputs) ^ set(_inputs_of(task))) or "their order"
-        raise ValueError(
-            f"the model in {folder} was trained on other features than this version computes (difference: {differing})"
-            ": train a new one"
-        )
