@@ -6,7 +6,7 @@ when a row was loaded.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import cast
 
 from yt_platform.io.warehouse import Warehouse
@@ -33,6 +33,10 @@ class Clock:
         """The clock as a function that asks the warehouse no more, for work that looks at it at every step."""
         simulated_at = self.simulated_at
         return lambda: simulated_at or datetime.now(UTC)
+
+    def last_day_over(self) -> date:
+        """The newest UTC day that is over; a clock simulated at a day's last second has seen all of it."""
+        return (self.now() + timedelta(seconds=1)).date() - timedelta(days=1)
 
     def simulate(self, at: datetime) -> None:
         """Stop the clock at `at`."""

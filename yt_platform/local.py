@@ -17,6 +17,7 @@ import psycopg
 from yt_platform.clock import Clock
 from yt_platform.core.lineage import contiguous
 from yt_platform.core.progress import Progress
+from yt_platform.io.accuracy import accuracy_due
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.history import open_history
@@ -180,11 +181,12 @@ def _root(error: "SerializableErrorInfo | None") -> str:
 
 
 def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
-    """Everything that follows from the catalogue: stale tables, a model where one is due, and the newest forecasts.
+    """Everything that follows from the catalogue: stale tables, a model where one is due, the newest forecasts, and
+    how earlier ones did.
 
     Returns why no model was trained where the history is too short or too thin for one.
     """
-    from yt_platform.defs.jobs import FORECAST, REFRESH, TRAIN
+    from yt_platform.defs.jobs import FORECAST, REFRESH, SCORE, TRAIN
 
     platform.clock.follow_imports()
     for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
@@ -198,6 +200,8 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
     due = forecasts_due(platform.warehouse, platform.registry)
     if due:
         runs.launch(FORECAST, due)
+    for window in accuracy_due(platform.warehouse, platform.clock.last_day_over()):
+        runs.launch(SCORE, window)
     return untrained
 
 

@@ -24,6 +24,7 @@ COLLECT = "collect"
 REFRESH = "refresh"
 TRAIN = "train"
 FORECAST = "forecast"
+SCORE = "score"
 
 
 def build_jobs() -> list[Any]:
@@ -44,6 +45,11 @@ def build_jobs() -> list[Any]:
         define_asset_job(TRAIN, AssetSelection.assets("models/video_forecaster"), description="Train, score and gate"),
         define_asset_job(
             FORECAST, AssetSelection.assets("predictions/video_forecast"), description="Forecast from the chosen days"
+        ),
+        define_asset_job(
+            SCORE,
+            AssetSelection.assets("predictions/forecast_accuracy"),
+            description="Score the forecasts for the chosen days",
         ),
     ]
 

@@ -10,7 +10,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.predictions import VIDEO_FORECAST
-from yt_platform.io.loading import ROWS_AT_ONCE, Loaded, as_rejects, count_by_day, rejects_by_day
+from yt_platform.io.loading import ROWS_AT_ONCE, Loaded, as_rejects, book, count_by_day, rejects_by_day
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.warehouse import Warehouse, Window
 
@@ -45,6 +45,8 @@ def forecast_videos(
             transaction.write(VIDEO_FORECAST, verdict.accepted, chunk, run_id)
             rejected = as_rejects(verdict.rejected, verdict.rejected[VIDEO_FORECAST.window], champion.name)
             transaction.quarantine(VIDEO_FORECAST.name, rejected, chunk, run_id)
+            for day in chunk.days:
+                book(transaction, VIDEO_FORECAST.name, day, champion.name, counts[day], run_id)
         total = total.plus(counts, rejects_by_day(rejected))
         progress(len(total.rows), len(window.days), f"{VIDEO_FORECAST.name}, days")
     return total

@@ -3,7 +3,7 @@
 A chunk of days is one transaction: rows, rejects and the entry in `ops.loads` are there together or not at all.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -145,7 +145,8 @@ def load_from_raw(
                 rejects = _added(rejects, rejects_by_day(rejected))
             for day in chunk.days:
                 ids = [batch.batch_id for batch in batches[day]]
-                _book(transaction, node, day, input_version(node, day, versions), counts[day], ids, run_id)
+                version = input_version(node, day, versions)
+                book(transaction, node.table, day, version, counts[day], run_id, node.code_version, ids)
         total = total.plus(counts, _unaccepted(rejects, accepted_rejects))
         progress(len(total.rows), len(window.days), f"{table.name}, days")
     return _booked(warehouse, table, total)
@@ -194,7 +195,8 @@ def load_from_tables(
             transaction.write(table, verdict.accepted, chunk, run_id)
             transaction.quarantine(table.name, rejected, chunk, run_id)
             for day in chunk.days:
-                _book(transaction, node, day, input_version(node, day, versions), counts[day], [], run_id)
+                version = input_version(node, day, versions)
+                book(transaction, node.table, day, version, counts[day], run_id, node.code_version)
         total = total.plus(counts, _unaccepted(rejects_by_day(rejected), accepted_rejects))
         progress(len(total.rows), len(window.days), f"{table.name}, days")
     return _booked(warehouse, table, total)
@@ -341,13 +343,21 @@ def _input_sizes(warehouse: Warehouse, node: Node, window: Window) -> dict[date,
     return dict.fromkeys(window.days, 0) | {row["partition_day"]: row["size"] for row in rows}
 
 
-def _book(
-    transaction: Transaction, node: Node, day: date, version: str, rows: int, batch_ids: list[int], run_id: str
+def book(
+    transaction: Transaction,
+    table_name: str,
+    day: date,
+    version: str,
+    rows: int,
+    run_id: str,
+    code_version: str = "1",
+    batch_ids: Sequence[int] = (),
 ) -> None:
+    """Enter into the books from which version of its inputs a table's day was made."""
     transaction.execute(
         "INSERT INTO ops.loads (table_name, partition_day, input_version, code_version, batch_ids, row_count, run_id) "
         "VALUES ($1, $2, $3, $4, $5::bigint[], $6, $7::uuid) ON CONFLICT (table_name, partition_day) DO UPDATE SET "
         "input_version = excluded.input_version, code_version = excluded.code_version, batch_ids = excluded.batch_ids, "
         "row_count = excluded.row_count, run_id = excluded.run_id, loaded_at = now()",
-        (node.table, day, version, node.code_version, batch_ids, rows, run_id),
+        (table_name, day, version, code_version, list(batch_ids), rows, run_id),
     )

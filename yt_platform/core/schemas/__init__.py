@@ -12,7 +12,8 @@ from yt_platform.core.schemas.metrics import (
     VIDEOS,
 )
 from yt_platform.core.schemas.models import SCORECARDS
-from yt_platform.core.schemas.predictions import VIDEO_FORECAST
+from yt_platform.core.schemas.ops import ALERTS, DRIFT
+from yt_platform.core.schemas.predictions import FORECAST_ACCURACY, VIDEO_FORECAST
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -27,5 +28,8 @@ TABLES: dict[str, Table] = {
         VIDEO_DAY,
         SCORECARDS,
         VIDEO_FORECAST,
+        FORECAST_ACCURACY,
+        DRIFT,
+        ALERTS,
     )
 }

@@ -1,6 +1,17 @@
-"""Contracts of the `predictions` layer: forecasts and, later, how they did."""
+"""Contracts of the `predictions` layer: forecasts, and how they did."""
 
-from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID, Table, Write, count, day, number, table_schema, text
+from yt_platform.core.schemas.base import (
+    CHANNEL_ID,
+    VIDEO_ID,
+    Table,
+    Write,
+    count,
+    day,
+    flag,
+    number,
+    table_schema,
+    text,
+)
 
 VIDEO_FORECAST = Table(
     name="predictions.video_forecast",
@@ -20,6 +31,39 @@ VIDEO_FORECAST = Table(
             "p10": number("Increment that 10 % of outcomes stay below", "target's counts", minimum=0),
             "p50": number("Median increment", "target's counts", minimum=0),
             "p90": number("Increment that 90 % of outcomes stay below", "target's counts", minimum=0),
+        }
+    ),
+)
+
+FORECAST_ACCURACY = Table(
+    name="predictions.forecast_accuracy",
+    description="One row per forecast of predictions.video_forecast whose outcome is known: the forecast beside it.",
+    key=VIDEO_FORECAST.key,
+    write=Write.REPLACE,
+    window="target_day",
+    schema=table_schema(
+        {
+            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "origin_day": day("Last day the forecast knew"),
+            "horizon_days": count("Days ahead of the origin", "days", minimum=1),
+            "target": text("Count whose increment was forecast", among=("views", "likes", "comments")),
+            "model_version": text("Name and version of the model in the registry"),
+            "target_day": day("Day forecast: the origin and the horizon"),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "p10": number("Increment that 10 % of outcomes were to stay below", "target's counts", minimum=0),
+            "p50": number("Median increment as forecast", "target's counts", minimum=0),
+            "p90": number("Increment that 90 % of outcomes were to stay below", "target's counts", minimum=0),
+            "actual": count(
+                "Increment between the last readings of origin and target day; 0 where the count fell",
+                "target's counts",
+            ),
+            "naive": number(
+                "Last daily increment times the horizon; NULL where it was unknown at the origin",
+                "target's counts",
+                minimum=0,
+            ),
+            "error": number("p50 minus actual", "target's counts"),
+            "within80": flag("Whether the actual lies within p10 to p90"),
         }
     ),
 )

@@ -1,0 +1,69 @@
+"""Contracts of the `ops` layer that people read: drift of what models are given and give, and alerts.
+
+Books that only the platform's own code reads (`ops.loads`, `ops.quota_ledger`, ...) are described in `sql/migrations`.
+"""
+
+from yt_platform.core.schemas.base import Table, Write, count, day, instant, number, table_schema, text
+
+DRIFT_KINDS = ("feature", "prediction")
+DRIFT_STATUSES = ("ok", "drift", "known_break", "too_few")
+SEVERITIES = ("warning", "error")
+
+DRIFT = Table(
+    name="ops.drift",
+    description="One row per day, model version and feature or prediction: the 7 days up to it against the training's.",
+    key=("day", "model_version", "kind", "name"),
+    write=Write.REPLACE,
+    window="day",
+    scope=("model_version",),
+    schema=table_schema(
+        {
+            "day": day("Last day of the window that is judged"),
+            "model_version": text("Champion whose training is the reference"),
+            "kind": text("What is judged: an input of the model, or its p50", among=DRIFT_KINDS),
+            "name": text("Feature, or target and horizon of the prediction, like views_7d"),
+            "reference_from": day("First day of the reference", nullable=True),
+            "reference_until": day("Last day of the reference", nullable=True),
+            "reference_rows": count("Rows of the reference's sample", "rows"),
+            "window_rows": count("Rows of the window's sample", "rows"),
+            "reference_videos": count("Videos of the reference's sample: the size that limits allow for", "videos"),
+            "window_videos": count("Videos of the window's sample: the size that limits allow for", "videos"),
+            "reference_unknown": number("Share of unknown values in the reference", "ratio", minimum=0, maximum=1),
+            "window_unknown": number("Share of unknown values in the window", "ratio", minimum=0, maximum=1),
+            "psi": number("Population stability index over tenths of the reference", "", minimum=0),
+            "psi_limit": number("What it may reach by chance, or without mattering", "", minimum=0),
+            "jensen_shannon": number("Jensen-Shannon distance over the same bins, base 2", "", minimum=0, maximum=1),
+            "jensen_shannon_limit": number("What it may reach by chance, or without mattering", "", minimum=0),
+            "kolmogorov_smirnov": number(
+                "Largest difference of the distribution functions of known values", "", minimum=0, maximum=1
+            ),
+            "kolmogorov_smirnov_limit": number("What it may reach by chance, or without mattering", "", minimum=0),
+            "status": text(
+                "drift past a limit; known_break where what counts as a view changed in between; too_few to judge",
+                among=DRIFT_STATUSES,
+            ),
+        }
+    ),
+)
+
+ALERTS = Table(
+    name="ops.alerts",
+    description="One row per thing that went wrong, from when it was first seen until it was resolved.",
+    key=("alert_id",),
+    write=Write.UPSERT,
+    window="first_seen_at",
+    schema=table_schema(
+        {
+            "alert_id": count("Number of the alert, in the order they were opened", ""),
+            "dedupe_key": text("What the alert is about; at most one alert of a key is open"),
+            "severity": text("error where something failed, warning where it may", among=SEVERITIES),
+            "kind": text("training, accuracy or drift"),
+            "subject": text("Model, table or job concerned"),
+            "message": text("What happened, as last seen; without secrets"),
+            "first_seen_at": instant("When it was first seen, by the platform's clock"),
+            "last_seen_at": instant("When it was last seen, by the platform's clock"),
+            "occurrence_count": count("How often it was seen", "times", minimum=1),
+            "resolved_at": instant("When it was no longer so; NULL while it is", nullable=True),
+        }
+    ),
+)

@@ -1,0 +1,96 @@
+"""When a forecast is scored, and when again: on a real Postgres, as the books and the rows must agree."""
+
+from datetime import date, timedelta
+
+import pandas as pd
+import pytest
+
+from yt_platform.core.progress import silent
+from yt_platform.core.schemas.metrics import VIDEO_DAILY
+from yt_platform.core.schemas.predictions import FORECAST_ACCURACY
+from yt_platform.io.accuracy import accuracy_due, score_forecasts
+from yt_platform.io.migrations import SQL_FOLDER
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform_tests.forecasts import fill, forecast, put
+from yt_platform_tests.frames import RUN_ID
+
+
+@pytest.fixture
+def days(warehouse: Warehouse) -> Window:
+    """Twelve days of readings, with forecasts from the fourth only."""
+    window = fill(warehouse, videos=30, days=12)
+    origin = window.days[3]
+    forecast(warehouse, Window(origin, origin))
+    return window
+
+
+def due(warehouse: Warehouse, until: date) -> list[date]:
+    return [day for window in accuracy_due(warehouse, until) for day in window.days]
+
+
+def test_a_day_is_due_once_its_readings_are_there_and_no_more_once_scored(warehouse: Warehouse, days: Window) -> None:
+    origin = days.days[3]
+    targets = [origin + timedelta(days=ahead) for ahead in (1, 3, 7)]
+    assert due(warehouse, days.last) == targets
+    assert due(warehouse, targets[1]) == targets[:2]
+    for window in accuracy_due(warehouse, days.last):
+        score_forecasts(warehouse, window, RUN_ID, silent)
+    assert due(warehouse, days.last) == []
+    scored = warehouse.records(f"SELECT DISTINCT origin_day, target_day FROM {FORECAST_ACCURACY.name} ORDER BY 2")
+    assert scored == [{"origin_day": origin, "target_day": target} for target in targets]
+
+
+@pytest.mark.parametrize(("changed", "again"), [(3, [4, 6, 10]), (6, [6]), (5, []), (11, [])])
+def test_late_readings_make_due_what_they_are_an_end_of(
+    changed: int, again: list[int], warehouse: Warehouse, days: Window
+) -> None:
+    score_forecasts(warehouse, days, RUN_ID, silent)
+    late = Window(days.days[changed], days.days[changed])
+    rows = warehouse.read_window(VIDEO_DAILY, late)
+    put(warehouse, VIDEO_DAILY, rows.assign(view_count=rows["view_count"] + 1_000_000), late)
+    assert due(warehouse, days.last) == [days.days[n] for n in again]
+    before = _total(warehouse)
+    for window in accuracy_due(warehouse, days.last):
+        score_forecasts(warehouse, window, RUN_ID, silent)
+    assert (_total(warehouse) != before) == bool(again)
+    assert due(warehouse, days.last) == []
+
+
+def _total(warehouse: Warehouse) -> int:
+    return int(
+        warehouse.records(f"SELECT sum(actual) AS n FROM {FORECAST_ACCURACY.name} WHERE target = 'views'")[0]["n"]
+    )
+
+
+def test_forecasts_of_another_model_are_scored_beside_the_first(warehouse: Warehouse, days: Window) -> None:
+    score_forecasts(warehouse, days, RUN_ID, silent)
+    origin = Window(days.days[3], days.days[3])
+    forecast(warehouse, origin, "video_forecaster/2", scale=3.0)
+    assert len(due(warehouse, days.last)) == 3
+    score_forecasts(warehouse, days, RUN_ID, silent)
+    rows = warehouse.records(f"SELECT model_version, count(*) AS n FROM {FORECAST_ACCURACY.name} GROUP BY 1 ORDER BY 1")
+    assert [row["model_version"] for row in rows] == ["video_forecaster/1", "video_forecaster/2"]
+    assert rows[0]["n"] == rows[1]["n"] > 0
+
+
+def test_a_scored_row_that_was_never_forecast_is_found(warehouse: Warehouse, days: Window) -> None:
+    """Backtests must not enter the record."""
+    query = (SQL_FOLDER / "checks" / FORECAST_ACCURACY.name / "rows_are_forecasts.sql").read_text()
+    score_forecasts(warehouse, days, RUN_ID, silent)
+    assert warehouse.records(query, days.bounds) == []
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            f"INSERT INTO {FORECAST_ACCURACY.name} SELECT video_id, origin_day - 2, horizon_days, target, "
+            "'video_forecaster/1', target_day - 2, channel_id, p10, p50, p90, actual, naive, error, within80, run_id, "
+            f"loaded_at FROM {FORECAST_ACCURACY.name} LIMIT 1"
+        )
+    assert [row["origin_day"] for row in warehouse.records(query, days.bounds)] == [days.days[1]]
+
+
+def test_readers_see_error_and_coverage(warehouse: Warehouse, days: Window) -> None:
+    score_forecasts(warehouse, days, RUN_ID, silent)
+    seen = warehouse.read("SELECT * FROM bi.forecast_accuracy")
+    rows = warehouse.read_window(FORECAST_ACCURACY, days)
+    assert len(seen) == len(rows) > 0
+    assert seen["absolute_error"].sum() == pytest.approx(rows["error"].abs().sum())
+    assert pd.Series(seen["within80"]).mean() == rows["within80"].mean()
