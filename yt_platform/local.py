@@ -17,6 +17,7 @@ import psycopg
 from yt_platform.clock import Clock
 from yt_platform.core.lineage import contiguous
 from yt_platform.core.progress import Progress
+from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.io.accuracy import accuracy_due
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.forecasting import forecasts_due
@@ -193,7 +194,7 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
         runs.launch(REFRESH, window, tables)
     untrained = None
     try:
-        if training_is_due(platform.warehouse, platform.registry):
+        if training_is_due(VIDEO_FORECASTER, platform.warehouse, platform.registry):
             runs.launch(TRAIN)
     except TooLittleHistoryError as error:
         untrained = str(error)

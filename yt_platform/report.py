@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from yt_platform.core.polling import Plan
+from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.models import SCORECARDS
-from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.watchlist import Watched
 from yt_platform.local import Platform, Runs
 from yt_platform.settings import Settings
@@ -89,16 +89,16 @@ def print_checks(outcomes: Mapping[str, str], out: Console) -> None:
 
 
 def print_scorecard(platform: Platform, out: Console) -> None:
-    champion = platform.registry.champion()
+    champion = platform.registry.champion(VIDEO_FORECASTER.name)
     if champion is None:
         out.print("\nNo model is champion, so nothing is forecast.")
         return
     scores = platform.warehouse.records(
         f"SELECT {', '.join(SCORECARDS.column_names)} FROM models.scorecards "
-        "WHERE model_version = $1 ORDER BY array_position($2, target), horizon_days",
-        (champion.name, list(VIDEO_DAY.targets)),
+        "WHERE model_version = $1 ORDER BY array_position($2, target), horizon",
+        (champion.name, list(VIDEO_FORECASTER.task.targets)),
     )
-    cards = pd.DataFrame(scores).rename(columns={"horizon_days": "horizon", "row_count": "n"})
+    cards = pd.DataFrame(scores).rename(columns={"row_count": "n"})
     print_scores(cards, out, champion.name)
 
 

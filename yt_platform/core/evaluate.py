@@ -172,6 +172,41 @@ def _errors(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def weekly_range(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
+    """How much error and coverage move from week to week: lowest and highest of any 7 UTC target days in a row.
+
+    `rows` as `score` takes them. One row per target and horizon: `wape_7d_min`, `wape_7d_max`, `coverage80_7d_min`,
+    `coverage80_7d_max`. Fewer than 7 days count as one week.
+    """
+    at = rows[task.time] + rows["horizon"] * task.step
+    sums = pd.DataFrame(
+        {
+            "day": at.dt.floor("D"),
+            **{name: rows[name] for name in SCORED},
+            "error": (rows["actual"] - rows["p50"]).abs(),
+            "actual": rows["actual"],
+            "covered": rows["actual"].between(rows["p10"], rows["p90"]).astype("float64"),
+            "n": 1.0,
+        }
+    )
+    by_day = sums.groupby([*SCORED, "day"], as_index=False).sum()
+    found = [dict(zip(SCORED, key, strict=True)) | _weekly(days) for key, days in by_day.groupby(SCORED)]
+    return pd.DataFrame(found)
+
+
+def _weekly(days: pd.DataFrame) -> dict[str, float]:
+    totals = days.set_index("day")[["error", "actual", "covered", "n"]]
+    weeks = totals.resample("D").sum().rolling(7).sum().dropna()
+    weeks = weeks if len(weeks) else totals.sum().to_frame().T
+    error, covered = weeks["error"] / weeks["actual"].where(weeks["actual"] > 0), weeks["covered"] / weeks["n"]
+    return {
+        "wape_7d_min": float(error.min()),
+        "wape_7d_max": float(error.max()),
+        "coverage80_7d_min": float(covered.min()),
+        "coverage80_7d_max": float(covered.max()),
+    }
+
+
 def wape(actual: Floats, forecast: Floats) -> float:
     """Sum of absolute errors over the sum of actuals; NaN when nothing was gained at all."""
     total = actual.sum()

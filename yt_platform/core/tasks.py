@@ -33,6 +33,11 @@ class Task:
     rates: Mapping[str, str]
 
     @property
+    def unit(self) -> str:
+        """What a step is called: day or hour."""
+        return {pd.Timedelta(days=1): "day", pd.Timedelta(hours=1): "hour"}[self.step]
+
+    @property
     def row(self) -> list[str]:
         """What identifies a forecast of one model: series, origin, target, and steps to the target."""
         return [self.series, self.time, "target", "horizon"]

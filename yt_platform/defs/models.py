@@ -3,9 +3,10 @@
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, asset
 
 from yt_platform.core.models.protocol import NotEnoughRowsError
+from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import whole
-from yt_platform.io.training import TooLittleHistoryError, train_forecaster
+from yt_platform.io.training import TooLittleHistoryError, train
 
 
 def build_models() -> list[AssetsDefinition]:
@@ -26,7 +27,8 @@ def build_models() -> list[AssetsDefinition]:
         """
         held = context.resources
         try:
-            trained = train_forecaster(
+            trained = train(
+                VIDEO_FORECASTER,
                 held.warehouse,
                 held.registry,
                 held.mlflow,

@@ -7,6 +7,7 @@ import pandas as pd
 from yt_platform.core.lineage import pack_days
 from yt_platform.core.models.catalog import load_forecaster
 from yt_platform.core.progress import Progress
+from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.predictions import VIDEO_FORECAST
@@ -26,7 +27,7 @@ def forecast_videos(
 
     Raises ForecastRefusedError when there is no champion, or when it was trained on targets up to a day of `window`.
     """
-    champion = registry.champion()
+    champion = registry.champion(VIDEO_FORECASTER.name)
     if champion is None:
         raise ForecastRefusedError("no model is champion: materialise models/video_forecaster first")
     if window.first <= champion.trained_until:
@@ -69,7 +70,7 @@ def _rows_by_day(warehouse: Warehouse, window: Window) -> dict[date, int]:
 
 def forecasts_due(warehouse: Warehouse, registry: ModelRegistry) -> Window | None:
     """Days the champion may forecast from, has features for and has not forecast from since they were made."""
-    champion = registry.champion()
+    champion = registry.champion(VIDEO_FORECASTER.name)
     if champion is None:
         return None
     row = warehouse.records(

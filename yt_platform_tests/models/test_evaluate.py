@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from yt_platform.core.evaluate import actuals, backtest, beats_naive, beside_actuals, score, training_frame
+from yt_platform.core.evaluate import (
+    actuals,
+    backtest,
+    beats_naive,
+    beside_actuals,
+    score,
+    training_frame,
+    weekly_range,
+)
 from yt_platform.core.features import build_video_day
 from yt_platform.core.models.catalog import Recipe, load_forecaster, save_forecaster
 from yt_platform.core.models.naive import NaiveForecaster
@@ -152,3 +160,29 @@ def test_naive_is_saved_and_loaded_like_any_other(features: pd.DataFrame, tmp_pa
     save_forecaster(forecaster, Recipe("naive"), VIDEO_DAY, tmp_path)
     loaded = load_forecaster(tmp_path, threads=1)
     pd.testing.assert_frame_equal(loaded.predict(features), forecaster.predict(features))
+
+
+def test_the_range_of_weeks_is_that_of_any_seven_target_days_in_a_row(
+    features: pd.DataFrame, daily: pd.DataFrame
+) -> None:
+    """Against scores of each week on its own: by another route to the same figures."""
+    rows = backtest(VIDEO_DAY, features, daily, CUT, LAST, naive)
+    found = weekly_range(VIDEO_DAY, rows).set_index(["target", "horizon"])
+    for (target, horizon), group in rows.groupby(["target", "horizon"]):
+        at = group["day"] + pd.Timedelta(days=horizon)
+        starts = pd.date_range(at.min(), at.max() - pd.Timedelta(days=6))
+        weeks = [group[at.between(start, start + pd.Timedelta(days=6))] for start in starts]
+        errors = [(week["actual"] - week["p50"]).abs().sum() / week["actual"].sum() for week in weeks]
+        covered = [((week["p10"] <= week["actual"]) & (week["actual"] <= week["p90"])).mean() for week in weeks]
+        expected = [min(errors), max(errors), min(covered), max(covered)]
+        assert found.loc[(target, horizon)].to_list() == pytest.approx(expected)
+
+
+def test_less_than_a_week_is_one_range(features: pd.DataFrame, daily: pd.DataFrame) -> None:
+    """By the whole fold's score: a short history must still have a range to be judged by."""
+    rows = backtest(VIDEO_DAY, features, daily, CUT, LAST, naive)
+    short = rows[(rows["horizon"] == 1) & (rows["day"] < rows["day"].min() + pd.Timedelta(days=5))]
+    found = weekly_range(VIDEO_DAY, short).set_index("target").loc["views"]
+    views = short[short["target"] == "views"]
+    assert found["wape_7d_min"] == found["wape_7d_max"]
+    assert found["wape_7d_min"] == pytest.approx((views["actual"] - views["p50"]).abs().sum() / views["actual"].sum())

@@ -95,7 +95,7 @@ def test_status_prints_json_and_nothing_else(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("step_days", "reason"),
-    [(1, "training needs more than 24 days of history and there are 20"), (2, "with one on the day before")],
+    [(1, "training needs more than 24 days of history and there are 20"), (2, "with one a day before")],
 )
 def test_a_history_too_short_or_thin_to_train_on_is_loaded_and_says_so(
     tmp_path: Path, step_days: int, reason: str

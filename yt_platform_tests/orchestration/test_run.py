@@ -9,6 +9,7 @@ from dagster import AssetKey, DagsterRunStatus, RunsFilter
 
 from yt_platform.core.lineage import NODES
 from yt_platform.core.progress import silent
+from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas import TABLES
 from yt_platform.defs.checks import queries
 from yt_platform.defs.jobs import COLLECT, FORECAST, IMPORT, REFRESH
@@ -82,13 +83,13 @@ def test_every_partition_with_batches_is_materialised_in_dagster_and_no_other(ma
 
 
 def test_the_model_is_champion_and_its_forecasts_start_after_its_training(made: Platform) -> None:
-    champion = made.registry.champion()
+    champion = made.registry.champion(VIDEO_FORECASTER.name)
     assert champion is not None
     origins = made.warehouse.records("SELECT DISTINCT origin_day, model_version FROM predictions.video_forecast")
     assert origins == [{"origin_day": LAST_DAY, "model_version": champion.name}]
     assert champion.trained_until < LAST_DAY
-    cards = made.warehouse.records("SELECT * FROM models.scorecards ORDER BY horizon_days")
-    assert [card["horizon_days"] for card in cards if card["target"] == "likes"] == [1, 3, 7]
+    cards = made.warehouse.records("SELECT * FROM models.scorecards ORDER BY horizon")
+    assert [card["horizon"] for card in cards if card["target"] == "likes"] == [1, 3, 7]
     assert all(card["promoted"] and card["wape"] < card["naive_wape"] for card in cards)
 
 

@@ -4,26 +4,44 @@ from yt_platform.core.schemas.base import Table, Write, count, day, flag, instan
 
 SCORECARDS = Table(
     name="models.scorecards",
-    description="One row per model version, horizon and target: errors on held-out days, and naive's on the same rows.",
-    key=("model_version", "horizon_days", "target"),
+    description="One row per model version, horizon and target: errors on held-out days, and rivals' on the same rows.",
+    key=("model_version", "horizon", "target"),
     write=Write.UPSERT,
     window="trained_until",
     schema=table_schema(
         {
             "model_version": text("Name and version of the model in the registry"),
-            "horizon_days": count("Days ahead of the origin", "days", minimum=1),
+            "horizon": count("Steps ahead of the origin", "steps of the task", minimum=1),
             "target": text("Count whose increment is forecast", among=("views", "likes", "comments")),
-            "trained_until": day("Last target day the shipped model was fitted on"),
-            "fold_trained_until": day("Last target day the scored fold was fitted on"),
-            "fold_tested_until": day("Last target day the fold was scored on"),
+            "trained_until": day("Last target day this version was fitted on"),
+            "fold_trained_until": day("Last target day the first scored fold was fitted on"),
+            "fold_tested_until": day("Last target day the last fold was scored on"),
             "row_count": count("Forecasts scored", "forecasts"),
             "wape": number("Sum of absolute errors of p50 over sum of actual increments", "ratio", minimum=0),
-            "naive_wape": number("The same for the last daily increment times the horizon", "ratio", minimum=0),
+            "naive_wape": number("The same for the last increment times the horizon", "ratio", minimum=0),
             "pinball": number("Mean pinball loss of the three quantiles", "target's counts", minimum=0),
             "coverage80": number("Share of actuals within p10 to p90", "ratio", minimum=0, maximum=1),
             "width80": number("Mean of p90 minus p10", "target's counts", minimum=0),
             "promoted": flag("Whether the version became champion"),
-            "scored_at": instant("When the fold was scored"),
+            "scored_at": instant("When the folds were scored"),
+            "task": text("What is forecast: video_day and others, in core/tasks.py"),
+            "kind": text("Kind of model: lightgbm, lstm, ensemble and others, in core/models/catalog.py"),
+            "recipe_digest": text("Digest of kind and parameters; equal recipes on equal data make equal models"),
+            "data_version": text("Digest of the versions of the days up to fold_tested_until"),
+            "fold_count": count("Rolling-origin folds scored together", "folds", minimum=1),
+            "wape_7d_min": number("Lowest wape of 7 target days in a row in the folds", "ratio", minimum=0),
+            "wape_7d_max": number("Highest wape of 7 target days in a row in the folds", "ratio", minimum=0),
+            "coverage80_7d_min": number("Lowest coverage80 of 7 target days in a row", "ratio", minimum=0, maximum=1),
+            "coverage80_7d_max": number("Highest coverage80 of 7 target days in a row", "ratio", minimum=0, maximum=1),
+            "champion_version": text("Champion when this version was judged, compared by its recipe", nullable=True),
+            "champion_wape": number("wape of the champion's recipe on the same rows", "ratio", minimum=0),
+            "p_naive": number(
+                "Chance of so much less error than naive if it were no better", "probability", minimum=0, maximum=1
+            ),
+            "p_champion": number(
+                "The same beside the champion's recipe; NULL for the same recipe", "probability", minimum=0, maximum=1
+            ),
+            "decision": text("Why the version became champion, or why not"),
         }
     ),
 )
