@@ -1,6 +1,7 @@
 """The one typed description of every `YT_*` setting, read from the environment and `.env` and checked at start."""
 
 import os
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from yt_platform.core.lineage import FIRST_DAY
 from yt_platform.core.quota import Bucket
+from yt_platform.core.revenue import RevenueRates
 
 PREFIX = "YT_"
 TEST_PREFIX = "YT_TEST_"
@@ -48,6 +50,20 @@ class Settings(BaseSettings):
     quota_units: int = Field(10_000, ge=1, description="Units a day of the API's shared bucket")
     quota_stats_units: int = Field(10_000, ge=1, description="Units a day of the bucket of videos.batchGetStats")
     quota_share: float = Field(0.9, gt=0, le=1, description="Share of each bucket that is spent at most")
+    revenue_per_thousand_views: float = Field(2.0, ge=0, description="Revenue estimate: for 1,000 views")
+    revenue_engaged_above: float = Field(0.02, ge=0, description="Revenue estimate: engagement that raises it")
+    revenue_engaged_factor: float = Field(1.2, ge=0, description="Revenue estimate: raised by this factor")
+    revenue_highly_engaged_above: float = Field(
+        0.05, ge=0, description="Revenue estimate: engagement that raises it more"
+    )
+    revenue_highly_engaged_factor: float = Field(1.5, ge=0, description="Revenue estimate: raised by this factor then")
+    revenue_affiliate_share: float = Field(0.1, ge=0, description="Affiliate estimate, as a share of the revenue")
+    revenue_sponsored_above_daily_views: float = Field(
+        10_000, ge=0, description="Sponsorship estimate: views a day from which on a channel is sponsored"
+    )
+    revenue_sponsorship_per_view: float = Field(
+        0.001, ge=0, description="Sponsorship estimate: for a view beyond those"
+    )
     threads: int = Field(2, ge=1, le=256, description="Threads a model may train with")
 
     @field_validator("home")
@@ -97,6 +113,10 @@ class Settings(BaseSettings):
         """Units a day that may be spent of each bucket."""
         limits = {Bucket.DEFAULT: self.quota_units, Bucket.STATS: self.quota_stats_units}
         return {bucket: max(1, int(self.quota_share * limit)) for bucket, limit in limits.items()}
+
+    @property
+    def revenue_rates(self) -> RevenueRates:
+        return RevenueRates(**{field.name: getattr(self, f"revenue_{field.name}") for field in fields(RevenueRates)})
 
     @property
     def raw_location(self) -> str:

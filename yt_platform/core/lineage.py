@@ -13,6 +13,9 @@ from datetime import date, timedelta
 LOOKBACK_DAYS = 28
 """How far back features look; metadata older than 30 days must be refreshed or deleted anyway (YouTube's policy)."""
 
+REACH_DAYS = 7
+"""How far reports look for a reading on either side of a midnight: quiet videos are read weekly."""
+
 FIRST_DAY = date(2005, 2, 14)
 """YouTube's first day: nothing is older."""
 
@@ -22,10 +25,12 @@ Versions = Mapping[str, Mapping[date, str]]
 
 @dataclass(frozen=True)
 class Input:
-    """An upstream table, or a raw endpoint (`raw.<endpoint>`), read from `lookback_days` before the day up to it."""
+    """An upstream table, or a raw endpoint (`raw.<endpoint>`), read from `lookback_days` before the day up to
+    `lookahead_days` after it. What looks ahead is made again when later days arrive, and no feature may read it."""
 
     name: str
     lookback_days: int = 0
+    lookahead_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,16 @@ NODES = (
     ),
     Node("metrics.comments", "1", (Input("raw.api_comments"),)),
     Node("metrics.video_daily", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
+    Node("metrics.video_hourly", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
+    Node(
+        "metrics.channel_daily",
+        "1",
+        (
+            Input("metrics.video_hourly", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
+            Input("metrics.channel_snapshots", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
+        ),
+    ),
+    Node("metrics.video_windows", "1", (Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),)),
     Node(
         "features.video_day",
         "2",
@@ -66,13 +81,16 @@ NODES = (
 
 NODE = {node.table: node for node in NODES}
 
+LOOKING_AHEAD = frozenset(node.table for node in NODES if any(source.lookahead_days for source in node.inputs))
+"""Tables made after the others, as they read days after their own."""
+
 
 def input_version(node: Node, day: date, inputs: Versions) -> str:
     """The version of `node`'s rows of `day`, given the versions of its inputs."""
     digest = hashlib.sha256(f"{node.table}@{node.code_version}".encode())
     for upstream in node.inputs:
         versions = inputs.get(upstream.name, {})
-        for back in range(upstream.lookback_days + 1):
+        for back in range(-upstream.lookahead_days, upstream.lookback_days + 1):
             version = versions.get(day - timedelta(days=back), "")
             digest.update(f"|{upstream.name}-{back}={version}".encode())
     return digest.hexdigest()[:32]
@@ -97,7 +115,7 @@ def stale_tables(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[
 def contiguous(days: Mapping[date, frozenset[str]]) -> list[tuple[date, date, frozenset[str]]]:
     """Ranges (first day, last day, tables) of neighbouring days that need the same tables, oldest first.
 
-    Every table looks backwards only, so making the ranges in this order makes every input before it is read.
+    Tables that look backwards only find every input made when the ranges are made in this order.
     """
     ranges: list[tuple[date, date, frozenset[str]]] = []
     for day in sorted(days):

@@ -1,11 +1,14 @@
-"""Snapshots to daily metrics: which reading stands for a day, and what changed since the day before."""
+"""Snapshots to daily and hourly metrics: which reading stands for a day or an hour, and what changed since the one
+before. Nothing here looks past the day or hour; values that do are in `core/reporting.py`."""
 
 import pandas as pd
 
-from yt_platform.core.schemas.metrics import VIDEO_DAILY
+from yt_platform.core.ratios import ratio
+from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_HOURLY
 from yt_platform.core.view_definition import view_definition
 
 COUNTS = ("view", "like", "comment")
+DAY, HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 
 
 def video_daily(snapshots: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
@@ -21,38 +24,71 @@ def video_daily(snapshots: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp
     """
     if snapshots.empty:
         return pd.DataFrame(columns=VIDEO_DAILY.column_names)
-    daily = _last_readings(snapshots)
-    daily = _with_increments(daily)
+    days = snapshots["collected_at"].dt.tz_localize(None).dt.normalize().astype("datetime64[ns]")
+    daily = _with_increments(_last_readings(snapshots.assign(day=days), "day"), "day", DAY)
     daily["view_definition"] = view_definition(daily["collected_at"])
     wanted = daily["day"].between(first, last)
     return daily.loc[wanted, VIDEO_DAILY.column_names].reset_index(drop=True)
 
 
-def _last_readings(snapshots: pd.DataFrame) -> pd.DataFrame:
+def video_hourly(snapshots: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    """`metrics.video_hourly` for the days `first` to `last` (naive midnights, both included).
+
+    `snapshots` are rows of `metrics.video_snapshots` from the day before `first` to `last`, in any order. The hour's
+    reading is chosen as the day's is (`video_daily`); an hour without a reading has no row. Increments are against the
+    row of the hour before, `views_per_hour` against the last row of the 24 hours before.
+    """
+    if snapshots.empty:
+        return pd.DataFrame(columns=VIDEO_HOURLY.column_names)
+    hours = snapshots["collected_at"].dt.floor("h").astype("datetime64[us, UTC]")
+    hourly = _last_readings(snapshots.assign(hour=hours), "hour")
+    hourly = _with_increments(hourly, "hour", HOUR)
+    hourly["engagement_rate"] = engagement_rate(hourly["view_count"], hourly["like_count"], hourly["comment_count"])
+    hourly["growth_rate"] = ratio(hourly["view_increment"], hourly["view_count"] - hourly["view_increment"])
+    hourly["views_per_hour"] = _views_per_hour(hourly)
+    hourly["view_definition"] = view_definition(hourly["collected_at"])
+    wanted = hourly["hour"].dt.tz_localize(None).between(first, last + DAY, inclusive="left")
+    found: pd.DataFrame = hourly.loc[wanted, VIDEO_HOURLY.column_names].reset_index(drop=True)
+    return found
+
+
+def engagement_rate(views: pd.Series, likes: pd.Series, comments: pd.Series) -> pd.Series:
+    """Likes and comments, as far as known, over views; unknown where both are, or where there are no views.
+
+    Shares are part of an owner's reports alone and are not known here.
+    """
+    known = likes.notna() | comments.notna()
+    return ratio((likes.fillna(0) + comments.fillna(0)).where(known), views)
+
+
+def _views_per_hour(hourly: pd.DataFrame) -> pd.Series:
+    before = hourly.groupby("video")[["collected_at", "view_count"]].shift()
+    hours = (hourly["collected_at"] - before["collected_at"]).dt.total_seconds() / 3600
+    return ratio(hourly["view_count"] - before["view_count"], hours.where(hours <= 24))
+
+
+def _last_readings(snapshots: pd.DataFrame, period: str) -> pd.DataFrame:
     ordered = snapshots.sort_values(["collected_at", "view_count", "source", "region"], kind="stable")
-    ordered = ordered.assign(day=ordered["collected_at"].dt.tz_localize(None).dt.normalize().astype("datetime64[ns]"))
     video, video_ids = pd.factorize(ordered["video_id"])
     ordered = ordered.assign(video=video)
-    groups = ordered.groupby(["video", "day"], sort=True)
+    groups = ordered.groupby(["video", period], sort=True)
     known = ["channel_id", "published_at", "collected_at", "view_count", "like_count", "comment_count"]
     # groupby().last() takes the last known value column by column, which is the rule
-    daily = groups[known].last()
-    daily["reading_count"] = groups.size()
-    daily["region_count"] = ordered[ordered["region"] != ""].groupby(["video", "day"])["region"].nunique()
-    daily["source_count"] = groups["source"].nunique()
-    daily = daily.reset_index()
-    daily["region_count"] = daily["region_count"].fillna(0).astype("Int64")
-    daily["video_id"] = pd.Series(video_ids.take(daily["video"].to_numpy()), dtype=snapshots["video_id"].dtype)
-    return daily
+    found = groups[known].last()
+    found["reading_count"] = groups.size()
+    found["region_count"] = ordered[ordered["region"] != ""].groupby(["video", period])["region"].nunique()
+    found["source_count"] = groups["source"].nunique()
+    found = found.reset_index()
+    found["region_count"] = found["region_count"].fillna(0).astype("Int64")
+    found["video_id"] = pd.Series(video_ids.take(found["video"].to_numpy()), dtype=snapshots["video_id"].dtype)
+    return found
 
 
-def _with_increments(daily: pd.DataFrame) -> pd.DataFrame:
-    """`daily` sorted by video and day."""
-    day_before = (daily["video"].shift() == daily["video"]) & (
-        daily["day"].shift() == daily["day"] - pd.Timedelta(days=1)
-    )
+def _with_increments(readings: pd.DataFrame, period: str, step: pd.Timedelta) -> pd.DataFrame:
+    """`readings` sorted by video and period."""
+    adjacent = (readings["video"].shift() == readings["video"]) & (readings[period].shift() == readings[period] - step)
     for count in COUNTS:
-        increment = (daily[f"{count}_count"] - daily[f"{count}_count"].shift()).where(day_before)
-        daily[f"{count}_increment"] = increment
-        daily[f"{count}_count_fell"] = (increment < 0).fillna(False).astype(bool)
-    return daily
+        increment = (readings[f"{count}_count"] - readings[f"{count}_count"].shift()).where(adjacent)
+        readings[f"{count}_increment"] = increment
+        readings[f"{count}_count_fell"] = (increment < 0).fillna(False).astype(bool)
+    return readings

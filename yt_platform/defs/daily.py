@@ -122,8 +122,8 @@ def _verdict(table: Table, loaded: Loaded) -> str:
 
 def _dependencies(table: Table) -> list[AssetDep]:
     """The table's inputs: tables, and the raw assets that store its endpoints."""
-    inputs = {raw_asset(source.name): source.lookback_days for source in NODE[table.name].inputs}
-    return [upstream(name, lookback_days) for name, lookback_days in inputs.items()]
+    inputs = {raw_asset(source.name): source for source in NODE[table.name].inputs}
+    return [upstream(name, source.lookback_days, source.lookahead_days) for name, source in inputs.items()]
 
 
 def raw_asset(source: str) -> str:

@@ -1,19 +1,27 @@
 """Assets of the `metrics` layer."""
 
+from collections.abc import Callable
+
+import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
 
 from yt_platform.core import parse, parse_api
-from yt_platform.core.metrics import video_daily
+from yt_platform.core.metrics import video_daily, video_hourly
+from yt_platform.core.reporting import channel_daily
 from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import (
+    CHANNEL_DAILY,
     CHANNEL_SNAPSHOTS,
     CHANNELS,
     COMMENTS,
     VIDEO_DAILY,
+    VIDEO_HOURLY,
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
+    VIDEO_WINDOWS,
     VIDEOS,
 )
+from yt_platform.core.windows import video_windows
 from yt_platform.defs.daily import Load, daily_table
 from yt_platform.io.loading import Loaded, Parser, load_from_raw, load_from_tables
 from yt_platform.io.warehouse import Window
@@ -52,7 +60,15 @@ def build_metrics(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
         daily_table(table, partitions, _from_raw(table, parsers), {"warehouse", "raw_store", "progress"})
         for table, parsers in PARSERS
     ]
-    return [*parsed, daily_table(VIDEO_DAILY, partitions, _video_daily, {"warehouse", "progress"})]
+    made = [
+        daily_table(VIDEO_DAILY, partitions, _from_snapshots(VIDEO_DAILY, video_daily), {"warehouse", "progress"}),
+        daily_table(VIDEO_HOURLY, partitions, _from_snapshots(VIDEO_HOURLY, video_hourly), {"warehouse", "progress"}),
+        daily_table(
+            VIDEO_WINDOWS, partitions, _from_snapshots(VIDEO_WINDOWS, video_windows), {"warehouse", "progress"}
+        ),
+        daily_table(CHANNEL_DAILY, partitions, _channel_daily, {"warehouse", "settings", "progress"}),
+    ]
+    return [*parsed, *made]
 
 
 def _from_raw(table: Table, parsers: dict[str, Parser]) -> Load:
@@ -63,11 +79,28 @@ def _from_raw(table: Table, parsers: dict[str, Parser]) -> Load:
     return load
 
 
-def _video_daily(context: AssetExecutionContext, window: Window) -> Loaded:
+def _from_snapshots(table: Table, build: Callable[[pd.DataFrame, pd.Timestamp, pd.Timestamp], pd.DataFrame]) -> Load:
+    def load(context: AssetExecutionContext, window: Window) -> Loaded:
+        return load_from_tables(
+            context.resources.warehouse,
+            table,
+            lambda frames, first, last: build(frames[VIDEO_SNAPSHOTS.name], first, last),
+            window,
+            context.run.run_id,
+            context.resources.progress,
+        )
+
+    return load
+
+
+def _channel_daily(context: AssetExecutionContext, window: Window) -> Loaded:
+    rates = context.resources.settings.revenue_rates
     return load_from_tables(
         context.resources.warehouse,
-        VIDEO_DAILY,
-        lambda frames, first, last: video_daily(frames["metrics.video_snapshots"], first, last),
+        CHANNEL_DAILY,
+        lambda frames, first, last: channel_daily(
+            frames[VIDEO_HOURLY.name], frames[CHANNEL_SNAPSHOTS.name], rates, first, last
+        ),
         window,
         context.run.run_id,
         context.resources.progress,

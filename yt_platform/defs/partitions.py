@@ -49,12 +49,13 @@ def window_of_run(tags: Mapping[str, str], partitions_start: date) -> Window:
     return Window(date.fromisoformat(first), date.fromisoformat(last))
 
 
-def looking_back(days: int) -> PartitionMapping:
-    return TimeWindowPartitionMapping(start_offset=-days, allow_nonexistent_upstream_partitions=True)
+def around(back: int, ahead: int) -> PartitionMapping:
+    """From so many days before the day up to so many after it."""
+    return TimeWindowPartitionMapping(start_offset=-back, end_offset=ahead, allow_nonexistent_upstream_partitions=True)
 
 
-def upstream(table: str, lookback_days: int) -> AssetDep:
-    return AssetDep(asset_key(table), partition_mapping=looking_back(lookback_days))
+def upstream(table: str, lookback_days: int, lookahead_days: int = 0) -> AssetDep:
+    return AssetDep(asset_key(table), partition_mapping=around(lookback_days, lookahead_days))
 
 
 def whole(table: str) -> AssetDep:

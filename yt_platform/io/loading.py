@@ -178,14 +178,16 @@ def load_from_tables(
 ) -> Loaded:
     """Make the rows of `window` from the table's inputs: `build(frames by input table, first day, last day)`."""
     node = NODE[table.name]
-    furthest = max(upstream.lookback_days for upstream in node.inputs)
-    versions = loaded_versions(warehouse, window.reaching_back(furthest))
+    furthest = max(max(upstream.lookback_days, upstream.lookahead_days) for upstream in node.inputs)
+    versions = loaded_versions(warehouse, window.reaching(furthest, furthest))
     sizes = _input_sizes(warehouse, node, window)
     accepted_rejects = _accepted_rejects(warehouse, table, window)
     total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
         frames = {
-            upstream.name: warehouse.read_window(TABLES[upstream.name], chunk.reaching_back(upstream.lookback_days))
+            upstream.name: warehouse.read_window(
+                TABLES[upstream.name], chunk.reaching(upstream.lookback_days, upstream.lookahead_days)
+            )
             for upstream in node.inputs
         }
         verdict = judge(table, build(frames, pd.Timestamp(chunk.first), pd.Timestamp(chunk.last)))

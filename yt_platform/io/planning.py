@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from yt_platform.core.lineage import FIRST_DAY, contiguous, stale_tables
+from yt_platform.core.lineage import FIRST_DAY, LOOKING_AHEAD, contiguous, stale_tables
 from yt_platform.core.polling import Plan, plan
 from yt_platform.core.quota import Bucket
 from yt_platform.io.loading import loaded_versions, raw_versions
@@ -16,7 +16,13 @@ def stale_ranges(warehouse: Warehouse, until: date) -> list[tuple[Window, frozen
     raw = raw_versions(warehouse, window)
     days = {day for versions in raw.values() for day in versions}
     stale = stale_tables(raw, loaded_versions(warehouse, window), days)
-    return [(Window(first, last), tables) for first, last, tables in contiguous(stale)]
+    in_order = [{day: tables - LOOKING_AHEAD for day, tables in stale.items()}]
+    in_order += [{day: tables & LOOKING_AHEAD for day, tables in stale.items()}]
+    return [
+        (Window(first, last), tables)
+        for group in in_order
+        for first, last, tables in contiguous({day: tables for day, tables in group.items() if tables})
+    ]
 
 
 def batch_days(warehouse: Warehouse) -> list[date]:

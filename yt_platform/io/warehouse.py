@@ -36,8 +36,9 @@ class Window:
         last = datetime(self.last.year, self.last.month, self.last.day, tzinfo=UTC)
         return first, last + timedelta(days=1)
 
-    def reaching_back(self, days: int) -> "Window":
-        return Window(self.first - timedelta(days=days), self.last)
+    def reaching(self, back: int, ahead: int = 0) -> "Window":
+        """The window and so many days before and after it."""
+        return Window(self.first - timedelta(days=back), self.last + timedelta(days=ahead))
 
     @property
     def days(self) -> list[date]:

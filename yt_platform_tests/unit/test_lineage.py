@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yt_platform.core.lineage import LOOKBACK_DAYS, NODES, contiguous, input_version, pack_days, stale_tables
+from yt_platform.core.lineage import (
+    LOOKBACK_DAYS,
+    NODES,
+    REACH_DAYS,
+    contiguous,
+    input_version,
+    pack_days,
+    stale_tables,
+)
 
 DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(60)]
 RAW = {"raw.video_snapshots": {day: f"s{day}" for day in DAYS}, "raw.videos": {day: f"v{day}" for day in DAYS}}
@@ -36,6 +44,15 @@ def test_a_late_batch_makes_stale_exactly_what_looks_at_its_day() -> None:
     assert by_table["metrics.video_daily"] == [late, late + timedelta(days=1)]
     # features read daily rows, which a day later still differ, over their own lookback
     assert by_table["features.video_day"] == DAYS[20 : 20 + LOOKBACK_DAYS + 2]
+
+
+def test_what_looks_ahead_is_stale_again_when_later_days_arrive() -> None:
+    """Its days were once made before the readings after them, and stayed as they were."""
+    until = DAYS[:20]
+    early = {name: {day: version for day, version in days.items() if day in until} for name, days in RAW.items()}
+    stale = stale_tables(RAW, loaded(early), DAYS)
+    assert {day for day in until if "metrics.channel_daily" in stale.get(day, ())} >= set(until[-REACH_DAYS:])
+    assert not any("metrics.video_daily" in stale.get(day, ()) for day in until)
 
 
 def test_ranges_join_neighbouring_days_with_the_same_tables() -> None:

@@ -3,12 +3,15 @@
 from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.metrics import (
+    CHANNEL_DAILY,
     CHANNEL_SNAPSHOTS,
     CHANNELS,
     COMMENTS,
     VIDEO_DAILY,
+    VIDEO_HOURLY,
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
+    VIDEO_WINDOWS,
     VIDEOS,
 )
 from yt_platform.core.schemas.models import SCORECARDS
@@ -25,6 +28,9 @@ TABLES: dict[str, Table] = {
         CHANNELS,
         COMMENTS,
         VIDEO_DAILY,
+        VIDEO_HOURLY,
+        CHANNEL_DAILY,
+        VIDEO_WINDOWS,
         VIDEO_DAY,
         SCORECARDS,
         VIDEO_FORECAST,

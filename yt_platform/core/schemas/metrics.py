@@ -10,6 +10,7 @@ from yt_platform.core.schemas.base import (
     day,
     flag,
     instant,
+    number,
     table_schema,
     text,
 )
@@ -217,6 +218,103 @@ VIDEO_DAILY = Table(
             "region_count": count("Regional charts the video was read from that day", "regions"),
             "source_count": count("Sources that read the video that day", "sources", minimum=1),
             "view_definition": text("What counted as a view at the last reading", among=REGIMES),
+        }
+    ),
+)
+
+VIDEO_HOURLY = Table(
+    name="metrics.video_hourly",
+    description="One row per video and UTC hour with a reading: the hour's last, over all sources and regions.",
+    key=("video_id", "hour"),
+    write=Write.REPLACE,
+    window="hour",
+    schema=table_schema(
+        {
+            "video_id": _VIDEO,
+            "hour": instant("Hour of the reading"),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "published_at": instant("Publication; NULL before a premiere", nullable=True),
+            "collected_at": instant("When the hour's last reading was taken"),
+            "view_count": count("Views since publication", "views"),
+            "like_count": count("Likes since publication", "likes", nullable=True),
+            "comment_count": count("Comments since publication", "comments", nullable=True),
+            "view_increment": count(
+                "Views since the hour before, as counted; NULL where that has no reading",
+                "views",
+                nullable=True,
+                minimum=None,
+            ),
+            "like_increment": count("Likes since the hour before", "likes", nullable=True, minimum=None),
+            "comment_increment": count("Comments since the hour before", "comments", nullable=True, minimum=None),
+            "reading_count": count("Snapshots in the hour", "snapshots", minimum=1),
+            "engagement_rate": number("Likes and comments, as far as known, over views", "ratio", minimum=0),
+            "growth_rate": number("View increment over the views of the hour before", "1/hour"),
+            "views_per_hour": number(
+                "Velocity: views since the last reading of the 24 hours before, over the hours between", "views/hour"
+            ),
+            "view_definition": text("What counted as a view at the reading", among=REGIMES),
+        }
+    ),
+)
+
+CHANNEL_DAILY = Table(
+    name="metrics.channel_daily",
+    description=(
+        "One row per channel and UTC day: what it gained between the midnights, interpolated between readings. For "
+        "reporting: not YouTube's figures, and no feature reads them."
+    ),
+    key=("channel_id", "day"),
+    write=Write.REPLACE,
+    window="day",
+    schema=table_schema(
+        {
+            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "day": day("UTC day"),
+            "view_count": number("Views of the channel at the day's end, interpolated", "views", minimum=0),
+            "subscriber_count": number(
+                "Subscribers at the day's end, interpolated; YouTube rounds them to 3 figures", "subscribers", minimum=0
+            ),
+            "view_increment": number("Views the channel gained that day", "views"),
+            "subscriber_increment": number("Subscribers the channel gained that day", "subscribers"),
+            "tracked_video_count": count("Tracked videos whose day is known", "videos"),
+            "tracked_view_increment": number("Views these videos gained that day", "views"),
+            "tracked_like_increment": number("Likes these videos gained that day", "likes"),
+            "tracked_comment_increment": number("Comments these videos gained that day", "comments"),
+            "engagement_rate": number(
+                "Likes and comments gained by tracked videos, as far as known, over the views they gained", "ratio"
+            ),
+            "growth_rate": number("Views the channel gained over its views at the day's begin", "1/day"),
+            "views_per_hour": number("Velocity: views the channel gained per hour of the day", "views/hour"),
+            "ad_revenue_estimate": number("Estimate: see revenue_assumptions", "currency"),
+            "affiliate_revenue_estimate": number("Estimate: see revenue_assumptions", "currency"),
+            "sponsorship_revenue_estimate": number("Estimate: see revenue_assumptions", "currency"),
+            "revenue_assumptions": text("The rates the estimates were made with; none is known of the channel itself"),
+            "is_final": flag("Every value lies between two readings; else it may change with the next one"),
+        }
+    ),
+)
+
+VIDEO_WINDOWS = Table(
+    name="metrics.video_windows",
+    description=(
+        "One row per channel and window with a reading, for series read many times a day: what its videos gained."
+    ),
+    key=("channel_id", "window_minutes", "window_start"),
+    write=Write.REPLACE,
+    window="window_start",
+    schema=table_schema(
+        {
+            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "window_minutes": count("Length: 5 begins every minute, 60 every hour", "minutes", minimum=1),
+            "window_start": instant("Begin of the window"),
+            "reading_count": count("Readings inside the window", "snapshots", minimum=1),
+            "video_count": count("Videos read inside the window", "videos", minimum=1),
+            "view_increment": count(
+                "Views gained up to these readings since the ones before", "views", nullable=True, minimum=None
+            ),
+            "like_increment": count("Likes gained likewise", "likes", nullable=True, minimum=None),
+            "comment_increment": count("Comments gained likewise", "comments", nullable=True, minimum=None),
+            "is_final": flag("The watermark has passed the window: no collection adds to it"),
         }
     ),
 )

@@ -1,0 +1,77 @@
+"""Sliding windows over the readings of channels that are read many times a day.
+
+A reading tells what its video gained since the reading before, at the instant it was taken. A window of a channel sums
+what the readings inside it tell, so an hour without a reading is an hour without a window, not a quiet one.
+
+Late readings: a day's windows are made anew whenever a batch of that day arrives. `is_final` says that the watermark,
+the newest reading of all less `LATENESS`, has passed the window's end, after which no collection adds to it.
+"""
+
+import numpy as np
+import pandas as pd
+
+from yt_platform.core.schemas.metrics import VIDEO_WINDOWS
+
+SLIDING = {5: 1, 60: 60}
+"""Minutes of a window, and minutes from one window's begin to the next one's."""
+
+SUB_DAILY_HOURS = 4
+"""A video belongs to a sub-daily series on days on which it was read in so many hours: charts of several countries show
+a video twice or three times in a morning."""
+
+LATENESS = pd.Timedelta(hours=2)
+"""An hourly collection that failed is made up for by the next one."""
+
+_MINUTE = pd.Timedelta(minutes=1)
+_DAY = pd.Timedelta(days=1)
+
+
+def video_windows(snapshots: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    """`metrics.video_windows` that begin on the days `first` to `last` (naive midnights, both included).
+
+    `snapshots` are rows of `metrics.video_snapshots` from the day before `first` to the day after `last`, in any order.
+    """
+    readings = _increments(_sub_daily(snapshots))
+    by_length = [_windows(readings, minutes, step) for minutes, step in SLIDING.items()]
+    windows = pd.concat(by_length, ignore_index=True)
+    begins = windows["window_start"].dt.tz_localize(None)
+    windows = windows[begins.between(first, last + _DAY, inclusive="left")]
+    watermark = snapshots["collected_at"].max() - LATENESS
+    ends = windows["window_start"] + pd.to_timedelta(windows["window_minutes"], unit="min")
+    windows = windows.assign(is_final=ends <= watermark).reset_index(drop=True)
+    found: pd.DataFrame = windows.reindex(columns=VIDEO_WINDOWS.column_names)
+    return found
+
+
+def _sub_daily(snapshots: pd.DataFrame) -> pd.DataFrame:
+    known = snapshots[snapshots["channel_id"].notna()]
+    hour = known["collected_at"].dt.floor("h")
+    hours = hour.groupby([known["video_id"], hour.dt.floor("D")]).transform("nunique")
+    sub_daily: pd.DataFrame = known[hours >= SUB_DAILY_HOURS]
+    return sub_daily
+
+
+def _increments(readings: pd.DataFrame) -> pd.DataFrame:
+    """Readings with what each gained since the one before of its video; a video's first tells nothing.
+
+    Two readings of the same instant are one, the higher.
+    """
+    ordered = readings.sort_values(["video_id", "collected_at", "view_count"], kind="stable")
+    ordered = ordered.drop_duplicates(["video_id", "collected_at"], keep="last")
+    by_video = ordered.groupby(["video_id", "view_definition"], sort=False)
+    gained = {f"{name}_increment": by_video[f"{name}_count"].diff() for name in ("view", "like", "comment")}
+    return ordered.assign(**gained)
+
+
+def _windows(readings: pd.DataFrame, minutes: int, step: int) -> pd.DataFrame:
+    """Every window of one length that holds a reading."""
+    newest = readings["collected_at"].dt.floor(f"{step}min")
+    copies = minutes // step
+    spread = readings.loc[readings.index.repeat(copies)]
+    back = np.tile(np.arange(copies), len(readings)) * step
+    start = newest.repeat(copies).to_numpy("datetime64[us]") - back * np.timedelta64(1, "m")
+    spread = spread.assign(window_start=pd.DatetimeIndex(start, tz="UTC").as_unit("us"))
+    groups = spread.groupby(["channel_id", "window_start"])
+    sums = groups[["view_increment", "like_increment", "comment_increment"]].sum(min_count=1)
+    found = sums.assign(reading_count=groups.size(), video_count=groups["video_id"].nunique(), window_minutes=minutes)
+    return found.reset_index()
