@@ -10,7 +10,7 @@ from yt_platform.core.models.naive import NaiveForecaster
 from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.metrics import VIDEO_DAILY
-from yt_platform.core.schemas.predictions import VIDEO_FORECAST
+from yt_platform.core.schemas.predictions import INCREMENTS, VIDEO_FORECAST
 from yt_platform.core.tasks import VIDEO_DAY as TASK
 from yt_platform.io.loading import book
 from yt_platform.io.warehouse import Warehouse, Window
@@ -38,7 +38,9 @@ def forecast(warehouse: Warehouse, window: Window, model_version: str = CHAMPION
     )
     noise = np.random.default_rng(3).uniform(0.5, 1.5, len(rows))
     p50 = rows["p50"] * noise * scale
-    rows = rows.assign(p10=p50 * 0.6, p50=p50, p90=p50 * 1.4, model_version=model_version, channel_id=None)
+    rows = rows.assign(
+        p10=p50 * 0.6, p50=p50, p90=p50 * 1.4, model_version=model_version, channel_id=None, basis=INCREMENTS
+    )
     put(warehouse, VIDEO_FORECAST, accepted(VIDEO_FORECAST, rows[VIDEO_FORECAST.column_names]), window)
 
 

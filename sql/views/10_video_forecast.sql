@@ -16,12 +16,16 @@ SELECT
     counted.at_origin + forecast.p50 AS total_p50,
     counted.at_origin + forecast.p90 AS total_p90,
     forecast.model_version,
-    coalesce(video.source = 'synthetic', false) AS is_synthetic
+    coalesce(video.source = 'synthetic', false) AS is_synthetic,
+    forecast.basis
 FROM predictions.video_forecast AS forecast
-JOIN metrics.video_daily AS daily ON daily.video_id = forecast.video_id AND daily.day = forecast.origin_day
+LEFT JOIN metrics.video_daily AS daily ON daily.video_id = forecast.video_id AND daily.day = forecast.origin_day
 CROSS JOIN LATERAL (
-    SELECT CASE forecast.target
-        WHEN 'views' THEN daily.view_count WHEN 'likes' THEN daily.like_count ELSE daily.comment_count
+    SELECT CASE
+        WHEN forecast.basis = 'no_reading' THEN 0
+        WHEN forecast.target = 'views' THEN daily.view_count
+        WHEN forecast.target = 'likes' THEN daily.like_count
+        ELSE daily.comment_count
     END AS at_origin
 ) AS counted
 LEFT JOIN metrics.videos AS video ON video.video_id = forecast.video_id

@@ -3,9 +3,9 @@
 Belongs here: turning daily rows and metadata versions into `features.video_day`. Does not belong here: targets, and
 anything that reads a day later than the origin. What each column means is in `core/schemas/features.py`.
 
-Every value depends only on the rows of the video and of its channel from `LOOKBACK_DAYS` before the origin to the
-origin: the cost of a day does not grow with history, and a value is the same however days are grouped into calls.
-Nothing is measured over the whole population.
+Every value depends only on rows from `LOOKBACK_DAYS` before the origin to the origin: the cost of a day does not grow
+with history. They are rows of the video and of its channel; only `view_acceleration_of_day` is measured over all videos
+of the origin day. Days come whole, so that a value is the same however they are grouped into calls.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ from yt_platform.core.panel import (
     Floats,
     History,
     Panel,
+    Rows,
     acceleration,
     floats,
     mean,
@@ -75,6 +76,8 @@ def build_video_day(
     features |= _presence(daily, history)
     features |= _channel_record(daily, rates, wanted)
     features |= _metadata(versions, video_ids, history)
+    features["view_acceleration_of_day"] = _of_day(origins["day"], features["view_acceleration_lag_0"])
+    features |= _since_reading(daily, videos, wanted)
     keys = {name: origins[name].array for name in _KEYS}
     return pd.DataFrame({**keys, **{name: features[name] for name in VIDEO_DAY_FEATURES}})
 
@@ -95,11 +98,8 @@ def _rates(daily: pd.DataFrame, videos: Panel) -> Features:
     An increment across a change of what counts as a view is unknown, for it is not growth.
     """
     before = videos.at(videos.key - 1)
-    regime = pd.factorize(daily["view_definition"])[0].astype("float64")
-    before[take(regime, before) != regime] = -1
-    microseconds = daily["collected_at"].dt.tz_localize(None).to_numpy("datetime64[us]").astype("float64")
-    elapsed_hours = (microseconds - take(microseconds, before)) / 3.6e9
-    elapsed_days = np.maximum(elapsed_hours, MIN_ELAPSED_HOURS) / 24
+    before[_regime_changed(daily, before)] = -1
+    elapsed_days = _elapsed_days(daily, before)
     rates: Features = {}
     for name in ("view", "like", "comment"):
         counts = floats(daily[f"{name}_count"])
@@ -107,6 +107,21 @@ def _rates(daily: pd.DataFrame, videos: Panel) -> Features:
         rates[name] = rates[f"{name}_increment"] / elapsed_days
     rates["acceleration"] = acceleration(rates["view"], take(rates["view"], before))
     return rates
+
+
+def _regime_changed(daily: pd.DataFrame, before: Rows) -> npt.NDArray[np.bool_]:
+    """Whether what counts as a view is known to differ between each row of `daily` and the row `before` it."""
+    regime = pd.factorize(daily["view_definition"])[0].astype("float64")
+    changed: npt.NDArray[np.bool_] = take(regime, before) != regime
+    return changed
+
+
+def _elapsed_days(daily: pd.DataFrame, before: Rows) -> Floats:
+    """Between the readings of each row of `daily` and of the row `before` it."""
+    microseconds = daily["collected_at"].dt.tz_localize(None).to_numpy("datetime64[us]").astype("float64")
+    elapsed_hours = (microseconds - take(microseconds, before)) / 3.6e9
+    days: Floats = np.maximum(elapsed_hours, MIN_ELAPSED_HOURS) / 24
+    return days
 
 
 def _levels(origins: pd.DataFrame) -> Features:
@@ -150,6 +165,24 @@ def _peak(rate: Floats, history: History) -> tuple[Floats, Floats]:
         higher = (lag > peak) | (np.isnan(peak) & ~np.isnan(lag))
         peak[higher], days_since[higher] = lag[higher], k
     return peak, days_since
+
+
+def _of_day(day: pd.Series, acceleration: Floats) -> Floats:
+    """Each day's median."""
+    return floats(pd.Series(acceleration).groupby(day.to_numpy()).transform("median"))
+
+
+def _since_reading(daily: pd.DataFrame, videos: Panel, wanted: npt.NDArray[np.bool_]) -> Features:
+    """Gains per 24 hours since the newest earlier reading, be it the day before or weeks ago."""
+    before = videos.newest(videos.key - 1, LOOKBACK_DAYS - 1)
+    before[_regime_changed(daily, before)] = -1
+    days = daily["day"].to_numpy("datetime64[D]").astype("float64")
+    elapsed_days = _elapsed_days(daily, before)
+    features = {"days_since_reading": days - take(days, before)}
+    for name in ("view", "like", "comment"):
+        counts = floats(daily[f"{name}_count"])
+        features[f"{name}_rate_since_reading"] = (counts - take(counts, before)) / elapsed_days
+    return {name: values[wanted] for name, values in features.items()}
 
 
 def _age_and_calendar(origins: pd.DataFrame) -> Features:

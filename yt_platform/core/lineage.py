@@ -70,7 +70,7 @@ NODES = (
     Node("metrics.video_windows", "1", (Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),)),
     Node(
         "features.video_day",
-        "2",
+        "3",
         (
             Input("metrics.video_daily", lookback_days=LOOKBACK_DAYS),
             Input("metrics.video_versions", lookback_days=LOOKBACK_DAYS),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from yt_platform.core.schemas.features import VIDEO_DAY_FEATURES
+from yt_platform.core.schemas.features import SINCE_READING, VIDEO_DAY_FEATURES
 
 QUANTILES = (0.1, 0.5, 0.9)
 
@@ -65,7 +65,7 @@ VIDEO_DAY = Task(
     step=pd.Timedelta(days=1),
     horizons=(1, 3, 7),
     targets=("views", "likes", "comments"),
-    features=VIDEO_DAY_FEATURES,
+    features=tuple(name for name in VIDEO_DAY_FEATURES if name not in SINCE_READING),
     increments={"views": "view_increment", "likes": "like_increment", "comments": "comment_increment"},
     rates={"views": "view_rate_lag_0", "likes": "like_rate_lag_0", "comments": "comment_rate_lag_0"},
 )

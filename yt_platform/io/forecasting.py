@@ -10,7 +10,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
-from yt_platform.core.schemas.predictions import VIDEO_FORECAST
+from yt_platform.core.schemas.predictions import INCREMENTS, VIDEO_FORECAST
 from yt_platform.io.loading import ROWS_AT_ONCE, Loaded, as_rejects, book, count_by_day, rejects_by_day
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.warehouse import Warehouse, Window
@@ -57,7 +57,7 @@ def _as_rows(forecasts: pd.DataFrame, features: pd.DataFrame, champion: Register
     rows = forecasts.rename(columns={"day": "origin_day", "horizon": "horizon_days"})
     channels = features[["video_id", "day", "channel_id"]].rename(columns={"day": "origin_day"})
     rows = rows.merge(channels, on=["video_id", "origin_day"], how="left")
-    return rows.assign(model_version=champion.name)[VIDEO_FORECAST.column_names]
+    return rows.assign(model_version=champion.name, basis=INCREMENTS)[VIDEO_FORECAST.column_names]
 
 
 def _rows_by_day(warehouse: Warehouse, window: Window) -> dict[date, int]:

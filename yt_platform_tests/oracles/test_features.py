@@ -55,6 +55,11 @@ SELECT origin.video_id, origin.day, origin.channel_id,
     channel.view_rate_mean AS channel_view_rate_mean,
     channel.acceleration_mean AS channel_acceleration_mean,
     channel.other_view_rate AS channel_other_view_rate,
+    (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY acceleration) FROM daily WHERE day = origin.day)
+        AS view_acceleration_of_day,
+    (origin.day - earlier.day)::float8 AS days_since_reading,
+    (origin.view_count - earlier.view_count) * 24 / earlier.hours AS view_rate_since_reading,
+    (origin.comment_count - earlier.comment_count) * 24 / earlier.hours AS comment_rate_since_reading,
     length(version.title)::float8 AS title_length,
     version.duration_seconds::float8 AS duration_seconds
 FROM daily AS origin
@@ -85,6 +90,16 @@ LEFT JOIN LATERAL (
         AND past.collected_at >= (origin.day - 28)::timestamp AT TIME ZONE 'UTC'
     ORDER BY past.collected_at DESC LIMIT 1
 ) AS version ON true
+LEFT JOIN LATERAL (
+    SELECT newest.*,
+        greatest(extract(epoch FROM origin.collected_at - newest.collected_at) / 3600, 6)::float8 AS hours
+    FROM (
+        SELECT * FROM metrics.video_daily AS past
+        WHERE past.video_id = origin.video_id AND past.day BETWEEN origin.day - 28 AND origin.day - 1
+        ORDER BY past.day DESC LIMIT 1
+    ) AS newest
+    WHERE newest.view_definition = origin.view_definition
+) AS earlier ON true
 ORDER BY origin.video_id, origin.day
 """
 

@@ -146,6 +146,23 @@ _RESPONSE_INCREMENTS = {
     for name in ("like", "comment")
 }
 
+_OF_DAY = {
+    "view_acceleration_of_day": number(
+        "Median acceleration of lag 0 over all videos read on the origin day: how late YouTube counted that day",
+        "log ratio",
+    ),
+}
+
+_SINCE_READING = {
+    "days_since_reading": number(
+        "Days since the newest earlier reading, NULL without one among lags 1 to 28", "days", minimum=1
+    ),
+    **{
+        f"{name}_rate_since_reading": number(f"{name.capitalize()}s gained per 24 hours since then", f"{name}s/day")
+        for name in ("view", "like", "comment")
+    },
+}
+
 _FEATURES = {
     **_LEVELS,
     **_INCREMENTS,
@@ -157,6 +174,8 @@ _FEATURES = {
     **_METADATA,
     **_TEXT,
     **_RESPONSE_INCREMENTS,
+    **_OF_DAY,
+    **_SINCE_READING,
 }
 
 VIDEO_DAY = Table(
@@ -170,3 +189,6 @@ VIDEO_DAY = Table(
 
 VIDEO_DAY_FEATURES = tuple(_FEATURES)
 """What a model may read, in the order models read it; all float64."""
+
+SINCE_READING = tuple(_SINCE_READING)
+"""What is new only where the day before has no reading; else it says what lag 0 says."""

@@ -13,6 +13,14 @@ from yt_platform.core.schemas.base import (
     text,
 )
 
+INCREMENTS = "increments"
+GAP = "gap"
+FIRST_READING = "first_reading"
+NO_READING = "no_reading"
+BASES = (INCREMENTS, GAP, FIRST_READING, NO_READING)
+"""What is known of a video at the origin, from most to least: the last daily increment; readings, but none on the day
+before; one reading within the lookback; none, only metadata and its channel's record."""
+
 VIDEO_FORECAST = Table(
     name="predictions.video_forecast",
     description="One row per video, origin day, horizon, target and model version: the forecast increment.",
@@ -31,6 +39,11 @@ VIDEO_FORECAST = Table(
             "p10": number("Increment that 10 % of outcomes stay below", "target's counts", minimum=0),
             "p50": number("Median increment", "target's counts", minimum=0),
             "p90": number("Increment that 90 % of outcomes stay below", "target's counts", minimum=0),
+            "basis": text(
+                "What the forecast rests on: the last daily increment, readings with a gap before the origin, a first "
+                "reading, or no reading at all (then the count at the origin is taken as 0)",
+                among=BASES,
+            ),
         }
     ),
 )
