@@ -58,6 +58,13 @@ def target_column(target: str, ahead: int) -> str:
     return f"y_{target}_{ahead}"
 
 
+def rate_lags(task: Task, target: str) -> list[str]:
+    """The columns of the target's rates, newest first: `view_rate_lag_0`, `view_rate_lag_1`, and so on."""
+    stem = task.rates[target].removesuffix("0")
+    lags = (f"{stem}{k}" for k in range(len(task.features)))
+    return [name for name in lags if name in task.features]
+
+
 VIDEO_DAY = Task(
     name="video_day",
     series="video_id",

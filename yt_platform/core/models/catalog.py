@@ -16,6 +16,11 @@ from yt_platform.core.tasks import TASKS, Task
 
 KINDS = {
     "naive": "naive.NaiveForecaster",
+    "drift": "drift.DriftForecaster",
+    "szabo_huberman": "szabo_huberman.SzaboHubermanForecaster",
+    "linear": "linear.LinearForecaster",
+    "random_forest": "random_forest.RandomForestForecaster",
+    "xgboost": "xgboost.XGBoostForecaster",
     "lightgbm": "lightgbm.LightGBMForecaster",
 }
 RECIPE = "recipe.json"
