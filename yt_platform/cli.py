@@ -47,7 +47,9 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         from yt_platform.core.models.protocol import NotEnoughRowsError
+        from yt_platform.io.backup import BackupError
         from yt_platform.io.history import HistoryError
+        from yt_platform.io.raw import CorruptBatchError
         from yt_platform.io.youtube import ConfigurationError
         from yt_platform.local import RunFailedError
         from yt_platform.up import UpError
@@ -57,7 +59,15 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         except (SettingsError, HistoryError, NotEnoughRowsError, WatchListError) as error:
             err.print(f"error: {error}", style="red", markup=False)
             raise typer.Exit(MISUSED) from error
-        except (DatabaseError, EmbeddedPostgresError, RunFailedError, UpError, ConfigurationError) as error:
+        except (
+            DatabaseError,
+            EmbeddedPostgresError,
+            RunFailedError,
+            UpError,
+            ConfigurationError,
+            BackupError,
+            CorruptBatchError,
+        ) as error:
             err.print(f"error: {error}", style="red", markup=False)
             raise typer.Exit(FAILED) from error
         except _database_errors() as error:
@@ -174,6 +184,24 @@ def accept(
     from yt_platform.commands import accept_day
 
     accept_day(load_settings(), table, day.date(), out)
+
+
+@app.command()
+@_explained
+def backup(folder: Annotated[Path, typer.Argument(help="New folder to write the backup to.")]) -> None:
+    """Save the databases, the raw batches and the models to a folder, verified as it is written."""
+    from yt_platform.commands import back_up_to
+
+    back_up_to(load_settings(), folder, out)
+
+
+@app.command()
+@_explained
+def restore(folder: Annotated[Path, typer.Argument(exists=True, help="Folder of a backup.")]) -> None:
+    """Bring a backup back into a new YT_HOME, or into databases that hold nothing."""
+    from yt_platform.commands import restore_from
+
+    restore_from(load_settings(), folder, out)
 
 
 @app.command()

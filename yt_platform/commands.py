@@ -27,10 +27,14 @@ from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
+from yt_platform.io.backup import Place, back_up, restore
+from yt_platform.io.databases import DatabaseUrls
+from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.history import ImportedBatch, open_history
 from yt_platform.io.importing import holds_synthetic
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.io.loading import accept_rejects, concat
+from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import collected_days, quota_plan
 from yt_platform.io.raw import RawStore
 from yt_platform.io.sample import write_sample
@@ -38,7 +42,7 @@ from yt_platform.io.training import RECIPE
 from yt_platform.io.watchlist import WatchListError, add_channels, listed
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, import_path, one_at_a_time, open_platform
 from yt_platform.report import ProgressDisplay, print_connections, print_spent, print_summary
-from yt_platform.resources import required_key
+from yt_platform.resources import artifact_folder, databases, required_key
 from yt_platform.settings import Settings, SettingsError
 
 SAMPLE_DAYS = 60
@@ -183,6 +187,28 @@ def bring_up(settings: Settings, out: Console) -> int:
                 settings.home / "logs",
                 lambda: print_connections(settings, out),
             )
+
+
+def back_up_to(settings: Settings, folder: Path, out: Console) -> None:
+    """Save everything that can't be made again, while no command writes."""
+    with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
+        manifest = back_up(_place(settings, platform.urls), folder.absolute(), progress)
+    out.print(f"{len(manifest.batches):,} raw batches, the databases and the models are saved in {folder}")
+
+
+def restore_from(settings: Settings, folder: Path, out: Console) -> None:
+    """Bring a backup back, and the structure of its databases up to date with this version."""
+    found = databases(settings)
+    with found.open() as urls, ProgressDisplay(out) as progress:
+        found.create()
+        manifest = restore(_place(settings, urls), folder.absolute(), progress)
+        migrate(urls.warehouse)
+    out.print(f"The backup of {manifest.created_at} is restored: {len(manifest.batches):,} raw batches")
+
+
+def _place(settings: Settings, urls: DatabaseUrls) -> Place:
+    programs = EmbeddedPostgres(settings.home).bin_dir
+    return Place(urls, RawStore(settings.raw_location), Path(artifact_folder(settings)), programs)
 
 
 def backtest_history(

@@ -92,19 +92,28 @@ class RawStore:
     def _write(self, endpoint: str, day: date, suffix: str, data: bytes, rows: int) -> RawFile:
         sha256 = hashlib.sha256(data).hexdigest()
         path = f"{endpoint}/{day.isoformat()}/{sha256[:16]}.{suffix}"
-        if self._found(path) != sha256:
-            self._put(path, data)
+        self.put_bytes(path, sha256, data)
         return RawFile(path, sha256, len(data), rows)
 
-    def read_table(self, path: str, sha256: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Rows of a batch, or some of their columns. Raises CorruptBatchError unless the file has this hash."""
+    def read_bytes(self, path: str, sha256: str) -> bytes:
+        """The file of a batch. Raises CorruptBatchError unless it has this hash."""
         try:
-            data = self._fs.cat_file(self._full(path))
+            data: bytes = self._fs.cat_file(self._full(path))
         except FileNotFoundError:
             raise CorruptBatchError(path, sha256, "no file") from None
         found = hashlib.sha256(data).hexdigest()
         if found != sha256:
             raise CorruptBatchError(path, sha256, found)
+        return data
+
+    def put_bytes(self, path: str, sha256: str, data: bytes) -> None:
+        """Store the file of a batch under its name, unless it is there."""
+        if self._found(path) != sha256:
+            self._put(path, data)
+
+    def read_table(self, path: str, sha256: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows of a batch, or some of their columns. Raises CorruptBatchError unless the file has this hash."""
+        data = self.read_bytes(path, sha256)
         if path.endswith(".jsonl.zst"):
             return _read_json_lines(data, columns)
         return pq.read_table(pa.BufferReader(data), columns=columns)
