@@ -15,6 +15,8 @@ LOOKBACK_DAYS = 28
 
 REACH_DAYS = 7
 """How far reports look for a reading on either side of a midnight: quiet videos are read weekly."""
+HOURS_DAYS = 3
+"""How far back the features of an hour look: the increment 48 hours earlier is against a reading 49 hours earlier."""
 
 FIRST_DAY = date(2005, 2, 14)
 """YouTube's first day: nothing is older."""
@@ -76,6 +78,8 @@ NODES = (
             Input("metrics.video_versions", lookback_days=LOOKBACK_DAYS),
         ),
     ),
+    Node("features.video_hour", "1", (Input("metrics.video_hourly", lookback_days=HOURS_DAYS),)),
+    Node("features.channel_day", "1", (Input("metrics.channel_snapshots", lookback_days=LOOKBACK_DAYS),)),
 )
 """Every table below raw that is partitioned by day, inputs first."""
 

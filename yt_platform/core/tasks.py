@@ -9,7 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from yt_platform.core.schemas.features import SINCE_READING, VIDEO_DAY_FEATURES
+from yt_platform.core.schemas.features import (
+    CHANNEL_DAY_FEATURES,
+    SINCE_READING,
+    VIDEO_DAY_FEATURES,
+    VIDEO_HOUR_FEATURES,
+)
 
 QUANTILES = (0.1, 0.5, 0.9)
 
@@ -77,4 +82,28 @@ VIDEO_DAY = Task(
     rates={"views": "view_rate_lag_0", "likes": "like_rate_lag_0", "comments": "comment_rate_lag_0"},
 )
 
-TASKS = {task.name: task for task in (VIDEO_DAY,)}
+VIDEO_HOUR = Task(
+    name="video_hour",
+    series="video_id",
+    time="hour",
+    step=pd.Timedelta(hours=1),
+    horizons=(1,),
+    targets=("views",),
+    features=VIDEO_HOUR_FEATURES,
+    increments={"views": "view_increment"},
+    rates={"views": "view_rate_lag_0"},
+)
+
+CHANNEL_DAY = Task(
+    name="channel_day",
+    series="channel_id",
+    time="day",
+    step=pd.Timedelta(days=1),
+    horizons=(1, 7, 28),
+    targets=("views",),
+    features=CHANNEL_DAY_FEATURES,
+    increments={"views": "view_increment"},
+    rates={"views": "view_rate_lag_0"},
+)
+
+TASKS = {task.name: task for task in (VIDEO_DAY, VIDEO_HOUR, CHANNEL_DAY)}

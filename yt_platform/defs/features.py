@@ -1,26 +1,44 @@
 """Assets of the `features` layer."""
 
+from collections.abc import Callable, Mapping
+
+import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
 
+from yt_platform.core.channel_features import build_channel_day
 from yt_platform.core.features import build_video_day
-from yt_platform.core.schemas.features import VIDEO_DAY
-from yt_platform.defs.daily import daily_table
+from yt_platform.core.hour_features import build_video_hour
+from yt_platform.core.schemas.base import Table
+from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
+from yt_platform.defs.daily import Load, daily_table
 from yt_platform.io.loading import Loaded, load_from_tables
 from yt_platform.io.warehouse import Window
 
+Frames = Mapping[str, pd.DataFrame]
+Build = Callable[[Frames, pd.Timestamp, pd.Timestamp], pd.DataFrame]
 
-def build_features(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    return [daily_table(VIDEO_DAY, partitions, _video_day, {"warehouse", "progress"})]
-
-
-def _video_day(context: AssetExecutionContext, window: Window) -> Loaded:
-    return load_from_tables(
-        context.resources.warehouse,
+BUILDS: tuple[tuple[Table, Build], ...] = (
+    (
         VIDEO_DAY,
         lambda frames, first, last: build_video_day(
             frames["metrics.video_daily"], frames["metrics.video_versions"], first, last
         ),
-        window,
-        context.run.run_id,
-        context.resources.progress,
-    )
+    ),
+    (VIDEO_HOUR, lambda frames, first, last: build_video_hour(frames["metrics.video_hourly"], first, last)),
+    (CHANNEL_DAY, lambda frames, first, last: build_channel_day(frames["metrics.channel_snapshots"], first, last)),
+)
+"""Tables of features, and the function that makes one from its inputs."""
+
+
+def build_features(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
+    return [
+        daily_table(table, partitions, _from_tables(table, build), {"warehouse", "progress"}) for table, build in BUILDS
+    ]
+
+
+def _from_tables(table: Table, build: Build) -> Load:
+    def load(context: AssetExecutionContext, window: Window) -> Loaded:
+        held = context.resources
+        return load_from_tables(held.warehouse, table, build, window, context.run.run_id, held.progress)
+
+    return load

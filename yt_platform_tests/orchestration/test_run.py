@@ -54,6 +54,9 @@ def test_every_table_is_filled(made: Platform) -> None:
     assert [name for name, count in rows.items() if not count] == [
         "metrics.comments",  # which are only collected
         "metrics.video_windows",  # the imported days are not read hour by hour
+        "features.video_hour",
+        "predictions.video_hour_forecast",
+        "predictions.channel_forecast",
         "predictions.forecast_accuracy",  # nothing is known yet of the days forecast
         "ops.drift",
         "ops.alerts",

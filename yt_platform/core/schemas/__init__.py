@@ -1,7 +1,7 @@
 """One contract per table, by layer; `TABLES` is the registry that checks, migrations' tests and docs read."""
 
 from yt_platform.core.schemas.base import Table
-from yt_platform.core.schemas.features import VIDEO_DAY
+from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
 from yt_platform.core.schemas.metrics import (
     CHANNEL_DAILY,
     CHANNEL_SNAPSHOTS,
@@ -16,7 +16,12 @@ from yt_platform.core.schemas.metrics import (
 )
 from yt_platform.core.schemas.models import SCORECARDS
 from yt_platform.core.schemas.ops import ALERTS, DRIFT
-from yt_platform.core.schemas.predictions import FORECAST_ACCURACY, VIDEO_FORECAST
+from yt_platform.core.schemas.predictions import (
+    CHANNEL_FORECAST,
+    FORECAST_ACCURACY,
+    VIDEO_FORECAST,
+    VIDEO_HOUR_FORECAST,
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -32,8 +37,12 @@ TABLES: dict[str, Table] = {
         CHANNEL_DAILY,
         VIDEO_WINDOWS,
         VIDEO_DAY,
+        VIDEO_HOUR,
+        CHANNEL_DAY,
         SCORECARDS,
         VIDEO_FORECAST,
+        VIDEO_HOUR_FORECAST,
+        CHANNEL_FORECAST,
         FORECAST_ACCURACY,
         DRIFT,
         ALERTS,

@@ -1,4 +1,4 @@
-"""Contracts of the `features` layer: what is known about a video at the end of a UTC day.
+"""Contracts of the `features` layer: what is known about a video or a channel at the end of a UTC day or hour.
 
 A feature is described here, computed in `core/features.py`, and read by the models in the order given here. Targets
 (what happened afterwards) do not belong here.
@@ -15,10 +15,12 @@ from yt_platform.core.schemas.base import (
     Table,
     Write,
     day,
+    instant,
     number,
     table_schema,
     text,
 )
+from yt_platform.core.view_definition import REGIMES
 
 VIEW_RATE_LAGS = 7
 RESPONSE_RATE_LAGS = 3
@@ -192,3 +194,150 @@ VIDEO_DAY_FEATURES = tuple(_FEATURES)
 
 SINCE_READING = tuple(_SINCE_READING)
 """What is new only where the day before has no reading; else it says what lag 0 says."""
+_VIEW_DEFINITION = {"view_definition": text("What counted as a view at the last reading", among=REGIMES)}
+
+HOUR_RATE_LAGS = 25
+HOUR_RESPONSE_LAGS = 3
+HOUR_ACCELERATION_LAGS = 4
+HOUR_SPANS = (2, 3, 6, 12, 24)
+
+_HOUR_FEATURES = {
+    **_LEVELS,
+    "view_increment": number("Views gained since the hour before, as counted; the naive forecast's basis", "views"),
+    **{
+        f"view_rate_lag_{k}": number(f"Views gained per hour, {k} hours before the origin", "views/hour")
+        for k in range(HOUR_RATE_LAGS)
+    },
+    **{
+        f"{name}_rate_lag_{k}": number(
+            f"{name.capitalize()}s gained per hour, {k} hours before the origin", f"{name}s/hour"
+        )
+        for name in ("like", "comment")
+        for k in range(HOUR_RESPONSE_LAGS)
+    },
+    "view_rate_mean_3h": number("Mean of the known view rates of lags 0 to 2", "views/hour"),
+    "view_rate_mean_24h": number("Mean of the known view rates of lags 0 to 23", "views/hour"),
+    "view_rate_next_hour_of_other_days": number("Mean of the known view rates of lags 23 and 47", "views/hour"),
+    "view_rate_same_hour_of_other_days": number("Mean of the known view rates of lags 24 and 48", "views/hour"),
+    **{
+        f"view_rate_span_{k}h": number(f"Views gained per hour since the reading {k} hours earlier", "views/hour")
+        for k in HOUR_SPANS
+    },
+    **{
+        f"view_acceleration_lag_{k}": number(f"View rate of lag {k} against lag {k + 1}", "log ratio")
+        for k in range(HOUR_ACCELERATION_LAGS)
+    },
+    **{
+        f"view_acceleration_span_{k}h": number(f"View rate of lag 0 against that of the last {k} hours", "log ratio")
+        for k in HOUR_SPANS
+    },
+    "view_acceleration_24h": number("View rate of lag 0 against lag 24", "log ratio"),
+    "view_acceleration_spread": number(
+        f"Standard deviation of the known accelerations of lags 0 to {HOUR_ACCELERATION_LAGS - 1}",
+        "log ratio",
+        minimum=0,
+    ),
+    "view_rhythm": number("View rate of the next hour on other days against that of the same hour", "log ratio"),
+    "age_hours": number("From publication to the origin's reading", "hours", minimum=0),
+    "hour_of_day": number("Hour of the origin", "hour of the UTC day", minimum=0, maximum=23),
+    "weekday": number("Weekday of the origin, Monday is 0", "weekday", minimum=0, maximum=6),
+    "reading_minute": number("From the full hour to the reading", "minutes", minimum=0, maximum=60),
+    "reading_count": number("Snapshots in the hour", "snapshots", minimum=1),
+    "elapsed_hours": number("From the reading of the hour before to the origin's", "hours", minimum=0, maximum=2),
+    "elapsed_hours_lag_1": number("The same one hour earlier", "hours", minimum=0, maximum=2),
+    "hours_observed": number("Hours with a reading among lags 0 to 23", "hours", minimum=1, maximum=24),
+    "hours_observed_in_a_row": number(
+        "Hours with a reading without a gap up to the origin, at most 24", "hours", minimum=1, maximum=24
+    ),
+    "view_rate_since_published": number(
+        "Views over age, per hour; an age under one hour counts as one hour", "views/hour", minimum=0
+    ),
+    "view_growth": number("View rate of lag 0 over views", "1/hour"),
+    "recent_like_ratio": number("Like rate over view rate, both of lag 0", "likes/view"),
+    "like_ratio": number("Likes over views", "likes/view", minimum=0),
+}
+
+VIDEO_HOUR = Table(
+    name="features.video_hour",
+    description="One row per video and hour with a reading in it and in the hour before: what is known at its end.",
+    key=("video_id", "hour"),
+    write=Write.REPLACE,
+    window="hour",
+    schema=table_schema(
+        {
+            "video_id": _KEYS["video_id"],
+            "hour": instant("Origin: beginning of the last hour whose readings the features know"),
+            "channel_id": _KEYS["channel_id"],
+            **_VIEW_DEFINITION,
+            **_HOUR_FEATURES,
+        }
+    ),
+)
+
+VIDEO_HOUR_FEATURES = tuple(_HOUR_FEATURES)
+"""What a model may read, in the order models read it; all float64."""
+
+CHANNEL_RATE_LAGS = 7
+CHANNEL_ACCELERATION_LAGS = 5
+CHANNEL_SPANS = (7, 28)
+
+_CHANNEL_FEATURES = {
+    "view_count": number("Views of all videos since the channel began", "views", minimum=0),
+    "subscriber_count": number("Subscribers, rounded down to 3 significant figures", "subscribers", minimum=0),
+    "video_count": number("Public videos", "videos", minimum=0),
+    "view_increment": number("Views gained since the day before, as counted; the naive forecast's basis", "views"),
+    **{
+        f"view_rate_lag_{k}": number(f"Views gained per 24 hours, {k} days before the origin", "views/day")
+        for k in range(CHANNEL_RATE_LAGS)
+    },
+    "view_rate_mean_3d": number("Mean of the known view rates of lags 0 to 2", "views/day"),
+    "view_rate_mean_7d": number("Mean of the known view rates of lags 0 to 6", "views/day"),
+    "view_rate_mean_28d": number("Mean of the known view rates of lags 0 to 27", "views/day"),
+    **{
+        name: column
+        for k in CHANNEL_SPANS
+        for name, column in {
+            f"view_rate_span_{k}d": number(f"Views gained per 24 hours since the reading {k} days before", "views/day"),
+            f"subscribers_gained_{k}d": number(f"Subscribers gained since the reading {k} days before", "subscribers"),
+            f"videos_gained_{k}d": number(f"Public videos gained since the reading {k} days before", "videos"),
+        }.items()
+    },
+    **{
+        f"view_acceleration_lag_{k}": number(f"View rate of lag {k} against lag {k + 1}", "log ratio")
+        for k in range(CHANNEL_ACCELERATION_LAGS)
+    },
+    "view_acceleration_7d": number("View rate of lag 0 against the mean of lags 0 to 6", "log ratio"),
+    "view_acceleration_28d": number("View rate of lag 0 against the mean of lags 0 to 27", "log ratio"),
+    "view_acceleration_6d": number("View rate of lag 0 against lag 6", "log ratio"),
+    "view_acceleration_spread": number(
+        f"Standard deviation of the known accelerations of lags 0 to {CHANNEL_ACCELERATION_LAGS - 1}",
+        "log ratio",
+        minimum=0,
+    ),
+    "weekday": number("Weekday of the origin, Monday is 0", "weekday", minimum=0, maximum=6),
+    "reading_hour": number("From midnight to the day's last reading", "hours", minimum=0, maximum=24),
+    "elapsed_hours": number("From the last reading of the day before to the origin's", "hours", minimum=0, maximum=48),
+    "days_observed": number("Days with a reading among lags 0 to 27", "days", minimum=1),
+    "view_growth": number("View rate of lag 0 over views", "1/day"),
+    "views_per_video": number("Views over public videos", "views/video", minimum=0),
+    "view_rate_per_subscriber": number("View rate of lag 0 over subscribers", "views/day/subscriber"),
+}
+
+CHANNEL_DAY = Table(
+    name="features.channel_day",
+    description="One row per channel and UTC day on which its views were read: what is known at the end of that day.",
+    key=("channel_id", "day"),
+    write=Write.REPLACE,
+    window="day",
+    schema=table_schema(
+        {
+            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "day": _KEYS["day"],
+            **_VIEW_DEFINITION,
+            **_CHANNEL_FEATURES,
+        }
+    ),
+)
+
+CHANNEL_DAY_FEATURES = tuple(_CHANNEL_FEATURES)
+"""What a model may read, in the order models read it; all float64."""

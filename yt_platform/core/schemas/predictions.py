@@ -8,6 +8,7 @@ from yt_platform.core.schemas.base import (
     count,
     day,
     flag,
+    instant,
     number,
     table_schema,
     text,
@@ -77,6 +78,50 @@ FORECAST_ACCURACY = Table(
             ),
             "error": number("p50 minus actual", "target's counts"),
             "within80": flag("Whether the actual lies within p10 to p90"),
+        }
+    ),
+)
+
+_INCREMENT_OF_VIEWS = {
+    "model_version": text("Name and version of the model in the registry"),
+    "p10": number("Increment that 10 % of outcomes stay below", "views", minimum=0),
+    "p50": number("Median increment", "views", minimum=0),
+    "p90": number("Increment that 90 % of outcomes stay below", "views", minimum=0),
+}
+
+VIDEO_HOUR_FORECAST = Table(
+    name="predictions.video_hour_forecast",
+    description="One row per video, origin hour, horizon and model version: the forecast increment of views.",
+    key=("video_id", "origin_hour", "horizon_hours", "target", "model_version"),
+    write=Write.REPLACE,
+    window="origin_hour",
+    scope=("model_version",),
+    schema=table_schema(
+        {
+            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "origin_hour": instant("Beginning of the last hour the forecast knows"),
+            "horizon_hours": count("Hours ahead of the origin", "hours", minimum=1),
+            "target": text("Count whose increment is forecast", among=("views",)),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            **_INCREMENT_OF_VIEWS,
+        }
+    ),
+)
+
+CHANNEL_FORECAST = Table(
+    name="predictions.channel_forecast",
+    description="One row per channel, origin day, horizon and model version: the forecast increment of its views.",
+    key=("channel_id", "origin_day", "horizon_days", "target", "model_version"),
+    write=Write.REPLACE,
+    window="origin_day",
+    scope=("model_version",),
+    schema=table_schema(
+        {
+            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "origin_day": day("Last day the forecast knows"),
+            "horizon_days": count("Days ahead of the origin", "days", minimum=1),
+            "target": text("Count whose increment is forecast", among=("views",)),
+            **_INCREMENT_OF_VIEWS,
         }
     ),
 )
