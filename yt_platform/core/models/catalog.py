@@ -22,6 +22,8 @@ KINDS = {
     "random_forest": "random_forest.RandomForestForecaster",
     "xgboost": "xgboost.XGBoostForecaster",
     "lightgbm": "lightgbm.LightGBMForecaster",
+    "lstm": "lstm.LSTMForecaster",
+    "ensemble": "ensemble.EnsembleForecaster",
 }
 RECIPE = "recipe.json"
 
