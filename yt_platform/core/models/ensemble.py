@@ -1,7 +1,7 @@
 """The mean of other forecasters' forecasts, taken of their logarithms.
 
 Members are fitted once: by `fit`, or before, and handed to `EnsembleForecaster.of`. They count alike: weights learned
-on held-out days gained less than they differed from fold to fold (docs/decisions/lstm.md).
+on held-out days gained less than they differed from fold to fold (docs/decisions/0009-lstm-and-ensemble.md).
 """
 
 import json

@@ -3,7 +3,7 @@
 It learns the logarithm of the ratio of what was gained to what the last rate would give, as LightGBM does: one that
 learns nothing is naive. The newest `CALIBRATION_STEPS` are held out from learning: they say when to stop and calibrate
 the interval (`calibration.py`). What it reads is in `lstm_inputs.py`, the network in `lstm_network.py`, and what was
-tried in docs/decisions/lstm.md.
+tried in docs/decisions/0009-lstm-and-ensemble.md.
 """
 
 import json
