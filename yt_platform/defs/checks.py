@@ -21,11 +21,12 @@ from dagster import (
     multi_asset_check,
 )
 
+from yt_platform.core.freshness import MAX_AGE, data_age
+from yt_platform.core.schemas import TABLES
+from yt_platform.core.schemas.base import Table
 from yt_platform.defs.partitions import asset_key, window_of_run
 from yt_platform.io.migrations import SQL_FOLDER
-
-FRESH_WITHIN = timedelta(hours=36)
-"""A day of collection, and half a day of grace."""
+from yt_platform.io.planning import newest_data
 
 SHOWN = 10
 """Offending rows shown in a check's metadata."""
@@ -54,7 +55,8 @@ def _query(path: Path) -> Query:
 
 def build_checks() -> list[AssetChecksDefinition]:
     tables = groupby(queries(), key=lambda query: query.table)
-    return [*(_table_checks(table, list(group)) for table, group in tables), snapshots_are_fresh]
+    fresh = [_freshness_check(TABLES[name], age) for name, age in MAX_AGE.items() if age]
+    return [*(_table_checks(table, list(group)) for table, group in tables), *fresh]
 
 
 def _table_checks(table: str, found: list[Query]) -> AssetChecksDefinition:
@@ -96,16 +98,27 @@ def _as_markdown(rows: list[dict[str, object]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-@asset_check(
-    asset=asset_key("metrics.video_snapshots"),
-    description="The newest snapshot is at most 36 hours old by the platform's clock",
-    required_resource_keys={"warehouse", "clock"},
-)
-def snapshots_are_fresh(context: AssetCheckExecutionContext) -> AssetCheckResult:
-    newest = context.resources.warehouse.records("SELECT max(collected_at) AS at FROM metrics.video_snapshots")[0]["at"]
-    now = context.resources.clock.now()
-    return AssetCheckResult(
-        passed=newest is not None and now - newest <= FRESH_WITHIN,
-        severity=AssetCheckSeverity.WARN,
-        metadata={"newest": str(newest), "clock": str(now)},
+def _freshness_check(table: Table, max_age: timedelta) -> AssetChecksDefinition:
+    @asset_check(
+        name="fresh",
+        asset=asset_key(table.name),
+        description=f"The newest data is at most {_said(max_age)} old by the platform's clock",
+        required_resource_keys={"warehouse", "clock"},
     )
+    def fresh(context: AssetCheckExecutionContext) -> AssetCheckResult:
+        newest = newest_data(context.resources.warehouse, table)
+        now = context.resources.clock.now()
+        age = data_age(newest, now) if newest else None
+        return AssetCheckResult(
+            passed=age is None or age <= max_age,
+            severity=AssetCheckSeverity.WARN,
+            description="the table holds nothing yet" if age is None else f"the newest data is {_said(age)} old",
+            metadata={"newest": str(newest), "clock": str(now)},
+        )
+
+    return fresh
+
+
+def _said(age: timedelta) -> str:
+    hours = age / timedelta(hours=1)
+    return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"

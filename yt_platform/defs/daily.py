@@ -10,6 +10,7 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     Failure,
+    FreshnessPolicy,
     MaterializeResult,
     PartitionsDefinition,
     TableColumn,
@@ -18,6 +19,7 @@ from dagster import (
     asset,
 )
 
+from yt_platform.core.freshness import MAX_AGE
 from yt_platform.core.lineage import NODE
 from yt_platform.core.schemas.base import Table
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
@@ -57,8 +59,15 @@ def described(table: Table) -> dict[str, object]:
         "kinds": {"python", "postgres"},
         "owners": OWNERS,
         "code_version": NODE[table.name].code_version if table.name in NODE else None,
+        "freshness_policy": _freshness_policy(table),
         "metadata": {"dagster/column_schema": column_schema(table), "dagster/table_name": f"youtube.{table.name}"},
     }
+
+
+def _freshness_policy(table: Table) -> FreshnessPolicy | None:
+    """For the UI, by the time of materialisation; what is judged is the data's age, by the check `fresh`."""
+    max_age = MAX_AGE[table.name]
+    return FreshnessPolicy.time_window(fail_window=max_age) if max_age else None
 
 
 def column_schema(table: Table) -> TableSchema:

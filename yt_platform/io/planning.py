@@ -6,6 +6,7 @@ from datetime import date, datetime
 from yt_platform.core.lineage import FIRST_DAY, LOOKING_AHEAD, contiguous, stale_tables
 from yt_platform.core.polling import Plan, plan
 from yt_platform.core.quota import Bucket
+from yt_platform.core.schemas.base import Table
 from yt_platform.io.loading import loaded_versions, raw_versions
 from yt_platform.io.warehouse import Warehouse, Window
 
@@ -29,6 +30,14 @@ def batch_days(warehouse: Warehouse) -> list[date]:
     """Days that have raw batches."""
     rows = warehouse.records("SELECT DISTINCT partition_day AS day FROM raw.batches ORDER BY day")
     return [row["day"] for row in rows]
+
+
+def newest_data(warehouse: Warehouse, table: Table) -> datetime | date | None:
+    """The newest instant or day the table holds data of."""
+    newest: datetime | date | None = warehouse.records(f"SELECT max({table.window}) AS newest FROM {table.name}")[0][
+        "newest"
+    ]
+    return newest
 
 
 def collected_days(warehouse: Warehouse) -> list[date]:

@@ -2,9 +2,13 @@
 
 import pandas as pd
 import pytest
+from dagster import AssetChecksDefinition, AssetKey, build_asset_check_context
 
+from yt_platform.clock import Clock
 from yt_platform.core import parse_api
 from yt_platform.core.schemas.metrics import COMMENTS, VIDEO_SNAPSHOTS
+from yt_platform.defs.checks import build_checks
+from yt_platform.defs.partitions import asset_key
 from yt_platform.io.migrations import SQL_FOLDER
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID, accepted, answers
@@ -64,3 +68,21 @@ def test_snapshots_of_an_answer_are_not_rows_from_nowhere(warehouse: Warehouse) 
             )
             transaction.upsert(VIDEO_SNAPSHOTS, accepted(VIDEO_SNAPSHOTS, frame.iloc[:rows]), RUN_ID)
         assert len(warehouse.records(query, Window(DAY, DAY).bounds)) == offences
+
+
+def test_old_data_is_said_by_the_platforms_clock(warehouse: Warehouse) -> None:
+    """By calling the check: rebuilding an old day must not turn it green, and the time of day is not asked."""
+    clock = Clock(warehouse)
+    check = next(check for check in build_checks() if asset_key("metrics.comments") in _assets(check))
+    context = build_asset_check_context(resources={"warehouse": warehouse, "clock": clock})
+    assert check(context).passed
+    _write(warehouse, {**GOOD, "comment_id": THREAD})
+    for at, passed in ((pd.Timestamp("2026-09-08", tz="UTC"), True), (pd.Timestamp("2026-09-10", tz="UTC"), False)):
+        clock.simulate(at.to_pydatetime())
+        found = check(context)
+        assert found.passed is passed
+        assert found.description == f"the newest data is {at.day - 1} days old"
+
+
+def _assets(check: AssetChecksDefinition) -> set[AssetKey]:
+    return {key.asset_key for key in check.check_keys if key.name == "fresh"}

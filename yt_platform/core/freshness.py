@@ -1,0 +1,46 @@
+"""How old the data of each table may be before somebody should know.
+
+Age is that of the newest data, by the platform's clock: the newest instant in the table's window column, or the end of
+the newest day. When the rows were written says nothing, as a rebuilt past is no news.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+_DAY_AND_GRACE = timedelta(hours=36)
+_MADE_DAILY = timedelta(hours=50)
+"""Of a table made at 02:00 from the day before: that day ends 26 hours before the next run, and a day of grace."""
+
+_REFRESHED_MONTHLY = timedelta(days=32)
+"""Metadata is read when a video is new, and again within 30 days (YouTube's policy)."""
+
+MAX_AGE: dict[str, timedelta | None] = {
+    "metrics.video_snapshots": _DAY_AND_GRACE,
+    "metrics.channel_snapshots": _MADE_DAILY,
+    "metrics.videos": _REFRESHED_MONTHLY,
+    "metrics.video_versions": _REFRESHED_MONTHLY,
+    "metrics.channels": _REFRESHED_MONTHLY,
+    "metrics.comments": timedelta(days=8),
+    "metrics.video_daily": _MADE_DAILY,
+    "metrics.video_hourly": _MADE_DAILY,
+    "metrics.channel_daily": _MADE_DAILY,
+    "metrics.video_windows": _MADE_DAILY,
+    "features.video_day": _MADE_DAILY,
+    "features.video_hour": _MADE_DAILY,
+    "features.channel_day": _MADE_DAILY,
+    "models.scorecards": None,
+    "predictions.video_forecast": _MADE_DAILY,
+    "predictions.video_hour_forecast": _MADE_DAILY,
+    "predictions.channel_forecast": _MADE_DAILY,
+    "predictions.forecast_accuracy": timedelta(days=9),
+    "ops.drift": timedelta(days=9),
+    "ops.alerts": None,
+}
+"""By table; None for events, of which no news is good news. How old a model may be is judged where it is retrained."""
+
+
+def data_age(newest: datetime | date, now: datetime) -> timedelta:
+    """Age of the newest data; nothing for a day that has not ended."""
+    if isinstance(newest, datetime):
+        return now - newest
+    end = datetime.combine(newest + timedelta(days=1), time(), UTC)
+    return max(now - end, timedelta(0))

@@ -1,0 +1,27 @@
+"""Ages by hand, and that no table was forgotten."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from yt_platform.core.freshness import MAX_AGE, data_age
+from yt_platform.core.schemas import TABLES
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def test_every_table_declares_how_old_its_data_may_be() -> None:
+    assert set(MAX_AGE) == set(TABLES)
+
+
+@pytest.mark.parametrize(
+    ("newest", "age"),
+    [
+        (datetime(2026, 3, 2, 9, tzinfo=UTC), timedelta(hours=3)),
+        (date(2026, 3, 2), timedelta(0)),  # a day that has not ended is not old
+        (date(2026, 3, 1), timedelta(hours=12)),
+        (date(2026, 2, 27), timedelta(days=2, hours=12)),
+    ],
+)
+def test_a_day_ages_from_its_end(newest: datetime | date, age: timedelta) -> None:
+    assert data_age(newest, NOW) == age
