@@ -19,14 +19,24 @@ pandas dtype                Postgres            meaning
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
+from pandera.engines.pandas_engine import DateTime
 from pandera.errors import SchemaErrors
 
 TEXT = pd.StringDtype("pyarrow")
 INSTANT = pd.DatetimeTZDtype("us", "UTC")
 DAY = "datetime64[ns]"
+
+_COERCED_INSTANT: dict[str, Any] = {
+    "unit": INSTANT.unit,
+    "tz": INSTANT.tz,
+    "to_datetime_kwargs": {"utc": True, "cache": False},
+}
+"""How pandera coerces to `INSTANT`. Else pandas would make Python objects of up to 10,000 instants of a column to see
+whether a cache would pay, 6 ms, and pandera would catch warnings, which is not safe in threads."""
 
 VIDEO_ID = r"^[A-Za-z0-9_-]{11}$"
 CHANNEL_ID = r"^UC[A-Za-z0-9_-]{22}$"
@@ -198,7 +208,7 @@ def flag(description: str, *, nullable: bool = False) -> pa.Column:
 
 
 def instant(description: str, *, nullable: bool = False) -> pa.Column:
-    return _column(INSTANT, description, "UTC", [], nullable)
+    return _column(DateTime(**_COERCED_INSTANT), description, "UTC", [], nullable)
 
 
 def day(description: str, *, nullable: bool = False) -> pa.Column:
