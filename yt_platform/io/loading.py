@@ -3,10 +3,13 @@
 A chunk of days is one transaction: rows, rejects and the entry in `ops.loads` are there together or not at all.
 """
 
+import contextlib
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,9 +25,15 @@ from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import Transaction, Warehouse, Window
 
 ROWS_AT_ONCE = 250_000
-"""Rows of input held in memory at a time: about 150 MB in pandas, with copies."""
+"""Rows of input in a transaction, unless one day has more; held in memory together they take about 150 MB in pandas,
+with copies."""
+
+ROWS_OF_A_PACK = 50_000
+"""Rows that are parsed while the same number before is written: fewer cost more (some 50 ms a pack), more begin to
+overlap later."""
 
 Parser = Callable[[pa.Table], pd.DataFrame]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -134,11 +143,10 @@ def load_from_raw(
         grew = all(gained.values())
         taken = [batch for day in chunk.days for batch in (gained if grew else batches)[day]]
         counts, rejects = dict.fromkeys(chunk.days, 0), dict.fromkeys(chunk.days, 0)
-        with warehouse.transaction() as transaction:
+        with _known_objects_unexamined(), warehouse.transaction() as transaction:
             if not grew:
                 transaction.clear(table, chunk)
-            for pack in _packs(taken):
-                accepted, rejected = _parse(store, table, parsers, pack)
+            for accepted, rejected in _one_ahead(_parsed(store, table, parsers, taken)):
                 transaction.upsert(table, accepted, run_id)
                 transaction.add_to_quarantine(table.name, rejected, run_id)
                 counts = _added(counts, count_by_day(accepted, table.window, chunk))
@@ -152,16 +160,37 @@ def load_from_raw(
     return _booked(warehouse, table, total)
 
 
-def _packs(batches: list[Batch]) -> Iterator[list[Batch]]:
-    """Consecutive batches of at most `ROWS_AT_ONCE` expected rows together, one at least: a day may hold gigabytes."""
+def _packs(batches: list[Batch], rows: int) -> Iterator[list[Batch]]:
+    """Consecutive batches of at most so many expected rows together, one at least: a day may hold gigabytes."""
     pack: list[Batch] = []
     for batch in batches:
-        if pack and sum(one.expected_rows for one in pack) + batch.expected_rows > ROWS_AT_ONCE:
+        if pack and sum(one.expected_rows for one in pack) + batch.expected_rows > rows:
             yield pack
             pack = []
         pack.append(batch)
     if pack:
         yield pack
+
+
+def _one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items in their order, each made by a thread while the one before is used: Arrow, ADBC and the server work
+    without Python's lock."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
+
+
+@contextlib.contextmanager
+def _known_objects_unexamined() -> Iterator[None]:
+    """Keeps the collector of cycles from walking what modules have defined, a fifth of the time of parsing answers:
+    their millions of short-lived objects call it again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _added(counts: Mapping[date, int], more: Mapping[date, int]) -> dict[date, int]:
@@ -279,24 +308,43 @@ def _gained(batches: list[Batch], loaded: set[int] | None) -> list[Batch]:
     return [batch for batch in batches if batch.batch_id not in loaded]
 
 
-def _parse(
+def _parsed(
     store: RawStore, table: Table, parsers: Mapping[str, Parser], batches: list[Batch]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Accepted rows of all batches in their order, and the refused ones as quarantine takes them.
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Accepted rows of all batches in their order, and the refused ones as quarantine takes them, pack by pack.
 
     A refused row of an instant that another batch holds in good shape is repaired, and no longer refused.
     """
-    verdicts = [
-        _judged(store, table, parser, [batch for batch in batches if batch.endpoint == endpoint])
-        for endpoint, parser in parsers.items()
-    ]
+    for together in _packs(batches, ROWS_AT_ONCE):
+        keys, refused = [], []
+        for pack in _packs(together, ROWS_OF_A_PACK):
+            accepted, rejected = _judged_pack(store, table, parsers, pack)
+            keys.append(accepted[list(table.key)])
+            refused.append(rejected)
+            yield accepted, _as_quarantined(rejected.iloc[:0])
+        yield accepted.iloc[:0], _as_quarantined(_unrepaired(table, concat(refused), concat(keys)))
+
+
+def _unrepaired(table: Table, refused: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
+    if table.write is not Write.REPLACE or refused.empty:
+        return refused
+    return refused[~_keys(table, refused).isin(_keys(table, keys))]
+
+
+def _as_quarantined(refused: pd.DataFrame) -> pd.DataFrame:
+    return as_rejects(refused.drop(columns=["day", "origin"]), refused["day"], refused["origin"])
+
+
+def _judged_pack(
+    store: RawStore, table: Table, parsers: Mapping[str, Parser], pack: list[Batch]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Accepted rows, oldest record first where the table keeps the newest, and the refused ones."""
+    of_endpoint = {endpoint: [batch for batch in pack if batch.endpoint == endpoint] for endpoint in parsers}
+    verdicts = [_judged(store, table, parsers[name], batches) for name, batches in of_endpoint.items() if batches]
     rows = concat([accepted for accepted, _ in verdicts])
     if table.newest:
         rows = rows.sort_values(list(table.newest), kind="stable", ignore_index=True)
-    refused = concat([rejected for _, rejected in verdicts])
-    if table.write is Write.REPLACE and not refused.empty:
-        refused = refused[~_keys(table, refused).isin(_keys(table, rows))]
-    return rows, as_rejects(refused.drop(columns=["day", "origin"]), refused["day"], refused["origin"])
+    return rows, concat([rejected for _, rejected in verdicts])
 
 
 def _judged(store: RawStore, table: Table, parser: Parser, batches: list[Batch]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -5,14 +5,16 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from yt_platform.core import parse
 from yt_platform.core.metrics import video_daily
 from yt_platform.core.progress import silent
 from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_SNAPSHOTS
+from yt_platform.io import loading
 from yt_platform.io.importing import import_history
-from yt_platform.io.loading import accept_rejects, load_from_raw, load_from_tables
-from yt_platform.io.raw import RawStore
+from yt_platform.io.loading import Loaded, accept_rejects, load_from_raw, load_from_tables
+from yt_platform.io.raw import CorruptBatchError, RawStore
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID, snapshot, snapshots
 
@@ -46,21 +48,58 @@ def test_a_day_of_too_many_refused_rows_stays_stale_until_a_person_accepts_it(wa
     assert warehouse.records("SELECT partition_day FROM ops.loads") == [{"partition_day": day}]
 
 
-def test_a_refused_row_that_a_later_import_repairs_is_refused_no_more(warehouse: Warehouse, tmp_path: Path) -> None:
+FIRST_DAY = Window(date(2026, 1, 1), date(2026, 1, 1))
+
+
+def import_readings(warehouse: Warehouse, store: RawStore, folder: Path, name: str, hour: int, views: int) -> None:
+    """A file with three readings of the first day."""
+    readings = "".join(f"2026-01-01T{hour:02}:00:00Z,abcdefghij{n},{views},1,1\n" for n in range(3))
+    (folder / name).write_text("timestamp,video_id,view_count,like_count,comment_count\n" + readings)
+    (folder / "spool").mkdir(exist_ok=True)
+    days = Window(date(2026, 1, 1), date(2026, 1, 31))
+    import_history(warehouse, store, folder / name, folder / "spool", days, RUN_ID, silent)
+
+
+def load_first_day(warehouse: Warehouse, store: RawStore) -> Loaded:
+    parsers = {"video_snapshots": parse.video_snapshots}
+    return load_from_raw(warehouse, store, VIDEO_SNAPSHOTS, parsers, FIRST_DAY, RUN_ID, silent)
+
+
+@pytest.mark.parametrize("rows_of_a_pack", [1, 50_000])
+def test_a_refused_row_that_a_later_import_repairs_is_refused_no_more(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_of_a_pack: int
+) -> None:
+    """Whether or not the two imports are judged together."""
+    monkeypatch.setattr(loading, "ROWS_OF_A_PACK", rows_of_a_pack)
     store = RawStore(str(tmp_path / "raw"))
-    day = Window(date(2026, 1, 1), date(2026, 1, 1))
     shares = []
     for name, views in (("bad.csv", -5), ("repaired.csv", 5)):
-        readings = "".join(f"2026-01-01T03:00:00Z,abcdefghij{n},{views},1,1\n" for n in range(3))
-        (tmp_path / name).write_text("timestamp,video_id,view_count,like_count,comment_count\n" + readings)
-        (tmp_path / "spool").mkdir(exist_ok=True)
-        days = Window(date(2026, 1, 1), date(2026, 1, 31))
-        import_history(warehouse, store, tmp_path / name, tmp_path / "spool", days, RUN_ID, silent)
-        parsers = {"video_snapshots": parse.video_snapshots}
-        shares.append(load_from_raw(warehouse, store, VIDEO_SNAPSHOTS, parsers, day, RUN_ID, silent).reject_share)
+        import_readings(warehouse, store, tmp_path, name, 3, views)
+        shares.append(load_first_day(warehouse, store).reject_share)
     assert shares == [1, 0]
     assert warehouse.records("SELECT count(*) AS n FROM ops.quarantine") == [{"n": 0}]
     assert warehouse.records("SELECT sum(view_count)::bigint AS n FROM metrics.video_snapshots") == [{"n": 15}]
+
+
+def test_a_damaged_batch_leaves_nothing_of_the_batches_written_while_it_was_read(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against Postgres, as what must not remain is a transaction; the error comes from the thread that reads ahead."""
+    monkeypatch.setattr(loading, "ROWS_OF_A_PACK", 1)
+    store = RawStore(str(tmp_path / "raw"))
+    for hour in range(3):
+        import_readings(warehouse, store, tmp_path, f"{hour}.csv", hour, 5)
+    path = warehouse.records("SELECT path FROM raw.batches ORDER BY batch_id DESC LIMIT 1")[0]["path"]
+    stored = tmp_path / "raw" / path
+    whole = stored.read_bytes()
+    stored.write_bytes(whole[:-1])
+    with pytest.raises(CorruptBatchError, match="is damaged"):
+        load_first_day(warehouse, store)
+    counts = "SELECT (SELECT count(*) FROM metrics.video_snapshots) AS rows, (SELECT count(*) FROM ops.loads) AS loads"
+    assert warehouse.records(counts) == [{"rows": 0, "loads": 0}]
+    stored.write_bytes(whole)
+    assert load_first_day(warehouse, store).rows == {date(2026, 1, 1): 9}
+    assert warehouse.records(counts) == [{"rows": 9, "loads": 1}]
 
 
 def test_rows_before_youtube_began_are_refused_and_do_not_stop_the_others(warehouse: Warehouse, tmp_path: Path) -> None:
