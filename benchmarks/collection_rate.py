@@ -14,6 +14,7 @@ loops and writes them by the same statements. Both must leave the same rows.
 import argparse
 import itertools
 import multiprocessing
+import os
 import re
 import statistics
 import tempfile
@@ -22,6 +23,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,7 +57,7 @@ from yt_platform.io.loading import ROWS_AT_ONCE, Parser, batches_of, load_from_r
 from yt_platform.io.migrations import migrate
 from yt_platform.io.pulls import ANSWERS_PER_COMMIT, Origin, Pull
 from yt_platform.io.raw import Answer, RawStore
-from yt_platform.io.warehouse import MONTHLY, STAGE, Warehouse, Window, _insert_statement, _on_conflict
+from yt_platform.io.warehouse import MONTHLY, STAGE, Transaction, Warehouse, Window, _insert_statement, _on_conflict
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox
 from yt_platform.sandbox.sandbox import Request
 
@@ -151,10 +153,11 @@ class Slices:
 
 @dataclass
 class Measured:
-    """A load by a process of its own: seconds by table and part, those its processor was busy, and its memory in MB
-    before and at its peak."""
+    """A load by a process of its own: seconds by table; by table and part, of which those of the platform overlap;
+    those its processor was busy; and its memory in MB before and at its peak."""
 
-    seconds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+    parts: Counter[tuple[str, str]] = field(default_factory=Counter)
     busy_seconds: float = field(default_factory=lambda: -time.process_time())
     before_mb: float = 0.0
     peak_mb: float = 0.0
@@ -163,9 +166,6 @@ class Measured:
         self.busy_seconds += time.process_time()
         self.peak_mb = memory_mb("VmHWM")
         return self
-
-    def of(self, table: str) -> float:
-        return sum(seconds for (name, _), seconds in self.seconds.items() if name == table)
 
     @property
     def total(self) -> float:
@@ -185,18 +185,38 @@ class TimedStore(RawStore):
             self.seconds += time.perf_counter() - begun
 
 
+class TimedWarehouse(Warehouse):
+    """Counts the seconds of writing rows."""
+
+    seconds = 0.0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        with super().transaction() as transaction:
+            upsert = transaction.upsert
+
+            def timed(*arguments: Any) -> int:
+                begun = time.perf_counter()
+                try:
+                    return upsert(*arguments)
+                finally:
+                    self.seconds += time.perf_counter() - begun
+
+            transaction.upsert = timed
+            yield transaction
+
+
 def platform_load(url: str, raw: str) -> Measured:
     measured = Measured(before_mb=memory_mb("VmRSS"))
-    warehouse = Warehouse(url)
     for table, parsers in PARSERS:
-        store, parsing = TimedStore(raw), Counter[str]()
+        warehouse, store, parsing = TimedWarehouse(url), TimedStore(raw), Counter[str]()
         timed = {endpoint: _timed(parser, endpoint, parsing) for endpoint, parser in parsers.items()}
         begun = time.perf_counter()
         load_from_raw(warehouse, store, table, timed, WINDOW, RUN_ID, silent)
-        seconds = time.perf_counter() - begun
+        measured.seconds[table.name] = time.perf_counter() - begun
         parts = {"read": store.seconds, **{f"parse {endpoint}": spent for endpoint, spent in parsing.items()}}
-        parts["judge and write"] = seconds - sum(parts.values())
-        measured.seconds.update({(table.name, part): spent for part, spent in parts.items()})
+        parts["write"] = warehouse.seconds
+        measured.parts.update({(table.name, part): spent for part, spent in parts.items()})
     return measured.end()
 
 
@@ -236,6 +256,7 @@ def hand_load(url: str, raw: str) -> Measured:
         "api_channels": _channels,
         "api_comments": _comments,
     }
+    all_begun = time.perf_counter()
     with adbc.connect(url) as connection:
         for batch in batches_of(Warehouse(url), list(readers), WINDOW):
             begun = time.perf_counter()
@@ -244,13 +265,14 @@ def hand_load(url: str, raw: str) -> Measured:
                 answer = orjson.loads(line)
                 labels = answer["source"], answer["collected_at"], answer["access"]
                 readers[batch.endpoint](orjson.loads(answer["body"]).get("items", []), *labels, add)
-            measured.seconds["all", "read and parse"] += time.perf_counter() - begun
+            measured.parts["all", "read and parse"] += time.perf_counter() - begun
             for table in TABLES:
                 if len(rows[table.name]) >= ROWS_AT_ONCE:
                     _write(connection, table, rows[table.name], measured)
         for table in TABLES:
             _write(connection, table, rows[table.name], measured)
         connection.commit()
+    measured.seconds["all"] = time.perf_counter() - all_begun
     return measured.end()
 
 
@@ -272,7 +294,7 @@ def _write(connection: adbc.Connection, table: Table, rows: dict[Row, Row], meas
         read_as = pa.string() if kind == TIMESTAMP else kind
         columns[column.name] = pa.array(values, read_as).cast(kind)
     ready = pa.table(columns)
-    measured.seconds[table.name, "columns"] += time.perf_counter() - begun
+    measured.parts[table.name, "columns"] += time.perf_counter() - begun
     begun = time.perf_counter()
     with connection.cursor() as cursor:
         if table.name in MONTHLY:
@@ -282,7 +304,7 @@ def _write(connection: adbc.Connection, table: Table, rows: dict[Row, Row], meas
     with connection.cursor() as cursor:
         cursor.execute(_insert_statement(table) + _on_conflict(table), (RUN_ID,))
         cursor.execute(f"DROP TABLE {STAGE}")
-    measured.seconds[table.name, "write"] += time.perf_counter() - begun
+    measured.parts[table.name, "write"] += time.perf_counter() - begun
     rows.clear()
 
 
@@ -454,7 +476,11 @@ def apart(load: Callable[[str, str], Measured], url: str, raw: str) -> Measured:
         connection.execute("CHECKPOINT")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         measured = pool.submit(load, url, raw).result()
-    print(f"{load.__name__}: {measured.total:.1f} s, busy for {measured.busy_seconds:.1f} s", flush=True)
+    load_average = os.getloadavg()[0]
+    print(
+        f"{load.__name__}: {measured.total:.1f} s, busy for {measured.busy_seconds:.1f} s; load {load_average:.1f}",
+        flush=True,
+    )
     return measured
 
 
@@ -482,14 +508,14 @@ def print_bytes(slices: Slices) -> None:
 
 
 def print_platform(slices: Slices, runs: list[Measured], rows: dict[str, int]) -> None:
-    print(f"\nmedians of {len(runs)}, seconds of parts in brackets\n")
+    print(f"\nmedians of {len(runs)}, in brackets seconds of parts; writing overlaps the others\n")
     print("| table | rows | MB read | seconds | MB/s |\n|---|---:|---:|---:|---:|")
     for table, parsers in PARSERS:
         megabytes = sum(slices.body_bytes[endpoint] for endpoint in parsers) / MB
-        seconds = statistics.median(run.of(table.name) for run in runs)
+        seconds = statistics.median(run.seconds[table.name] for run in runs)
         parts = ", ".join(
-            f"{part} {statistics.median(run.seconds[table.name, part] for run in runs):.1f}"
-            for name, part in runs[0].seconds
+            f"{part} {statistics.median(run.parts[table.name, part] for run in runs):.1f}"
+            for name, part in runs[0].parts
             if name == table.name
         )
         print(
@@ -517,21 +543,22 @@ def print_memory(
 
 
 def print_hand(slices: Slices, platform: list[Measured], hand: list[Measured]) -> None:
-    ours = statistics.median(run.total for run in platform)
     theirs = statistics.median(run.total for run in hand)
-    writing = statistics.median(sum(run.seconds[name, "write"] for name in rows_of(run)) for run in hand)
+    writing = statistics.median(sum(run.parts[name, "write"] for name in rows_of(run)) for run in hand)
+    # of neighbours, as both are slowed alike by whatever else the machine does
+    ratios = [other.total / ours.total for ours, other in zip(platform, hand, strict=True)]
     print(
         f"\nhand-written: {theirs:.1f} s, {slices.megabytes / theirs:,.1f} MB/s; of it parse "
-        f"{theirs - writing:.1f} s and write {writing:.1f} s. The platform reaches {theirs / ours:.2f} of it, and "
-        f"{writing / ours:.2f} of its writing alone"
+        f"{theirs - writing:.1f} s and write {writing:.1f} s. The platform reaches {statistics.median(ratios):.2f} of "
+        f"it ({min(ratios):.2f} to {max(ratios):.2f})"
     )
     for name in rows_of(hand[0]):
-        seconds = statistics.median(run.seconds[name, "write"] for run in hand)
+        seconds = statistics.median(run.parts[name, "write"] for run in hand)
         print(f"  write {name}: {seconds:.1f} s")
 
 
 def rows_of(run: Measured) -> list[str]:
-    return [name for name, part in run.seconds if part == "write"]
+    return [name for name, part in run.parts if part == "write"]
 
 
 if __name__ == "__main__":
