@@ -4,9 +4,10 @@ Belongs here: conformal calibration of any forecaster's quantiles. Does not belo
 and which rows were held out from them (both the model's), and how coverage is judged (`core/evaluate.py`).
 
 It is conformalized quantile regression (Romano, Patterson and Candès 2019) in the scaled form: an actual is measured
-from p50 in widths of its own half interval, in logarithms, and the tenth and ninetieth percentile of these measures
-are where p10 and p90 go. They are taken in each cell of age, size and Shorts guess (Mondrian conformal prediction,
-Vovk et al. 2005), and drawn towards those of all cells where a cell has few rows.
+from the middle of p10 and p90 in half widths of its own interval, in logarithms, and the tenth and ninetieth percentile
+of these measures are where p10 and p90 go. p50 plays no part: it may come of a model that has seen those actuals.
+The percentiles are taken in each cell of age, size and Shorts guess (Mondrian conformal prediction, Vovk et al. 2005),
+and drawn towards those of all cells where a cell has few rows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ MIN_HALF_WIDTH = 0.01
 WHOLE = "all"
 
 Stretch = tuple[float, float]
-"""Half widths from p50 to p10 (mostly negative) and to p90."""
+"""Half widths from the middle to p10 (mostly negative) and to p90; -1 and 1 change nothing."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,10 @@ class Calibration:
         stretches = self.stretches[name]
         code, found = pd.factorize(cell)
         factors = np.array([stretches.get(label, stretches[WHOLE]) for label in found]).reshape(-1, 2)[code]
-        centre, below, above = _log_interval(forecasts)
+        middle, half_width = _log_interval(forecasts)
         p50 = floats(forecasts["p50"])
-
-        def moved(stretch: Floats) -> Floats:
-            return np.expm1(centre + stretch * np.where(stretch < 0, below, above))
-
-        return np.clip(moved(factors[:, 0]), 0.0, p50), np.maximum(moved(factors[:, 1]), p50)
+        p10, p90 = (np.expm1(middle + factors[:, side] * half_width) for side in (0, 1))
+        return np.clip(p10, 0.0, p50), np.maximum(p90, p50)
 
 
 def calibrate(task: Task, frame: pd.DataFrame, forecasts: pd.DataFrame) -> Calibration:
@@ -79,7 +77,8 @@ def calibrate(task: Task, frame: pd.DataFrame, forecasts: pd.DataFrame) -> Calib
         known = floats(origin[target_column(target, horizon)])
         seen = ~np.isnan(known)
         if seen.sum() >= MIN_ROWS:
-            measures = _measures(known[seen], forecasts.iloc[rows[seen]])
+            middle, half_width = _log_interval(forecasts.iloc[rows[seen]])
+            measures = (np.log1p(known[seen]) - middle) / half_width
             stretches[_name(target, horizon)] = _by_cell(measures, cells(origin[seen]))
     return Calibration(stretches)
 
@@ -111,17 +110,10 @@ def _by_horizon(
             yield target, horizon, rows, origin
 
 
-def _log_interval(forecasts: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
-    """Logarithm of p50, and how far p10 lies below and p90 above it."""
-    p10, p50, p90 = (np.log1p(floats(forecasts[name])) for name in ("p10", "p50", "p90"))
-    return p50, np.maximum(p50 - p10, MIN_HALF_WIDTH), np.maximum(p90 - p50, MIN_HALF_WIDTH)
-
-
-def _measures(actual: Floats, forecasts: pd.DataFrame) -> Floats:
-    """How far each actual lies from p50, in half intervals of its side."""
-    centre, below, above = _log_interval(forecasts)
-    missed = np.log1p(actual) - centre
-    return missed / np.where(missed < 0, below, above)
+def _log_interval(forecasts: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Middle and half width of the interval from p10 to p90, in logarithms."""
+    low, high = (np.log1p(floats(forecasts[name])) for name in ("p10", "p90"))
+    return (low + high) / 2, np.maximum((high - low) / 2, MIN_HALF_WIDTH)
 
 
 def _by_cell(measures: Floats, cell: pd.Series) -> dict[str, Stretch]:
