@@ -277,8 +277,12 @@ def _metadata(versions: pd.DataFrame, video_ids: pd.Index, history: History) -> 
     rows = np.full(len(in_force), -1)
     rows[in_force >= 0] = of_used
     used_versions = versions.iloc[used]
-    features = {**_facts(used_versions), **_title(used_versions["title"]), **_description(used_versions["description"])}
-    return {name: take(values, rows) for name, values in features.items()}
+    return {name: take(values, rows) for name, values in metadata_features(used_versions).items()}
+
+
+def metadata_features(versions: pd.DataFrame) -> Features:
+    """What rows of `metrics.video_versions` or `metrics.videos` tell (`METADATA`), row by row."""
+    return {**_facts(versions), **_title(versions["title"]), **_description(versions["description"])}
 
 
 def _facts(versions: pd.DataFrame) -> Features:

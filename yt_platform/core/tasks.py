@@ -106,4 +106,19 @@ CHANNEL_DAY = Task(
     rates={"views": "view_rate_lag_0"},
 )
 
-TASKS = {task.name: task for task in (VIDEO_DAY, VIDEO_HOUR, CHANNEL_DAY)}
+_COLD_RATES = {target: f"start_{target.removesuffix('s')}_rate" for target in VIDEO_DAY.targets}
+
+VIDEO_COLD = Task(
+    name="video_cold",
+    series="video_id",
+    time="day",
+    step=pd.Timedelta(days=1),
+    horizons=VIDEO_DAY.horizons,
+    targets=VIDEO_DAY.targets,
+    features=(*VIDEO_DAY_FEATURES, "hours_to_publication", _COLD_RATES["views"]),
+    increments=_COLD_RATES,
+    rates=_COLD_RATES,
+)
+"""Videos without a last daily increment; `core/cold.py` makes its rows."""
+
+TASKS = {task.name: task for task in (VIDEO_DAY, VIDEO_COLD, VIDEO_HOUR, CHANNEL_DAY)}

@@ -4,12 +4,14 @@ from datetime import date
 
 import pandas as pd
 
-from yt_platform.core.lineage import pack_days
+from yt_platform.core.cold import cold_rows, forecast_cold, load_cold, unread_rows, unread_videos
+from yt_platform.core.lineage import LOOKBACK_DAYS, pack_days
 from yt_platform.core.models.catalog import load_forecaster
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.base import judge
-from yt_platform.core.schemas.features import VIDEO_DAY
+from yt_platform.core.schemas.features import CHANNEL_RECORD, VIDEO_DAY
+from yt_platform.core.schemas.metrics import VIDEO_VERSIONS
 from yt_platform.core.schemas.predictions import INCREMENTS, VIDEO_FORECAST
 from yt_platform.io.loading import ROWS_AT_ONCE, Loaded, as_rejects, book, count_by_day, rejects_by_day
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
@@ -35,12 +37,18 @@ def forecast_videos(
             f"{champion.name} was trained on targets up to {champion.trained_until}: a forecast from {window.first} "
             "would be hindsight. Choose later origins; how it would have done on older ones is in models.scorecards"
         )
-    forecaster = load_forecaster(registry.fetch(champion), threads)
+    bundle = registry.fetch(champion)
+    forecaster = load_forecaster(bundle, threads)
+    cold = load_cold(bundle, threads)
     sizes = _rows_by_day(warehouse, window)
     total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
         features = warehouse.read_window(VIDEO_DAY, chunk)
-        verdict = judge(VIDEO_FORECAST, _as_rows(forecaster.predict(features), features, champion))
+        rows = [_as_rows(forecaster.predict(features), features.assign(basis=INCREMENTS), champion)]
+        if cold:
+            origins = pd.concat([cold_rows(features), unread_origins(warehouse, chunk)], ignore_index=True)
+            rows.append(_as_rows(forecast_cold(cold, origins), origins, champion))
+        verdict = judge(VIDEO_FORECAST, pd.concat(rows, ignore_index=True))
         counts = count_by_day(verdict.accepted, VIDEO_FORECAST.window, chunk)
         with warehouse.transaction() as transaction:
             transaction.write(VIDEO_FORECAST, verdict.accepted, chunk, run_id)
@@ -53,11 +61,42 @@ def forecast_videos(
     return total
 
 
-def _as_rows(forecasts: pd.DataFrame, features: pd.DataFrame, champion: RegisteredModel) -> pd.DataFrame:
+def _as_rows(forecasts: pd.DataFrame, origins: pd.DataFrame, champion: RegisteredModel) -> pd.DataFrame:
     rows = forecasts.rename(columns={"day": "origin_day", "horizon": "horizon_days"})
-    channels = features[["video_id", "day", "channel_id"]].rename(columns={"day": "origin_day"})
-    rows = rows.merge(channels, on=["video_id", "origin_day"], how="left")
-    return rows.assign(model_version=champion.name, basis=INCREMENTS)[VIDEO_FORECAST.column_names]
+    told = origins[["video_id", "day", "channel_id", "basis"]].rename(columns={"day": "origin_day"})
+    rows = rows.merge(told, on=["video_id", "origin_day"], how="left")
+    return rows.assign(model_version=champion.name)[VIDEO_FORECAST.column_names]
+
+
+_UNREAD = f"""
+SELECT DISTINCT ON (version.video_id) {", ".join(f"version.{name}" for name in VIDEO_VERSIONS.column_names)}
+FROM metrics.video_versions AS version
+WHERE version.collected_at >= $1::date - {LOOKBACK_DAYS} AND version.collected_at < $1::date + 1
+    AND version.published_at >= $1::date
+    AND NOT EXISTS (
+        SELECT FROM metrics.video_daily AS daily WHERE daily.video_id = version.video_id
+        AND daily.day BETWEEN $1::date - {LOOKBACK_DAYS} AND $1::date
+    )
+ORDER BY version.video_id, version.collected_at DESC
+"""
+
+_RECORDS = f"""
+SELECT DISTINCT ON (channel_id) channel_id, day, {", ".join(CHANNEL_RECORD)}
+FROM features.video_day
+WHERE channel_id = ANY($2::text[]) AND day BETWEEN $1::date - {LOOKBACK_DAYS} AND $1::date
+ORDER BY channel_id, day DESC
+"""
+
+
+def unread_origins(warehouse: Warehouse, window: Window) -> pd.DataFrame:
+    """Origins of videos that are published on a day of `window` or later and known by then, but not read."""
+    return pd.concat([_unread_on(warehouse, day) for day in window.days], ignore_index=True)
+
+
+def _unread_on(warehouse: Warehouse, day: date) -> pd.DataFrame:
+    videos = unread_videos(warehouse.read(_UNREAD, (day,)), pd.Timestamp(day))
+    channels = videos["channel_id"].dropna().unique().tolist()
+    return unread_rows(videos, warehouse.read(_RECORDS, (day, channels)))
 
 
 def _rows_by_day(warehouse: Warehouse, window: Window) -> dict[date, int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from yt_platform.core.cold import add_cold
 from yt_platform.core.evaluate import SCORED, backtest, beats_naive, score, training_frame, weekly_range
 from yt_platform.core.models.catalog import Recipe, make_forecaster, save_forecaster
 from yt_platform.core.models.samples import MIN_ROWS
@@ -17,6 +18,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.registered import ModelSpec
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.warehouse import Warehouse, Window
 
@@ -141,6 +143,8 @@ def train(
     )
     with tempfile.TemporaryDirectory() as folder:
         save_forecaster(forecaster, RECIPE, task, Path(folder))
+        if task is VIDEO_DAY:
+            add_cold(Path(folder), features, counts, spec.end_of(window.last), threads)
         model = registry.register(spec.name, tracking.active_run().info.run_id, Path(folder), window.last, version)
     cards = _scorecards(spec, model, scores, window, promoted, now)
     with warehouse.transaction() as transaction:

@@ -192,6 +192,12 @@ VIDEO_DAY = Table(
 VIDEO_DAY_FEATURES = tuple(_FEATURES)
 """What a model may read, in the order models read it; all float64."""
 
+METADATA = (*_METADATA, *_TEXT)
+"""What is known of a video that was never read."""
+
+CHANNEL_RECORD = ("channel_video_days", "channel_views_mean", "channel_view_rate_mean", "channel_acceleration_mean")
+"""What is known of a channel whichever of its videos is asked for."""
+
 SINCE_READING = tuple(_SINCE_READING)
 """What is new only where the day before has no reading; else it says what lag 0 says."""
 _VIEW_DEFINITION = {"view_definition": text("What counted as a view at the last reading", among=REGIMES)}
