@@ -63,6 +63,8 @@ def test_every_table_is_filled(made: Platform) -> None:
     ]
     assert rows["metrics.channels"] == 4
     assert rows["predictions.video_forecast"] % 3 == 0
+    bases = made.warehouse.records("SELECT DISTINCT basis FROM predictions.video_forecast ORDER BY basis")
+    assert [row["basis"] for row in bases][:2] == ["first_reading", "gap"]
 
 
 def test_bad_rows_are_in_quarantine_with_reason_and_origin(made: Platform) -> None:

@@ -6,13 +6,14 @@ and which rows were held out from them (both the model's), and how coverage is j
 It is conformalized quantile regression (Romano, Patterson and Candès 2019) in the scaled form: an actual is measured
 from the middle of p10 and p90 in half widths of its own interval, in logarithms, and the tenth and ninetieth percentile
 of these measures are where p10 and p90 go. p50 plays no part: it may come of a model that has seen those actuals.
-The percentiles are taken in each cell of age, size and Shorts guess (Mondrian conformal prediction, Vovk et al. 2005),
-and drawn towards those of all cells where a cell has few rows.
+
+The percentiles are sums of one for all rows and one for each slice a row is in (age, size, Shorts guess), so found that
+every slice holds its share at once (Gibbs, Cherian and Candès 2023, with the slices as covariates). One for each
+combination of slices would be learned from too few rows: 50 combinations share two weeks of readings.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -26,12 +27,16 @@ MIN_ROWS = 100
 """With fewer a tenth of them is chance: quantiles stay as the forecaster gave them."""
 
 SHRINKAGE_ROWS = 50
-"""A cell's own percentiles count as its rows to these: two thirds at 100."""
+"""What a slice adds counts as its rows to these: two thirds at 100."""
+
+ROUNDS = 5
+"""Over the slices: what one of them adds changes what the others have to."""
 
 MIN_HALF_WIDTH = 0.01
 """Of an interval, as a logarithm (1 %): so that one without width can be stretched."""
 
 WHOLE = "all"
+TAILS = (0.1, 0.9)
 
 Stretch = tuple[float, float]
 """Half widths from the middle to p10 (mostly negative) and to p90; -1 and 1 change nothing."""
@@ -39,8 +44,8 @@ Stretch = tuple[float, float]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Stretches by target and horizon ("views_1") and cell ("3-7 days/100 k-1 M/no", or `WHOLE`); plain values, to be
-    kept as JSON in a bundle."""
+    """Stretches by target and horizon ("views_1"): that of `WHOLE`, and what each slice ("age: 3-7 days") adds to it.
+    Plain values, to be kept as JSON in a bundle."""
 
     stretches: Mapping[str, Mapping[str, Stretch]]
 
@@ -53,16 +58,18 @@ class Calibration:
         for target, horizon, rows, origin in _by_horizon(task, features, forecasts):
             name = _name(target, horizon)
             if name in self.stretches:
-                p10[rows], p90[rows] = self._stretched(name, cells(origin), forecasts.iloc[rows])
+                p10[rows], p90[rows] = self._stretched(name, slices(origin), forecasts.iloc[rows])
         return forecasts.assign(p10=p10, p90=p90)
 
-    def _stretched(self, name: str, cell: pd.Series, forecasts: pd.DataFrame) -> tuple[Floats, Floats]:
-        stretches = self.stretches[name]
-        code, found = pd.factorize(cell)
-        factors = np.array([stretches.get(label, stretches[WHOLE]) for label in found]).reshape(-1, 2)[code]
+    def _stretched(self, name: str, told: pd.DataFrame, forecasts: pd.DataFrame) -> tuple[Floats, Floats]:
+        added = self.stretches[name]
+        stretch = np.tile(added[WHOLE], (len(told), 1))
+        for by in told:
+            code, labels = pd.factorize(told[by])
+            stretch += np.array([added.get(f"{by}: {label}", (0.0, 0.0)) for label in labels]).reshape(-1, 2)[code]
         middle, half_width = _log_interval(forecasts)
         p50 = floats(forecasts["p50"])
-        p10, p90 = (np.expm1(middle + factors[:, side] * half_width) for side in (0, 1))
+        p10, p90 = (np.expm1(middle + stretch[:, side] * half_width) for side in (0, 1))
         return np.clip(p10, 0.0, p50), np.maximum(p90, p50)
 
 
@@ -79,14 +86,8 @@ def calibrate(task: Task, frame: pd.DataFrame, forecasts: pd.DataFrame) -> Calib
         if seen.sum() >= MIN_ROWS:
             middle, half_width = _log_interval(forecasts.iloc[rows[seen]])
             measures = (np.log1p(known[seen]) - middle) / half_width
-            stretches[_name(target, horizon)] = _by_cell(measures, cells(origin[seen]))
+            stretches[_name(target, horizon)] = _by_slice(measures, slices(origin[seen]))
     return Calibration(stretches)
-
-
-def cells(features: pd.DataFrame) -> pd.Series:
-    """The combination of slices that each row is in, as text."""
-    told = [column for _, column in slices(features).items()]
-    return reduce(lambda left, right: left + "/" + right, told) if told else pd.Series(WHOLE, features.index)
 
 
 def _name(target: str, horizon: int) -> str:
@@ -116,17 +117,22 @@ def _log_interval(forecasts: pd.DataFrame) -> tuple[Floats, Floats]:
     return (low + high) / 2, np.maximum((high - low) / 2, MIN_HALF_WIDTH)
 
 
-def _by_cell(measures: Floats, cell: pd.Series) -> dict[str, Stretch]:
+def _by_slice(measures: Floats, told: pd.DataFrame) -> dict[str, Stretch]:
+    """The tails of all rows, and what each slice adds, found one slice after the other on what the others leave."""
     whole = _tails(measures)
-    found = {WHOLE: (float(whole[0]), float(whole[1]))}
-    code, labels = pd.factorize(cell)
-    for number, label in enumerate(labels):
-        own = measures[code == number]
-        if len(own) >= MIN_ROWS:
-            low, high = (len(own) * _tails(own) + SHRINKAGE_ROWS * whole) / (len(own) + SHRINKAGE_ROWS)
-            found[label] = (float(low), float(high))
-    return found
+    stretch = np.tile(whole, (len(measures), 1))
+    rows = {f"{by}: {label}": np.flatnonzero(told[by] == label) for by in told for label in told[by].unique()}
+    added = {name: np.zeros(2) for name, of_slice in rows.items() if len(of_slice) >= MIN_ROWS}
+    for _ in range(ROUNDS):
+        for name, adds in added.items():
+            of_slice = rows[name]
+            left = measures[of_slice, np.newaxis] - (stretch[of_slice] - adds)
+            share = len(of_slice) / (len(of_slice) + SHRINKAGE_ROWS)
+            new = share * np.array([np.quantile(left[:, side], TAILS[side]) for side in (0, 1)])
+            stretch[of_slice] += new - adds
+            added[name] = new
+    return {name: (float(low), float(high)) for name, (low, high) in ({WHOLE: whole} | added).items()}
 
 
 def _tails(measures: Floats) -> Floats:
-    return np.quantile(measures, (0.1, 0.9))
+    return np.quantile(measures, TAILS)
