@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PARAMETERS: dict[str, Any] = {
     "networks": 2,
-    "hidden": 64,
+    "hidden": 32,
     "width": 128,
     "epochs": 10,
     "patience": 3,
