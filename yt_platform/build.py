@@ -33,7 +33,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *build_raw(days),
             *build_metrics(days),
             *build_features(days),
-            *build_models(),
+            *build_models(settings),
             *build_predictions(days),
         ],
         asset_checks=build_checks(),

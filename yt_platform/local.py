@@ -194,7 +194,7 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
         runs.launch(REFRESH, window, tables)
     untrained = None
     try:
-        if training_is_due(VIDEO_FORECASTER, platform.warehouse, platform.registry):
+        if training_is_due(VIDEO_FORECASTER, platform.warehouse):
             runs.launch(TRAIN)
     except TooLittleHistoryError as error:
         untrained = str(error)

@@ -23,7 +23,7 @@ from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import ConfigurationError, YouTubeClient
 from yt_platform.settings import Settings
 
-EXPERIMENT = "video_forecaster"
+EXPERIMENT = "forecasters"
 
 
 def databases(settings: Settings) -> Databases:

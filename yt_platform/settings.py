@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from yt_platform.core.lineage import FIRST_DAY
+from yt_platform.core.models.catalog import KINDS
 from yt_platform.core.quota import Bucket
 from yt_platform.core.revenue import RevenueRates
 
@@ -65,6 +66,8 @@ class Settings(BaseSettings):
         0.001, ge=0, description="Sponsorship estimate: for a view beyond those"
     )
     threads: int = Field(2, ge=1, le=256, description="Threads a model may train with")
+    candidates: str = Field("lightgbm,lstm,ensemble", description="Kinds of model a training tries, by commas")
+    folds: int = Field(1, ge=1, le=12, description="Rolling-origin folds of 28 days that candidates are scored on")
 
     @field_validator("home")
     @classmethod
@@ -107,6 +110,19 @@ class Settings(BaseSettings):
         if self.policy_mode == "synthetic" and not self.api_endpoint:
             raise ValueError("YT_POLICY_MODE=synthetic is for a sandbox: YT_API_ENDPOINT must name it")
         return self
+
+    @field_validator("candidates")
+    @classmethod
+    def _known_kinds(cls, kinds: str) -> str:
+        named = [kind.strip() for kind in kinds.split(",")]
+        unknown = [kind for kind in named if kind not in KINDS]
+        if unknown or len(set(named)) < len(named):
+            raise ValueError(f"must name each kind once, of {', '.join(KINDS)}")
+        return kinds
+
+    @property
+    def candidate_kinds(self) -> tuple[str, ...]:
+        return tuple(kind.strip() for kind in self.candidates.split(","))
 
     @property
     def allowed_units(self) -> dict[Bucket, int]:

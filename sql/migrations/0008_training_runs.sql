@@ -23,3 +23,47 @@ ALTER TABLE models.scorecards
     ALTER COLUMN data_version DROP DEFAULT,
     ALTER COLUMN fold_count DROP DEFAULT,
     ALTER COLUMN decision DROP DEFAULT;
+
+CREATE TABLE models.champions (
+    model text NOT NULL,
+    change bigint NOT NULL,
+    model_version text NOT NULL,
+    replaced text,
+    reason text NOT NULL,
+    changed_at timestamptz NOT NULL,
+    run_id uuid NOT NULL,
+    loaded_at timestamptz NOT NULL,
+    PRIMARY KEY (model, change)
+);
+
+CREATE TABLE models.backtest_forecasts (
+    model_version text NOT NULL,
+    fold_trained_until date NOT NULL,
+    series text NOT NULL,
+    origin timestamptz NOT NULL,
+    target text NOT NULL,
+    horizon bigint NOT NULL,
+    task text NOT NULL,
+    p10 double precision,
+    p50 double precision,
+    p90 double precision,
+    actual double precision,
+    naive double precision,
+    run_id uuid NOT NULL,
+    loaded_at timestamptz NOT NULL,
+    PRIMARY KEY (model_version, fold_trained_until, series, origin, target, horizon)
+);
+
+CREATE TABLE models.tuned_recipes (
+    task text NOT NULL,
+    kind text NOT NULL,
+    parameters text NOT NULL,
+    wape double precision,
+    default_wape double precision,
+    trial_count bigint NOT NULL,
+    tuned_until date NOT NULL,
+    tuned_at timestamptz NOT NULL,
+    run_id uuid NOT NULL,
+    loaded_at timestamptz NOT NULL,
+    PRIMARY KEY (task, kind)
+);

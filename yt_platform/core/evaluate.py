@@ -4,6 +4,7 @@ Does not belong here: any particular model (`core/models`), and where scores are
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -77,6 +78,32 @@ def training_frame(task: Task, features: pd.DataFrame, counts: pd.DataFrame, tra
     return frame.copy()  # in one block: columns added one by one make every later selection slow
 
 
+@dataclass(frozen=True)
+class Fold:
+    """What a forecaster learns from, the origins it is then tested on, and what happened after each."""
+
+    frame: pd.DataFrame
+    test: pd.DataFrame
+    actual: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls,
+        task: Task,
+        features: pd.DataFrame,
+        counts: pd.DataFrame,
+        train_until: pd.Timestamp,
+        test_until: pd.Timestamp,
+    ) -> "Fold":
+        """Targets up to `train_until` to learn from; every origin and target after it and up to `test_until` to test.
+
+        `features` and `counts` hold the rows of all those times.
+        """
+        test = features[(features[task.time] > train_until) & (features[task.time] < test_until)]
+        held_out = counts[(counts[task.time] > train_until) & (counts[task.time] <= test_until)]
+        return cls(training_frame(task, features, counts, train_until), test, actuals(task, held_out))
+
+
 def backtest(
     task: Task,
     features: pd.DataFrame,
@@ -85,16 +112,14 @@ def backtest(
     test_until: pd.Timestamp,
     make_forecaster: Callable[[], Forecaster],
 ) -> pd.DataFrame:
-    """Forecasts by a forecaster trained on targets up to `train_until`, beside what happened.
+    """Forecasts by a forecaster trained and tested on a `Fold`, beside what happened.
 
-    It is tested on every origin and target after that time and up to `test_until`. `features` and `counts` hold the
-    rows of all those times. Columns: see `beside_actuals`. Raises NotEnoughRowsError.
+    Columns: see `beside_actuals`. Raises NotEnoughRowsError.
     """
+    fold = Fold.of(task, features, counts, train_until, test_until)
     forecaster = make_forecaster()
-    forecaster.fit(training_frame(task, features, counts, train_until))
-    test = features[(features[task.time] > train_until) & (features[task.time] < test_until)]
-    held_out = counts[(counts[task.time] > train_until) & (counts[task.time] <= test_until)]
-    return beside_actuals(task, forecaster.predict(test), test, actuals(task, held_out))
+    forecaster.fit(fold.frame)
+    return beside_actuals(task, forecaster.predict(fold.test), fold.test, fold.actual)
 
 
 def beside_actuals(task: Task, forecasts: pd.DataFrame, features: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
@@ -219,7 +244,7 @@ def _pinball(actual: Floats, forecast: Floats, quantile: float) -> float:
 
 
 def beats_naive(scores: pd.DataFrame) -> bool:
-    """The gate: a lower error than naive for every target at every horizon; of targets but the first, where anything
-    was gained."""
+    """Whether the error is lower than naive's for every target at every horizon; of targets but the first, where
+    anything was gained."""
     known = scores[scores["naive_wape"].notna() | (scores["target"] == scores["target"].iloc[0])]
     return bool((known["wape"] < known["naive_wape"]).all())

@@ -42,7 +42,11 @@ def build_jobs() -> list[Any]:
             AssetSelection.assets(*(asset_key(node.table) for node in NODES)),
             description="Make metrics and features of the chosen days from their inputs",
         ),
-        define_asset_job(TRAIN, AssetSelection.assets("models/video_forecaster"), description="Train, score and gate"),
+        define_asset_job(
+            TRAIN,
+            AssetSelection.assets("models/video_forecaster").required_multi_asset_neighbors(),
+            description="Train the candidates, score and gate them",
+        ),
         define_asset_job(
             FORECAST, AssetSelection.assets("predictions/video_forecast"), description="Forecast from the chosen days"
         ),

@@ -1,37 +1,69 @@
-"""Assets of the `models` layer: training, scoring on held-out days, and the gate that moves the champion."""
+"""Assets of the `models` layer: the candidates of a training, and the gate that moves the champion."""
 
-from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, asset
+import base64
+from collections.abc import Iterator, Sequence
+
+from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult, MetadataValue, multi_asset
 
 from yt_platform.core.models.protocol import NotEnoughRowsError
-from yt_platform.core.registered import VIDEO_FORECASTER
+from yt_platform.core.registered import VIDEO_FORECASTER, ModelSpec
 from yt_platform.defs.daily import OWNERS, permanent
-from yt_platform.defs.partitions import whole
-from yt_platform.io.training import TooLittleHistoryError, train
+from yt_platform.defs.partitions import asset_key, whole
+from yt_platform.io.training import TooLittleHistoryError, Trained, train
+from yt_platform.settings import Settings
 
 
-def build_models() -> list[AssetsDefinition]:
-    @asset(
-        key=["models", "video_forecaster"],
-        deps=[whole("features.video_day"), whole("metrics.video_daily")],
+def build_models(settings: Settings) -> list[AssetsDefinition]:
+    return [_training(VIDEO_FORECASTER, settings.candidate_kinds)]
+
+
+def candidate_asset(spec: ModelSpec, kind: str) -> str:
+    """The asset of a candidate: models.video_lightgbm is one for models.video_forecaster."""
+    return f"models.{spec.name.removesuffix('_forecaster')}_{kind}"
+
+
+def _training(spec: ModelSpec, kinds: Sequence[str]) -> AssetsDefinition:
+    """One step, as candidates share the folds and an ensemble its members; an asset for each, and one for the gate."""
+    inputs = [whole(name) for name in sorted({spec.features.name, spec.counts.name})]
+    candidates = [
+        AssetSpec(
+            asset_key(candidate_asset(spec, kind)),
+            deps=inputs,
+            description=f"Candidate for {spec.name}: {kind}, scored on held-out days and registered in MLflow.",
+            group_name="models",
+            kinds={"python", "mlflow", kind},
+            owners=OWNERS,
+            code_version="1",
+        )
+        for kind in kinds
+    ]
+    gate = AssetSpec(
+        asset_key(f"models.{spec.name}"),
+        deps=[candidate.key for candidate in candidates],
+        description=f"{spec.description}, with p10, p50 and p90. The gate: the candidate that errs significantly less "
+        "than naive and than the champion on the same held-out days, fitted on everything up to the day before the "
+        "last, becomes champion.",
         group_name="models",
-        kinds={"python", "lightgbm", "mlflow"},
+        kinds={"python", "mlflow"},
         owners=OWNERS,
-        code_version="1",
+        code_version="2",
+    )
+
+    @multi_asset(
+        name=f"train_{spec.name}",
+        specs=[*candidates, gate],
         required_resource_keys={"warehouse", "registry", "mlflow", "settings", "clock", "progress"},
     )
-    def video_forecaster(context: AssetExecutionContext) -> MaterializeResult:
-        """LightGBM forecaster of gained views, likes and comments at 1, 3 and 7 days with p10, p50 and p90.
-
-        Scored on the last days of the data by a model that has not seen them, then fitted on everything up to the
-        day before the last; becomes champion when it beats naive for every count at every horizon.
-        """
+    def training(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
         held = context.resources
         try:
             trained = train(
-                VIDEO_FORECASTER,
+                spec,
                 held.warehouse,
                 held.registry,
                 held.mlflow,
+                kinds,
+                held.settings.folds,
                 held.settings.threads,
                 held.clock.now(),
                 context.run.run_id,
@@ -39,11 +71,57 @@ def build_models() -> list[AssetsDefinition]:
             )
         except (TooLittleHistoryError, NotEnoughRowsError) as error:
             raise permanent(error) from error
-        errors = {
-            f"{figure} of {score['target']} at {score['horizon']} days": round(float(score[figure]), 4)
-            for score in trained.scores.to_dict("records")
-            for figure in ("wape", "naive_wape", "coverage80")
-        }
-        return MaterializeResult(metadata={"model": trained.model.name, "champion": trained.promoted, **errors})
+        for kind in kinds:
+            yield _candidate_result(spec, trained, kind)
+        yield _gate_result(spec, trained)
 
-    return [video_forecaster]
+    return training
+
+
+def _candidate_result(spec: ModelSpec, trained: Trained, kind: str) -> MaterializeResult:
+    errors = {
+        f"{figure} of {score['target']} at {score['horizon']} {spec.task.unit}s": round(float(score[figure]), 4)
+        for score in trained.scores[kind].to_dict("records")
+        for figure in ("wape", "naive_wape", "coverage80")
+    }
+    return MaterializeResult(
+        asset_key=asset_key(candidate_asset(spec, kind)),
+        metadata={
+            "model": trained.versions[kind].name,
+            "decision": trained.decision.reasons[kind],
+            "model_card": MetadataValue.md(trained.cards[kind]),
+            **{name.removesuffix(".png"): _image(plot) for name, plot in trained.plots[kind].items()},
+            **errors,
+        },
+    )
+
+
+def _gate_result(spec: ModelSpec, trained: Trained) -> MaterializeResult:
+    decision = trained.decision
+    winner = decision.winner
+    return MaterializeResult(
+        asset_key=asset_key(f"models.{spec.name}"),
+        metadata={
+            "champion": winner is not None,
+            "model": trained.versions[winner].name if winner else "none: the champion stays",
+            "comparison": _image(trained.comparison),
+            "decision": MetadataValue.md(_decision_table(trained)),
+            **({"model_card": MetadataValue.md(trained.cards[winner])} if winner else {}),
+        },
+    )
+
+
+def _decision_table(trained: Trained) -> str:
+    lines = [
+        "| candidate | version | mean WAPE | naive's | p (naive) | champion's | p (champion) | decision |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in trained.decision.overall.itertuples():
+        figures = (f"{x:.4f}" for x in (row.wape, row.naive_wape, row.p_naive, row.champion_wape, row.p_champion))
+        cells = [row.candidate, trained.versions[row.candidate].name, *figures, trained.decision.reasons[row.candidate]]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _image(png: bytes) -> MetadataValue:
+    return MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")

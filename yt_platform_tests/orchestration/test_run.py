@@ -55,6 +55,7 @@ def test_every_table_is_filled(made: Platform) -> None:
         "metrics.comments",  # which are only collected
         "metrics.video_windows",  # the imported days are not read hour by hour
         "features.video_hour",
+        "models.tuned_recipes",  # nobody has tuned
         "predictions.video_hour_forecast",
         "predictions.channel_forecast",
         "predictions.forecast_accuracy",  # nothing is known yet of the days forecast
@@ -95,8 +96,14 @@ def test_the_model_is_champion_and_its_forecasts_start_after_its_training(made: 
     assert origins == [{"origin_day": LAST_DAY, "model_version": champion.name}]
     assert champion.trained_until < LAST_DAY
     cards = made.warehouse.records("SELECT * FROM models.scorecards ORDER BY horizon")
-    assert [card["horizon"] for card in cards if card["target"] == "likes"] == [1, 3, 7]
-    assert all(card["promoted"] and card["wape"] < card["naive_wape"] for card in cards)
+    shipped = [card for card in cards if card["model_version"] == champion.name]
+    assert [card["horizon"] for card in shipped if card["target"] == "likes"] == [1, 3, 7]
+    assert {card["kind"] for card in cards} == {"lightgbm", "lstm", "ensemble"}
+    assert all(card["wape"] < card["naive_wape"] for card in cards if card["promoted"])
+    assert {card["model_version"] for card in cards if card["promoted"]} == {champion.name}
+    assert all(card["p_naive"] < 0.5 for card in cards if card["promoted"])
+    told = made.warehouse.records("SELECT model_version, replaced, reason FROM models.champions")
+    assert [(change["model_version"], change["replaced"]) for change in told] == [(champion.name, None)]
 
 
 def test_a_second_run_makes_nothing_and_changes_no_row(made: Platform, runs: Runs) -> None:

@@ -56,8 +56,11 @@ class EnsembleForecaster:
             member.fit(frame)
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
-        made = [member.predict(features) for member in self._members.values()]
-        return combined(self._task, made, [WEIGHTS.get(kind, 1.0) for kind in self._members])
+        return self.combine({kind: member.predict(features) for kind, member in self._members.items()})
+
+    def combine(self, made: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """Its forecasts from those its members made of one and the same features, by kind."""
+        return combined(self._task, [made[kind] for kind in self._members], [*map(_weight, self._members)])
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,6 +75,10 @@ class EnsembleForecaster:
         parameters = {kind: recipe_of(folder / kind).parameters for kind in told["members"]}
         members = {kind: load_forecaster(folder / kind, threads) for kind in told["members"]}
         return cls.of(TASKS[told["task"]], parameters, members)
+
+
+def _weight(kind: str) -> float:
+    return WEIGHTS.get(kind, 1.0)
 
 
 def combined(task: Task, forecasts: list[pd.DataFrame], weights: list[float]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from yt_platform.core.schemas.metrics import (
     VIDEO_WINDOWS,
     VIDEOS,
 )
-from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.core.schemas.models import BACKTEST_FORECASTS, CHAMPIONS, SCORECARDS, TUNED_RECIPES
 from yt_platform.core.schemas.ops import ALERTS, DRIFT
 from yt_platform.core.schemas.predictions import (
     CHANNEL_FORECAST,
@@ -40,6 +40,9 @@ TABLES: dict[str, Table] = {
         VIDEO_HOUR,
         CHANNEL_DAY,
         SCORECARDS,
+        CHAMPIONS,
+        TUNED_RECIPES,
+        BACKTEST_FORECASTS,
         VIDEO_FORECAST,
         VIDEO_HOUR_FORECAST,
         CHANNEL_FORECAST,

@@ -1,4 +1,4 @@
-"""Contracts of the `models` layer: how models did. The models themselves live in the MLflow registry."""
+"""Contracts of the `models` layer: how models did, and which is champion. The models live in the MLflow registry."""
 
 from yt_platform.core.schemas.base import Table, Write, count, day, flag, instant, number, table_schema, text
 
@@ -42,6 +42,70 @@ SCORECARDS = Table(
                 "The same beside the champion's recipe; NULL for the same recipe", "probability", minimum=0, maximum=1
             ),
             "decision": text("Why the version became champion, or why not"),
+        }
+    ),
+)
+
+CHAMPIONS = Table(
+    name="models.champions",
+    description="One row per change of champion: which version took over from which, and why.",
+    key=("model", "change"),
+    write=Write.UPSERT,
+    window="changed_at",
+    schema=table_schema(
+        {
+            "model": text("Name of the model in the registry"),
+            "change": count("Number of the change, from 1", "", minimum=1),
+            "model_version": text("Version that became champion"),
+            "replaced": text("Champion before", nullable=True),
+            "reason": text("The gate's decision, or rollback"),
+            "changed_at": instant("When the champion changed"),
+        }
+    ),
+)
+
+BACKTEST_FORECASTS = Table(
+    name="models.backtest_forecasts",
+    description="One row per forecast of a fold, beside what happened. Hindsight: never part of the accuracy record. "
+    "Of each task the newest versions that were judged best in their training, and their newest fold.",
+    key=("model_version", "fold_trained_until", "series", "origin", "target", "horizon"),
+    write=Write.REPLACE,
+    window="fold_trained_until",
+    scope=("model_version",),
+    schema=table_schema(
+        {
+            "model_version": text("Version whose recipe was fitted on the fold"),
+            "fold_trained_until": day("Last target day the fold was fitted on"),
+            "series": text("Video or channel id"),
+            "origin": instant("Day or hour the forecast was made from"),
+            "target": text("Count whose increment is forecast", among=("views", "likes", "comments")),
+            "horizon": count("Steps ahead of the origin", "steps of the task", minimum=1),
+            "task": text("What is forecast: video_day and others, in core/tasks.py"),
+            "p10": number("Increment that 10 % of outcomes stay below", "target's counts", minimum=0),
+            "p50": number("Median increment", "target's counts", minimum=0),
+            "p90": number("Increment that 90 % of outcomes stay below", "target's counts", minimum=0),
+            "actual": number("Increment that came", "target's counts", minimum=0),
+            "naive": number("The last increment times the horizon", "target's counts", minimum=0),
+        }
+    ),
+)
+
+TUNED_RECIPES = Table(
+    name="models.tuned_recipes",
+    description="One row per task and kind of model: the best parameters tuning has found, which training uses.",
+    key=("task", "kind"),
+    write=Write.UPSERT,
+    window="tuned_at",
+    schema=table_schema(
+        {
+            "task": text("What is forecast: video_day and others, in core/tasks.py"),
+            "kind": text("Kind of model, in core/models/catalog.py"),
+            "parameters": text("What differs from the kind's defaults, as JSON"),
+            "wape": number("Mean wape over folds, targets and horizons", "ratio", minimum=0),
+            "default_wape": number("The same with the kind's defaults", "ratio", minimum=0),
+            "trial_count": count("Trials finished or pruned", "trials"),
+            "tuned_until": day("Last target day of the newest fold"),
+            "tuned_at": instant("When the tuning ended"),
         }
     ),
 )
