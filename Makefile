@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run up test test-slow lint types docs lock clean
+.PHONY: help install run up test test-slow bench-forecast lint types docs lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --no-input --disable-pip-version-check
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed ## Create .venv with the locked dependencies (again only when they change)
 
@@ -37,6 +37,15 @@ test: install ## All tests but the long ones, with coverage
 test-slow: install ## The long tests: 20 million rows, crashes
 	$(BIN)/python -m pytest -m slow
 
+bench-forecast: install .venv-bench/installed ## Our models beside three libraries, on real data where there is some
+	$(BIN)/python benchmarks/forecast.py $(ARGS)
+
+# Apart from .venv: the peers bring a hundred packages that the platform does not need.
+.venv-bench/installed: benchmarks/requirements-forecast.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --no-input --disable-pip-version-check --quiet -r $<
+	@touch $@
+
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -51,5 +60,5 @@ lock: ## Remake requirements.lock; ARGS=--upgrade takes newer versions
 	PYTHON=$(PYTHON) scripts/lock.sh $(ARGS)
 
 clean: ## Remove what make built; never the data under YT_HOME
-	rm -rf .venv build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.yt/*' -prune -exec rm -rf {} +
