@@ -21,7 +21,7 @@ from yt_platform.core.schemas.features import CHANNEL_RECORD, METADATA
 from yt_platform.core.schemas.predictions import FIRST_READING, GAP, NO_READING
 from yt_platform.core.tasks import VIDEO_COLD, count_column
 
-COLD_RECIPE = Recipe("lightgbm", {"num_iterations": 200, "learning_rate": 0.08, "num_leaves": 31})
+COLD_RECIPE = Recipe("lightgbm", {"num_iterations": 70, "learning_rate": 0.15, "num_leaves": 31})
 """Fewer, longer and simpler steps than from increments: there is less to learn, and every training has to wait for it.
 """
 
