@@ -63,8 +63,8 @@ def run_platform(settings: Settings, history: Path | None, out: Console) -> None
         untrained = bring_up_to_date(platform, runs)
         progress.stop()
         print_summary(platform, runs, out)
-        if untrained:
-            out.print(f"\nNo model was trained: {untrained}.", style="yellow", markup=False)
+        for model, reason in untrained.items():
+            out.print(f"\n{model} was not trained: {reason}.", style="yellow", markup=False)
         print_connections(settings, out)
 
 

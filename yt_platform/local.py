@@ -17,7 +17,7 @@ import psycopg
 from yt_platform.clock import Clock
 from yt_platform.core.lineage import contiguous
 from yt_platform.core.progress import Progress
-from yt_platform.core.registered import VIDEO_FORECASTER
+from yt_platform.core.registered import MODELS
 from yt_platform.io.accuracy import accuracy_due
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.forecasting import forecasts_due
@@ -181,26 +181,27 @@ def _root(error: "SerializableErrorInfo | None") -> str:
     return error.message.strip() if error else "no cause was recorded"
 
 
-def bring_up_to_date(platform: Platform, runs: Runs) -> str | None:
-    """Everything that follows from the catalogue: stale tables, a model where one is due, the newest forecasts, and
+def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
+    """Everything that follows from the catalogue: stale tables, models where one is due, the newest forecasts, and
     how earlier ones did.
 
-    Returns why no model was trained where the history is too short or too thin for one.
+    Returns, by model, why it was not trained where the history is too short or too thin for it.
     """
-    from yt_platform.defs.jobs import FORECAST, REFRESH, SCORE, TRAIN
+    from yt_platform.defs.jobs import FORECASTING, REFRESH, SCORE, TRAINING
 
     platform.clock.follow_imports()
     for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
         runs.launch(REFRESH, window, tables)
-    untrained = None
-    try:
-        if training_is_due(VIDEO_FORECASTER, platform.warehouse):
-            runs.launch(TRAIN)
-    except TooLittleHistoryError as error:
-        untrained = str(error)
-    due = forecasts_due(platform.warehouse, platform.registry)
-    if due:
-        runs.launch(FORECAST, due)
+    untrained: dict[str, str] = {}
+    for spec in MODELS.values():
+        try:
+            if training_is_due(spec, platform.warehouse):
+                runs.launch(TRAINING[spec.name])
+        except TooLittleHistoryError as error:
+            untrained[spec.name] = str(error)
+        due = forecasts_due(spec, platform.warehouse, platform.registry)
+        if due:
+            runs.launch(FORECASTING[spec.name], due)
     for window in accuracy_due(platform.warehouse, platform.clock.last_day_over()):
         runs.launch(SCORE, window)
     return untrained

@@ -4,23 +4,30 @@ A further task joins by one more line in `MODELS`. Does not belong here: recipes
 models are kept (`io/registry.py`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
 from yt_platform.core.schemas.base import Table
+from yt_platform.core.schemas.features import CHANNEL_DAY as CHANNEL_DAY_FEATURES
 from yt_platform.core.schemas.features import VIDEO_DAY as VIDEO_DAY_FEATURES
+from yt_platform.core.schemas.features import VIDEO_HOUR as VIDEO_HOUR_FEATURES
 from yt_platform.core.schemas.metrics import VIDEO_DAILY
-from yt_platform.core.tasks import VIDEO_DAY, Task
+from yt_platform.core.schemas.predictions import CHANNEL_FORECAST, VIDEO_FORECAST, VIDEO_HOUR_FORECAST
+from yt_platform.core.tasks import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR, Task
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A registered model: its name, its task, and the tables that hold the task's features and counts.
+    """A registered model: its name, its task, and the tables of the task's features, counts and forecasts.
 
     `counts` has one row per series and time with the counts and `view_definition`, as `evaluate.actuals` takes them;
     it may be the same table as `features`. Fewer than `minimum_days` of history are too few to train and to score.
+    `parameters` are those that differ from a kind's defaults, by kind; `kinds` the candidates, where they are not those
+    of the settings.
     """
 
     name: str
@@ -28,7 +35,10 @@ class ModelSpec:
     task: Task
     features: Table
     counts: Table
+    forecasts: Table
     minimum_days: int
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
 
     def end_of(self, day: date) -> pd.Timestamp:
         """The last time of the task on a UTC day: the day itself, or its last hour."""
@@ -42,7 +52,37 @@ VIDEO_FORECASTER = ModelSpec(
     task=VIDEO_DAY,
     features=VIDEO_DAY_FEATURES,
     counts=VIDEO_DAILY,
+    forecasts=VIDEO_FORECAST,
     minimum_days=24,  # a third is held out, and targets a week ahead must exist on both sides of the cut
 )
 
-MODELS = {spec.name: spec for spec in (VIDEO_FORECASTER,)}
+FEWER_ROWS = {
+    "lightgbm": {"num_iterations": 120, "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 50},
+}
+"""Series of channels and of hours are few: thousands of rows, where videos have hundreds of thousands."""
+
+CHANNEL_FORECASTER = ModelSpec(
+    name="channel_forecaster",
+    description="Forecasts of the views a channel gains within 1, 7 and 28 days",
+    task=CHANNEL_DAY,
+    features=CHANNEL_DAY_FEATURES,
+    counts=CHANNEL_DAY_FEATURES,
+    forecasts=CHANNEL_FORECAST,
+    minimum_days=24,
+    parameters=FEWER_ROWS,
+    kinds=("lightgbm",),
+)
+
+VIDEO_HOUR_FORECASTER = ModelSpec(
+    name="video_hour_forecaster",
+    description="Forecasts of the views a video that is read hour by hour gains in the next hour",
+    task=VIDEO_HOUR,
+    features=VIDEO_HOUR_FEATURES,
+    counts=VIDEO_HOUR_FEATURES,
+    forecasts=VIDEO_HOUR_FORECAST,
+    minimum_days=6,  # two days are held out, and four teach the rhythm of a day
+    parameters=FEWER_ROWS,
+    kinds=("lightgbm",),
+)
+
+MODELS = {spec.name: spec for spec in (VIDEO_FORECASTER, CHANNEL_FORECASTER, VIDEO_HOUR_FORECASTER)}

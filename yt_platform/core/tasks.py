@@ -4,8 +4,8 @@ A task knows names of columns and lengths of steps. It does not know how to fore
 forecast was (`core/evaluate.py`), or how the columns are computed (`core/features.py`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -46,6 +46,10 @@ class Task:
     def row(self) -> list[str]:
         """What identifies a forecast of one model: series, origin, target, and steps to the target."""
         return [self.series, self.time, "target", "horizon"]
+
+    def within(self, horizons: Collection[int]) -> "Task":
+        """The same task at some of its horizons: the others have too little history yet."""
+        return replace(self, horizons=tuple(horizon for horizon in self.horizons if horizon in horizons))
 
     @property
     def steps_ahead(self) -> range:

@@ -15,6 +15,7 @@ from dagster import (
 )
 
 from yt_platform.core.lineage import NODES
+from yt_platform.core.registered import MODELS, VIDEO_FORECASTER
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.defs.raw import PULLS
 from yt_platform.io.planning import stale_ranges
@@ -25,6 +26,10 @@ REFRESH = "refresh"
 TRAIN = "train"
 FORECAST = "forecast"
 SCORE = "score"
+OTHER_MODELS = [spec for spec in MODELS.values() if spec is not VIDEO_FORECASTER]
+TRAINING = {VIDEO_FORECASTER.name: TRAIN, **{spec.name: f"{TRAIN}_{spec.task.name}" for spec in OTHER_MODELS}}
+FORECASTING = {VIDEO_FORECASTER.name: FORECAST, **{spec.name: f"{FORECAST}_{spec.task.name}" for spec in OTHER_MODELS}}
+"""Jobs by model: one has enough history where another has none."""
 
 
 def build_jobs() -> list[Any]:
@@ -42,13 +47,21 @@ def build_jobs() -> list[Any]:
             AssetSelection.assets(*(asset_key(node.table) for node in NODES)),
             description="Make metrics and features of the chosen days from their inputs",
         ),
-        define_asset_job(
-            TRAIN,
-            AssetSelection.assets("models/video_forecaster").required_multi_asset_neighbors(),
-            description="Train the candidates, score and gate them",
+        *(
+            define_asset_job(
+                TRAINING[spec.name],
+                AssetSelection.assets(f"models/{spec.name}").required_multi_asset_neighbors(),
+                description=f"Train the candidates, score and gate them: {spec.description}",
+            )
+            for spec in MODELS.values()
         ),
-        define_asset_job(
-            FORECAST, AssetSelection.assets("predictions/video_forecast"), description="Forecast from the chosen days"
+        *(
+            define_asset_job(
+                FORECASTING[spec.name],
+                AssetSelection.assets(asset_key(spec.forecasts.name)),
+                description=f"From the chosen days: {spec.description}",
+            )
+            for spec in MODELS.values()
         ),
         define_asset_job(
             SCORE,

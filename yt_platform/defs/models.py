@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult, MetadataValue, multi_asset
 
 from yt_platform.core.models.protocol import NotEnoughRowsError
-from yt_platform.core.registered import VIDEO_FORECASTER, ModelSpec
+from yt_platform.core.registered import MODELS, ModelSpec
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import asset_key, whole
 from yt_platform.io.training import TooLittleHistoryError, Trained, train
@@ -14,7 +14,7 @@ from yt_platform.settings import Settings
 
 
 def build_models(settings: Settings) -> list[AssetsDefinition]:
-    return [_training(VIDEO_FORECASTER, settings.candidate_kinds)]
+    return [_training(spec, spec.kinds or settings.candidate_kinds) for spec in MODELS.values()]
 
 
 def candidate_asset(spec: ModelSpec, kind: str) -> str:
@@ -103,12 +103,20 @@ def _gate_result(spec: ModelSpec, trained: Trained) -> MaterializeResult:
         asset_key=asset_key(f"models.{spec.name}"),
         metadata={
             "champion": winner is not None,
+            **_left_out(spec, trained),
             "model": trained.versions[winner].name if winner else "none: the champion stays",
             "comparison": _image(trained.comparison),
             "decision": MetadataValue.md(_decision_table(trained)),
             **({"model_card": MetadataValue.md(trained.cards[winner])} if winner else {}),
         },
     )
+
+
+def _left_out(spec: ModelSpec, trained: Trained) -> dict[str, str]:
+    """The horizons that have too little history yet."""
+    answered = {horizon for scores in trained.scores.values() for horizon in scores["horizon"]}
+    missing = [str(horizon) for horizon in spec.task.horizons if horizon not in answered]
+    return {f"too little history for, in {spec.task.unit}s": ", ".join(missing)} if missing else {}
 
 
 def _decision_table(trained: Trained) -> str:

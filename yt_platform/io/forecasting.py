@@ -6,15 +6,15 @@ import pandas as pd
 
 from yt_platform.core.cold import cold_rows, forecast_cold, load_cold, unread_rows, unread_videos
 from yt_platform.core.lineage import LOOKBACK_DAYS, pack_days
-from yt_platform.core.models.catalog import load_forecaster
+from yt_platform.core.models.catalog import load_forecaster, task_of
 from yt_platform.core.progress import Progress
-from yt_platform.core.registered import VIDEO_FORECASTER
+from yt_platform.core.registered import ModelSpec
 from yt_platform.core.schemas.base import judge
-from yt_platform.core.schemas.features import CHANNEL_RECORD, VIDEO_DAY
+from yt_platform.core.schemas.features import CHANNEL_RECORD
 from yt_platform.core.schemas.metrics import VIDEO_VERSIONS
-from yt_platform.core.schemas.predictions import INCREMENTS, VIDEO_FORECAST
+from yt_platform.core.schemas.predictions import INCREMENTS
 from yt_platform.io.loading import ROWS_AT_ONCE, Loaded, as_rejects, book, count_by_day, rejects_by_day
-from yt_platform.io.registry import ModelRegistry, RegisteredModel
+from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.warehouse import Warehouse, Window
 
 
@@ -22,50 +22,59 @@ class ForecastRefusedError(RuntimeError):
     """A forecast that would be hindsight, or that no model can make; the message says what to do."""
 
 
-def forecast_videos(
-    warehouse: Warehouse, registry: ModelRegistry, window: Window, threads: int, run_id: str, progress: Progress
+def forecast(
+    spec: ModelSpec,
+    warehouse: Warehouse,
+    registry: ModelRegistry,
+    window: Window,
+    threads: int,
+    run_id: str,
+    progress: Progress,
 ) -> Loaded:
-    """Forecasts of every video with features on the days of `window`, replacing those of the same model version.
+    """Forecasts of every series with features on the days of `window`, replacing those of the same model version.
 
     Raises ForecastRefusedError when there is no champion, or when it was trained on targets up to a day of `window`.
     """
-    champion = registry.champion(VIDEO_FORECASTER.name)
+    champion = registry.champion(spec.name)
     if champion is None:
-        raise ForecastRefusedError("no model is champion: materialise models/video_forecaster first")
+        raise ForecastRefusedError(f"no model is champion: materialise models/{spec.name} first")
     if window.first <= champion.trained_until:
         raise ForecastRefusedError(
             f"{champion.name} was trained on targets up to {champion.trained_until}: a forecast from {window.first} "
             "would be hindsight. Choose later origins; how it would have done on older ones is in models.scorecards"
         )
     bundle = registry.fetch(champion)
-    forecaster = load_forecaster(bundle, threads)
+    forecaster, horizons = load_forecaster(bundle, threads), task_of(bundle).horizons
     cold = load_cold(bundle, threads)
-    sizes = _rows_by_day(warehouse, window)
+    table, sizes = spec.forecasts, _rows_by_day(spec, warehouse, window)
     total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
-        features = warehouse.read_window(VIDEO_DAY, chunk)
-        rows = [_as_rows(forecaster.predict(features), features.assign(basis=INCREMENTS), champion)]
+        features = warehouse.read_window(spec.features, chunk)
+        parts = [_as_rows(spec, forecaster.predict(features), features.assign(basis=INCREMENTS))]
         if cold:
             origins = pd.concat([cold_rows(features), unread_origins(warehouse, chunk)], ignore_index=True)
-            rows.append(_as_rows(forecast_cold(cold, origins), origins, champion))
-        verdict = judge(VIDEO_FORECAST, pd.concat(rows, ignore_index=True))
-        counts = count_by_day(verdict.accepted, VIDEO_FORECAST.window, chunk)
+            parts.append(_as_rows(spec, forecast_cold(cold, origins), origins))
+        found = pd.concat(parts, ignore_index=True)
+        found = found[found["horizon"].isin(horizons)].rename(columns={"horizon": f"horizon_{spec.task.unit}s"})
+        verdict = judge(table, found.assign(model_version=champion.name)[table.column_names])
+        counts = count_by_day(verdict.accepted, table.window, chunk)
         with warehouse.transaction() as transaction:
-            transaction.write(VIDEO_FORECAST, verdict.accepted, chunk, run_id)
-            rejected = as_rejects(verdict.rejected, verdict.rejected[VIDEO_FORECAST.window], champion.name)
-            transaction.quarantine(VIDEO_FORECAST.name, rejected, chunk, run_id)
+            transaction.write(table, verdict.accepted, chunk, run_id)
+            rejected = as_rejects(verdict.rejected, verdict.rejected[table.window], champion.name)
+            transaction.quarantine(table.name, rejected, chunk, run_id)
             for day in chunk.days:
-                book(transaction, VIDEO_FORECAST.name, day, champion.name, counts[day], run_id)
+                book(transaction, table.name, day, champion.name, counts[day], run_id)
         total = total.plus(counts, rejects_by_day(rejected))
-        progress(len(total.rows), len(window.days), f"{VIDEO_FORECAST.name}, days")
+        progress(len(total.rows), len(window.days), f"{table.name}, days")
     return total
 
 
-def _as_rows(forecasts: pd.DataFrame, origins: pd.DataFrame, champion: RegisteredModel) -> pd.DataFrame:
-    rows = forecasts.rename(columns={"day": "origin_day", "horizon": "horizon_days"})
-    told = origins[["video_id", "day", "channel_id", "basis"]].rename(columns={"day": "origin_day"})
-    rows = rows.merge(told, on=["video_id", "origin_day"], how="left")
-    return rows.assign(model_version=champion.name)[VIDEO_FORECAST.column_names]
+def _as_rows(spec: ModelSpec, forecasts: pd.DataFrame, origins: pd.DataFrame) -> pd.DataFrame:
+    """The forecasts with what the table tells of their origins."""
+    keys = [spec.task.series, spec.task.time]
+    told = list(dict.fromkeys([*keys, "channel_id", "basis"]))
+    rows = forecasts.merge(origins[told], on=keys, how="left")
+    return rows.rename(columns={spec.task.time: f"origin_{spec.task.time}"})
 
 
 _UNREAD = f"""
@@ -99,24 +108,24 @@ def _unread_on(warehouse: Warehouse, day: date) -> pd.DataFrame:
     return unread_rows(videos, warehouse.read(_RECORDS, (day, channels)))
 
 
-def _rows_by_day(warehouse: Warehouse, window: Window) -> dict[date, int]:
+def _rows_by_day(spec: ModelSpec, warehouse: Warehouse, window: Window) -> dict[date, int]:
     rows = warehouse.records(
         "SELECT partition_day, row_count FROM ops.loads WHERE table_name = $1 AND partition_day BETWEEN $2 AND $3",
-        (VIDEO_DAY.name, window.first, window.last),
+        (spec.features.name, window.first, window.last),
     )
     return dict.fromkeys(window.days, 0) | {row["partition_day"]: row["row_count"] for row in rows}
 
 
-def forecasts_due(warehouse: Warehouse, registry: ModelRegistry) -> Window | None:
+def forecasts_due(spec: ModelSpec, warehouse: Warehouse, registry: ModelRegistry) -> Window | None:
     """Days the champion may forecast from, has features for and has not forecast from since they were made."""
-    champion = registry.champion(VIDEO_FORECASTER.name)
+    champion = registry.champion(spec.name)
     if champion is None:
         return None
     row = warehouse.records(
         "SELECT min(load.partition_day) AS first, max(load.partition_day) AS last FROM ops.loads AS load "
         "WHERE load.table_name = $1 AND load.row_count > 0 AND load.partition_day > $2 AND NOT EXISTS ("
-        "  SELECT FROM predictions.video_forecast AS forecast WHERE forecast.origin_day = load.partition_day "
-        "  AND forecast.model_version = $3 AND forecast.loaded_at >= load.loaded_at)",
-        (VIDEO_DAY.name, champion.trained_until, champion.name),
+        "  SELECT FROM ops.loads AS made WHERE made.table_name = $4 AND made.partition_day = load.partition_day "
+        "  AND made.input_version = $3 AND made.loaded_at >= load.loaded_at)",
+        (spec.features.name, champion.trained_until, champion.name, spec.forecasts.name),
     )[0]
     return Window(row["first"], row["last"]) if row["first"] else None

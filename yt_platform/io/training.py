@@ -75,7 +75,7 @@ class Trained:
 def training_window(spec: ModelSpec, warehouse: Warehouse) -> Window:
     """`training_days`, with enough readings to train and to score. Raises TooLittleHistoryError."""
     window = training_days(spec, warehouse)
-    _require_targets(spec, warehouse, window)
+    answerable(spec, warehouse, window)
     return window
 
 
@@ -91,7 +91,8 @@ def training_days(spec: ModelSpec, warehouse: Warehouse) -> Window:
     if row["first"] is None or (row["last"] - row["first"]).days < spec.minimum_days:
         days = (row["last"] - row["first"]).days + 1 if row["first"] else 0
         raise TooLittleHistoryError(
-            f"training needs more than {spec.minimum_days} days of history and there are {days}: import or collect more"
+            f"training {spec.name} needs more than {spec.minimum_days} days of history and there are {days}: import or "
+            "collect more"
         )
     return Window(row["first"], row["last"] - timedelta(days=1))
 
@@ -108,8 +109,11 @@ def folds_of(window: Window, count: int) -> list[Window]:
     return [fold for fold in reversed(held_out) if fold == held_out[0] or fold.first - window.first >= length]
 
 
-def _require_targets(spec: ModelSpec, warehouse: Warehouse, window: Window) -> None:
-    """Raises TooLittleHistoryError unless every horizon has targets to fit on and to score."""
+def answerable(spec: ModelSpec, warehouse: Warehouse, window: Window) -> ModelSpec:
+    """`spec` at the horizons with targets to fit on and to score: a month of channel totals knows no 28 days ahead.
+
+    Raises TooLittleHistoryError where the nearest has not.
+    """
     task, counts, cut = spec.task, spec.counts.name, folds_of(window, 1)[0].first - timedelta(days=1)
     kind = {column.name: column.postgres_type for column in spec.features.columns}[task.time]
     rows = warehouse.records(
@@ -130,14 +134,16 @@ def _require_targets(spec: ModelSpec, warehouse: Warehouse, window: Window) -> N
         ),
     )
     found = {row["ahead"]: row for row in rows}
-    for ahead in task.horizons:
-        counted = found.get(ahead, {"fitted": 0, "scored": 0})
-        if counted["fitted"] < MIN_ROWS or not counted["scored"]:
-            raise TooLittleHistoryError(
-                f"training {spec.name} needs {MIN_ROWS} readings with one a {task.unit} before and one {ahead} "
-                f"{task.unit}s later up to {cut}, and one after it to score. There are "
-                f"{counted['fitted']} and {counted['scored']}: import or collect series that are read every {task.unit}"
-            )
+    enough = [ahead for ahead, row in found.items() if row["fitted"] >= MIN_ROWS and row["scored"]]
+    nearest = min(task.horizons)
+    if nearest not in enough:
+        counted = found.get(nearest, {"fitted": 0, "scored": 0})
+        raise TooLittleHistoryError(
+            f"training {spec.name} needs {MIN_ROWS} readings with one a {task.unit} before and one {nearest} "
+            f"{task.unit} later up to {cut}, and one after it to score. There are "
+            f"{counted['fitted']} and {counted['scored']}: import or collect series that are read every {task.unit}"
+        )
+    return replace(spec, task=task.within(enough))
 
 
 def data_version(spec: ModelSpec, warehouse: Warehouse, window: Window) -> str:
@@ -153,7 +159,7 @@ def data_version(spec: ModelSpec, warehouse: Warehouse, window: Window) -> str:
 def candidates_of(spec: ModelSpec, warehouse: Warehouse, kinds: Sequence[str]) -> list[Recipe]:
     """A recipe for each kind, with the best parameters tuning has found; an ensemble's are those of its members."""
     rows = warehouse.records("SELECT kind, parameters FROM models.tuned_recipes WHERE task = $1", (spec.task.name,))
-    tuned = {row["kind"]: json.loads(row["parameters"]) for row in rows}
+    tuned = {**spec.parameters, **{row["kind"]: json.loads(row["parameters"]) for row in rows}}
     return [Recipe(kind, _members(tuned) if kind == ENSEMBLE else tuned.get(kind, {})) for kind in kinds]
 
 
@@ -188,6 +194,7 @@ def train(
     candidate has been fitted. Raises TooLittleHistoryError and NotEnoughRowsError.
     """
     training = _Training(spec, warehouse, threads, fold_count, progress)
+    spec = training.spec
     champion = registry.champion(spec.name)
     recipes = candidates_of(spec, warehouse, kinds)
     sitting = _repeatable(registry, champion)
@@ -260,8 +267,8 @@ class _Training:
     def __init__(
         self, spec: ModelSpec, warehouse: Warehouse, threads: int, fold_count: int, progress: Progress
     ) -> None:
-        self.spec = spec
         self.window = training_window(spec, warehouse)
+        self.spec = answerable(spec, warehouse, self.window)
         self.folds = folds_of(self.window, fold_count)
         self.fitted_until = self.folds[-1].first - timedelta(days=1)
         self._features = warehouse.read_window(spec.features, self.window)
@@ -319,7 +326,7 @@ class _Training:
 
     def add_cold_starts(self, bundle: Path) -> None:
         """Forecasts of videos without a last increment go with the model that forecasts those with one."""
-        if self.spec.task is VIDEO_DAY:
+        if self.spec.task.name == VIDEO_DAY.name:
             add_cold(bundle, self._features, self._counts, self.spec.end_of(self.window.last), self._threads)
 
     def scores(self, attempt: Attempt) -> pd.DataFrame:
@@ -459,5 +466,5 @@ def training_is_due(spec: ModelSpec, warehouse: Warehouse) -> bool:
         wait = timedelta(days=RETRAIN_AFTER_DAYS if last[0]["crowned"] else 1)
         if window.last - seen.last < wait and data_version(spec, warehouse, seen) == last[0]["data_version"]:
             return False
-    _require_targets(spec, warehouse, window)
+    answerable(spec, warehouse, window)
     return True

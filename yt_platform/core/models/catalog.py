@@ -50,7 +50,7 @@ def make_forecaster(recipe: Recipe, task: Task, threads: int) -> Forecaster:
 def save_forecaster(forecaster: Forecaster, recipe: Recipe, task: Task, folder: Path) -> None:
     """Write a bundle that `load_forecaster` reads without being told what it is."""
     forecaster.save(folder)
-    told = {"kind": recipe.kind, "parameters": dict(recipe.parameters), "task": task.name}
+    told = {"kind": recipe.kind, "parameters": dict(recipe.parameters), "task": task.name, "horizons": task.horizons}
     (folder / RECIPE).write_text(json.dumps(told, indent=2) + "\n")
 
 
@@ -64,7 +64,10 @@ def recipe_of(folder: Path) -> Recipe:
 
 
 def task_of(folder: Path) -> Task:
-    return TASKS[json.loads((folder / RECIPE).read_text())["task"]]
+    """The task, at the horizons that the bundle was trained for."""
+    told = json.loads((folder / RECIPE).read_text())
+    task = TASKS[told["task"]]
+    return task.within(told.get("horizons", task.horizons))
 
 
 def _class(kind: str) -> type[Forecaster]:
