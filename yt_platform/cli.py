@@ -188,6 +188,20 @@ def accept(
 
 @app.command()
 @_explained
+def report(
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="UTC day; the platform's by default.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Folder to write the page and its plots to.")] = None,
+) -> None:
+    """What was collected, failed and forecast on a day, and how earlier forecasts did."""
+    from yt_platform.commands import report_day
+
+    report_day(load_settings(), day.date() if day else None, html, out)
+
+
+@app.command()
+@_explained
 def backup(folder: Annotated[Path, typer.Argument(help="New folder to write the backup to.")]) -> None:
     """Save the databases, the raw batches and the models to a folder, verified as it is written."""
     from yt_platform.commands import back_up_to

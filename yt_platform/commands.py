@@ -28,6 +28,7 @@ from yt_platform.core.schemas.base import Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.backup import Place, back_up, restore
+from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.history import ImportedBatch, open_history
@@ -187,6 +188,20 @@ def bring_up(settings: Settings, out: Console) -> int:
                 settings.home / "logs",
                 lambda: print_connections(settings, out),
             )
+
+
+def report_day(settings: Settings, day: date | None, folder: Path | None, out: Console) -> None:
+    """Print the report of a day, and write it as a page with plots where a folder is named."""
+    with open_platform(settings) as platform:
+        message = as_message(daily_report(platform.warehouse, day or platform.clock.now().date()))
+    out.print(f"{message.subject}\n\n{message.text}", markup=False, soft_wrap=True)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        page = message.html or ""
+        for picture in message.pictures:
+            (folder / f"{picture.name}.png").write_bytes(picture.png)
+            page = page.replace(f"cid:{picture.name}", f"{picture.name}.png")
+        (folder / "index.html").write_text(page)
 
 
 def back_up_to(settings: Settings, folder: Path, out: Console) -> None:

@@ -3,6 +3,8 @@
 Matplotlib is imported inside: it takes half a second.
 """
 
+from collections.abc import Mapping
+from datetime import date
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +85,17 @@ def comparison(task: Task, decision: Decision) -> bytes:
     axes.set_xlabel(f"target and {task.unit}s ahead")
     axes.set_ylabel("WAPE on held-out days")
     axes.legend()
+    return _png(figure)
+
+
+def bars(title: str, values: Mapping[date, int]) -> bytes:
+    """PNG of one value a day."""
+    figure = _figure(1, 1)
+    (axes,) = figure.axes
+    axes.bar(np.array(list(values), dtype="datetime64[D]"), list(values.values()))
+    axes.set_title(title)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    figure.autofmt_xdate()
     return _png(figure)
 
 

@@ -1,0 +1,50 @@
+"""The report of a day from a real warehouse: what it says, and that nothing it shows is taken for markup."""
+
+from datetime import UTC, date, datetime
+
+from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS
+from yt_platform.io.daily_report import as_message, daily_report
+from yt_platform.io.warehouse import Warehouse
+from yt_platform_tests.frames import RUN_ID
+
+DAY = date(2026, 3, 2)
+DAILY = (
+    "INSERT INTO metrics.video_daily SELECT $1, $2::date, NULL, NULL, $2::date, 100, NULL, NULL, $3, NULL, NULL, "
+    "false, false, false, 1, 0, 1, 'shorts_at_start', $4::uuid, now()"
+)
+
+
+def test_an_empty_day_is_a_report_too(warehouse: Warehouse) -> None:
+    """A day on which nothing came is what a reader most needs to hear of."""
+    message = as_message(daily_report(warehouse, DAY))
+    assert message.subject == "YouTube data of 2026-03-02: no open alerts"
+    assert "Collected: none" in message.text
+    assert message.pictures == ()
+
+
+def test_what_happened_is_told_and_shown(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute(DAILY, ("abcdefghijk", date(2026, 3, 1), 1_500, RUN_ID))
+        transaction.execute(DAILY, ("abcdefghijk", DAY, 2_500, RUN_ID))
+        transaction.execute(
+            "INSERT INTO ops.quarantine (table_name, partition_day, origin, reason, record, run_id) "
+            "VALUES ($1, $2, 'file', '<script>alert(1)</script>', '{}', $3::uuid)",
+            (VIDEO_SNAPSHOTS.name, DAY, RUN_ID),
+        )
+        transaction.execute(
+            "INSERT INTO ops.alerts "
+            "(dedupe_key, severity, kind, subject, message, first_seen_at, last_seen_at, run_id) "
+            "VALUES ('k', 'error', 'training', 'video_forecaster', 'no rows', $1, $1, $2::uuid)",
+            (datetime(2026, 3, 2, 4, tzinfo=UTC), RUN_ID),
+        )
+    message = as_message(daily_report(warehouse, DAY))
+    assert message.subject == "YouTube data of 2026-03-02: 1 open alert"
+    assert "error | training | video_forecaster | no rows" in message.text
+    assert message.html is not None
+    assert "&lt;script&gt;" in message.html
+    assert "<script>" not in message.html
+    assert "<td>2,500</td>" in message.html
+    assert [picture.png[:4] for picture in message.pictures] == [b"\x89PNG"]
+    assert "cid:views" in message.html
+    before = as_message(daily_report(warehouse, date(2026, 3, 1)))
+    assert "video_forecaster" not in before.text  # of what came later a report says nothing
