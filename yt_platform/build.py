@@ -6,11 +6,13 @@ from typing import Any
 
 from dagster import BetaWarning, Definitions
 
+from yt_platform.defs.automation import build_forecasting_schedules, build_sensors
 from yt_platform.defs.checks import build_checks
 from yt_platform.defs.features import build_features
 from yt_platform.defs.jobs import build_jobs, build_schedules
 from yt_platform.defs.metrics import build_metrics
 from yt_platform.defs.models import build_models
+from yt_platform.defs.ops import build_ops
 from yt_platform.defs.partitions import daily_partitions
 from yt_platform.defs.predictions import build_predictions
 from yt_platform.defs.raw import build_raw
@@ -35,9 +37,11 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *build_features(days),
             *build_models(settings),
             *build_predictions(days),
+            *build_ops(days),
         ],
         asset_checks=build_checks(),
         jobs=build_jobs(),
-        schedules=build_schedules(),
+        schedules=[*build_schedules(), *build_forecasting_schedules(settings)],
+        sensors=build_sensors(),
         resources={**build_resources(settings), **resource_overrides},
     )

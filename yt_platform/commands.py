@@ -52,8 +52,11 @@ SAMPLE_DAYS = 60
 
 def run_platform(settings: Settings, history: Path | None, out: Console) -> None:
     """Import what is asked for, make everything that follows from it, and print what came out."""
+    from yt_platform.up import fail_orphaned_runs
+
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         runs = Runs(platform, progress)
+        fail_orphaned_runs(runs.instance)  # a training that was killed would hold its place in the pool for ever
         if history:
             make_room_for_real_data(platform, runs, out)
             import_path(platform, runs, history, progress)

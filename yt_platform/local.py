@@ -19,7 +19,9 @@ from yt_platform.core.lineage import contiguous
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS
 from yt_platform.io.accuracy import accuracy_due
+from yt_platform.io.alerts import raise_alert
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
+from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.history import open_history
 from yt_platform.io.importing import is_imported
@@ -34,8 +36,6 @@ from yt_platform.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterEvent, ExecuteInProcessResult
-    from dagster._core.execution.plan.objects import StepFailureData
-    from dagster._utils.error import SerializableErrorInfo
 
 HOST_TAG = "yt_platform/host"
 """Machine that executes a run made here; pids recorded in its events mean something there alone."""
@@ -120,6 +120,7 @@ class Runs:
 
         from yt_platform.build import build_defs
 
+        self._platform = platform
         os.environ.update(dagster_environment(platform.settings, platform.urls))
         self.instance = DagsterInstance.get()
         # keeps its connections: Dagster opens one per statement otherwise, a sixth of a run's time
@@ -139,6 +140,8 @@ class Runs:
         config: Mapping[str, Any] | None = None,
     ) -> "ExecuteInProcessResult":
         """Execute `job` for the days of `window`, on `tables` alone where given. Raises RunFailedError."""
+        from yt_platform.defs.automation import training_failed
+        from yt_platform.defs.jobs import TRAINING
         from yt_platform.defs.partitions import asset_key, range_tags
 
         result = self.definitions.resolve_job_def(job).execute_in_process(
@@ -149,12 +152,19 @@ class Runs:
             raise_on_error=False,
         )
         if not result.success:
-            raise RunFailedError(f"run {result.run_id} of {job} failed: {_faults(result.all_events)}")
+            faults = _faults(result.all_events)
+            for model in (name for name, training in TRAINING.items() if training == job):
+                # Dagster's sensor of failures sees only what its daemon has launched
+                at = self._platform.clock.now()
+                raise_alert(self._platform.warehouse, training_failed(model, faults), at, result.run_id)
+            raise RunFailedError(f"run {result.run_id} of {job} failed: {faults}")
         return result
 
 
 def _faults(events: "Sequence[DagsterEvent]") -> str:
     """What went wrong in a run: the root causes of its failed steps, or of the run where no step began."""
+    from yt_platform.defs.failures import root_cause, step_cause
+
     told: list[str] = []
     checks = [
         event.asset_check_evaluation_data for event in events if event.event_type_value == "ASSET_CHECK_EVALUATION"
@@ -164,30 +174,20 @@ def _faults(events: "Sequence[DagsterEvent]") -> str:
         told += [f"{'.'.join(check.asset_key.path)}: {check.description}" for check in blocking]
     refused = {"__".join(check.asset_key.path) for check in blocking}
     steps = [event for event in events if event.is_step_failure and event.step_key not in refused]
-    told += [f"{event.step_key}: {_cause(event.step_failure_data)}" for event in steps]
+    told += [f"{event.step_key}: {step_cause(event.step_failure_data)}" for event in steps]
     if told:
         return "; ".join(told)
-    return "; ".join(_root(event.job_failure_data.error) for event in events if event.is_job_failure)
-
-
-def _cause(failure: "StepFailureData") -> str:
-    told = failure.user_failure_data.description if failure.user_failure_data else None
-    return told or _root(failure.error)
-
-
-def _root(error: "SerializableErrorInfo | None") -> str:
-    while error and error.cause:
-        error = error.cause
-    return error.message.strip() if error else "no cause was recorded"
+    return "; ".join(root_cause(event.job_failure_data.error) for event in events if event.is_job_failure)
 
 
 def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
-    """Everything that follows from the catalogue: stale tables, models where one is due, the newest forecasts, and
-    how earlier ones did.
+    """Everything that follows from the catalogue: stale tables, models where one is due, the newest forecasts,
+    how earlier ones did, and drift.
 
     Returns, by model, why it was not trained where the history is too short or too thin for it.
     """
-    from yt_platform.defs.jobs import FORECASTING, REFRESH, SCORE, TRAINING
+    from yt_platform.defs.automation import training_under_way
+    from yt_platform.defs.jobs import FORECASTING, MEASURE_DRIFT, REFRESH, SCORE, TRAINING
 
     platform.clock.follow_imports()
     for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
@@ -196,14 +196,21 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
     for spec in MODELS.values():
         try:
             if training_is_due(spec, platform.warehouse):
-                runs.launch(TRAINING[spec.name])
+                if training := training_under_way(runs.instance, spec):
+                    untrained[spec.name] = f"run {training} trains it already; run this again after its end"
+                else:
+                    runs.launch(TRAINING[spec.name])
         except TooLittleHistoryError as error:
             untrained[spec.name] = str(error)
         due = forecasts_due(spec, platform.warehouse, platform.registry)
         if due:
             runs.launch(FORECASTING[spec.name], due)
-    for window in accuracy_due(platform.warehouse, platform.clock.last_day_over()):
+    over = platform.clock.last_day_over()
+    for window in accuracy_due(platform.warehouse, over):
         runs.launch(SCORE, window)
+    day = drift_due(platform.warehouse, platform.registry, over)
+    if day:
+        runs.launch(MEASURE_DRIFT, Window(day, day))
     return untrained
 
 

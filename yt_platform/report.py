@@ -198,6 +198,11 @@ def print_status(found: Mapping[str, Any], out: Console) -> None:
     out.print(f"Clock: {found['clock']['mode']}, {found['clock']['now']}\n")
     print_rows(found["tables"], out)
     print_checks(found["checks"], out)
+    for alert in found["alerts"]:
+        seen = f"seen {alert['occurrence_count']} times since {alert['first_seen_at']}"
+        out.print(
+            f"alert: {alert['severity']}, {alert['subject']}: {alert['message']} ({seen})", style="red", markup=False
+        )
     if not found["broken"]:
         out.print("Nothing is broken.")
     for item in found["broken"]:

@@ -21,6 +21,7 @@ from yt_platform.core.revenue import RevenueRates
 PREFIX = "YT_"
 TEST_PREFIX = "YT_TEST_"
 PolicyMode = Literal["owned", "amended", "strict", "synthetic"]
+FORECAST_EVERY = (5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -65,6 +66,8 @@ class Settings(BaseSettings):
     revenue_sponsorship_per_view: float = Field(
         0.001, ge=0, description="Sponsorship estimate: for a view beyond those"
     )
+    forecast_every_minutes: int = Field(60, description="Minutes between looks at what is to be forecast")
+    retrain_cooldown_hours: float = Field(24, ge=0, description="Hours between trainings by cause, at least")
     threads: int = Field(2, ge=1, le=256, description="Threads a model may train with")
     candidates: str = Field("lightgbm,lstm,ensemble", description="Kinds of model a training tries, by commas")
     folds: int = Field(1, ge=1, le=12, description="Rolling-origin folds of 28 days that candidates are scored on")
@@ -80,6 +83,15 @@ class Settings(BaseSettings):
         if not FIRST_DAY <= start <= datetime.now(UTC).date():
             raise ValueError("must lie between 2005-02-14, when YouTube began, and today")
         return start
+
+    @field_validator("forecast_every_minutes")
+    @classmethod
+    def _parts_of_a_day(cls, minutes: int) -> int:
+        if minutes not in FORECAST_EVERY:
+            raise ValueError(
+                f"must be one of {', '.join(map(str, FORECAST_EVERY))}: cron divides hours and days evenly"
+            )
+        return minutes
 
     @field_validator("database_url", "dagster_database_url", "mlflow_database_url")
     @classmethod

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from yt_platform.core.lineage import NODES
 from yt_platform.core.schemas import TABLES
+from yt_platform.io.alerts import open_alerts
 from yt_platform.io.planning import batch_days, stale_ranges
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.local import Platform
@@ -43,8 +44,14 @@ def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Defi
         "tables": table_rows(platform.warehouse),
         "partitions": partitions,
         "checks": checks,
+        "alerts": [_alert(alert) for alert in open_alerts(platform.warehouse)],
         "broken": [asdict(item) for item in broken],
     }
+
+
+def _alert(alert: dict[str, Any]) -> dict[str, Any]:
+    seen = {name: alert[name].isoformat() for name in ("first_seen_at", "last_seen_at")}
+    return {**alert, **seen}
 
 
 def _partitions(platform: Platform) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ CREATE TABLE predictions.forecast_accuracy (
     naive double precision,
     error double precision,
     within80 boolean NOT NULL,
+    basis text NOT NULL,
     run_id uuid NOT NULL,
     loaded_at timestamptz NOT NULL,
     PRIMARY KEY (video_id, origin_day, horizon_days, target, model_version)
@@ -36,8 +37,8 @@ CREATE TABLE ops.drift (
     reference_until date,
     reference_rows bigint NOT NULL,
     window_rows bigint NOT NULL,
-    reference_videos bigint NOT NULL,
-    window_videos bigint NOT NULL,
+    reference_size bigint NOT NULL,
+    window_size bigint NOT NULL,
     reference_unknown double precision,
     window_unknown double precision,
     psi double precision,

@@ -17,6 +17,7 @@ SELECT
     abs(accuracy.error) AS absolute_error,
     accuracy.within80,
     accuracy.model_version,
+    accuracy.basis,
     coalesce(video.source = 'synthetic', false) AS is_synthetic
 FROM predictions.forecast_accuracy AS accuracy
 LEFT JOIN metrics.videos AS video ON video.video_id = accuracy.video_id

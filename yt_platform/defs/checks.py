@@ -4,11 +4,12 @@ Facts known while writing (the share of rejects) are checked by the assets thems
 raises: an infrastructure error is neither a pass nor a failure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -85,13 +86,13 @@ def _table_checks(table: str, found: list[Query]) -> AssetChecksDefinition:
                 check_name=key.name,
                 passed=not offences,
                 severity=AssetCheckSeverity.ERROR,
-                metadata={"offending_rows": len(offences), "shown": MetadataValue.md(_as_markdown(offences[:SHOWN]))},
+                metadata={"offending_rows": len(offences), "shown": MetadataValue.md(as_markdown(offences[:SHOWN]))},
             )
 
     return checks
 
 
-def _as_markdown(rows: list[dict[str, object]]) -> str:
+def as_markdown(rows: Sequence[Mapping[Any, object]]) -> str:
     if not rows:
         return "none"
     lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]

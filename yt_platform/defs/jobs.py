@@ -26,6 +26,8 @@ REFRESH = "refresh"
 TRAIN = "train"
 FORECAST = "forecast"
 SCORE = "score"
+MEASURE_DRIFT = "measure_drift"
+FOLLOW = "follow_collection"
 OTHER_MODELS = [spec for spec in MODELS.values() if spec is not VIDEO_FORECASTER]
 TRAINING = {VIDEO_FORECASTER.name: TRAIN, **{spec.name: f"{TRAIN}_{spec.task.name}" for spec in OTHER_MODELS}}
 FORECASTING = {VIDEO_FORECASTER.name: FORECAST, **{spec.name: f"{FORECAST}_{spec.task.name}" for spec in OTHER_MODELS}}
@@ -67,6 +69,20 @@ def build_jobs() -> list[Any]:
             SCORE,
             AssetSelection.assets("predictions/forecast_accuracy"),
             description="Score the forecasts for the chosen days",
+        ),
+        define_asset_job(
+            MEASURE_DRIFT,
+            AssetSelection.assets("ops/drift"),
+            description="Compare the chosen days with the champion's training",
+        ),
+        define_asset_job(
+            FOLLOW,
+            AssetSelection.assets(
+                *(asset_key(f"models.{spec.name}") for spec in MODELS.values())
+            ).required_multi_asset_neighbors()
+            | AssetSelection.assets(*(asset_key(spec.forecasts.name) for spec in MODELS.values()))
+            | AssetSelection.assets("predictions/forecast_accuracy", "ops/drift"),
+            description="What the schedule `forecasts` finds due of training, forecasts, accuracy and drift",
         ),
     ]
 

@@ -9,8 +9,12 @@ from yt_platform.core.models.protocol import NotEnoughRowsError
 from yt_platform.core.registered import MODELS, ModelSpec
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import asset_key, whole
+from yt_platform.io.alerts import TRAINING, resolve_alert
 from yt_platform.io.training import TooLittleHistoryError, Trained, train
 from yt_platform.settings import Settings
+
+TRAINING_POOL = "training"
+"""One training at a time, whichever runs ask for one; the pool's limit is in dagster.yaml."""
 
 
 def build_models(settings: Settings) -> list[AssetsDefinition]:
@@ -52,6 +56,7 @@ def _training(spec: ModelSpec, kinds: Sequence[str]) -> AssetsDefinition:
     @multi_asset(
         name=f"train_{spec.name}",
         specs=[*candidates, gate],
+        pool=TRAINING_POOL,
         required_resource_keys={"warehouse", "registry", "mlflow", "settings", "clock", "progress"},
     )
     def training(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
@@ -71,6 +76,7 @@ def _training(spec: ModelSpec, kinds: Sequence[str]) -> AssetsDefinition:
             )
         except (TooLittleHistoryError, NotEnoughRowsError) as error:
             raise permanent(error) from error
+        resolve_alert(held.warehouse, TRAINING, spec.name, held.clock.now())
         for kind in kinds:
             yield _candidate_result(spec, trained, kind)
         yield _gate_result(spec, trained)

@@ -1,22 +1,34 @@
 """Assets of the `predictions` layer: the champion's forecasts, and how they did."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
     AssetDep,
     AssetExecutionContext,
     AssetsDefinition,
-    MaterializeResult,
+    MetadataValue,
+    PartitionMapping,
     PartitionsDefinition,
     TimeWindowPartitionMapping,
     asset,
 )
 
+from yt_platform.core.accuracy import MIN_DAYS, MIN_FORECASTS, OUTSIDE, WITHIN, beside_validation
 from yt_platform.core.registered import MODELS, ModelSpec
 from yt_platform.core.schemas.predictions import FORECAST_ACCURACY, VIDEO_FORECAST
 from yt_platform.core.tasks import VIDEO_DAY
+from yt_platform.defs.checks import as_markdown
 from yt_platform.defs.daily import Result, described, materialised, permanent, rejects_check, report
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
-from yt_platform.io.accuracy import score_forecasts
+from yt_platform.io.accuracy import recent_accuracy, score_forecasts
+from yt_platform.io.alerts import ACCURACY, ERROR, Alert, raise_alert, resolve_alert
 from yt_platform.io.forecasting import ForecastRefusedError, forecast
+
+WITHIN_VALIDATION = "accuracy_within_validation"
 
 
 def build_predictions(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
@@ -25,19 +37,49 @@ def build_predictions(partitions: PartitionsDefinition) -> list[AssetsDefinition
     @asset(
         key=asset_key(FORECAST_ACCURACY.name),
         deps=[
-            AssetDep(asset_key(VIDEO_FORECAST.name), partition_mapping=_forecast_for),
+            AssetDep(asset_key(VIDEO_FORECAST.name), partition_mapping=_origins_of_a_target_day()),
             upstream("metrics.video_daily", max(VIDEO_DAY.horizons)),
             upstream("features.video_day", max(VIDEO_DAY.horizons)),
         ],
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
-        required_resource_keys={"warehouse", "progress"},
+        check_specs=[
+            AssetCheckSpec(
+                WITHIN_VALIDATION,
+                asset=asset_key(FORECAST_ACCURACY.name),
+                description="Error and coverage of the last 7 days are as in validation, or too few are known",
+            )
+        ],
+        required_resource_keys={"warehouse", "clock", "progress"},
         **described(FORECAST_ACCURACY),
     )
-    def forecast_accuracy(context: AssetExecutionContext) -> MaterializeResult:
+    def forecast_accuracy(context: AssetExecutionContext) -> Result:
         held = context.resources
         scored = score_forecasts(held.warehouse, window_of(context), context.run.run_id, held.progress)
-        return materialised(context, FORECAST_ACCURACY, scored)
+        yield materialised(context, FORECAST_ACCURACY, scored)
+        found = beside_validation(recent_accuracy(held.warehouse))
+        at, run_id = held.clock.now(), context.run.run_id
+        outside = found[found["verdict"] == OUTSIDE]
+        if not outside.empty:
+            message = "the last 7 days left the range of validation: " + "; ".join(
+                map(_told, outside.to_dict("records"))
+            )
+            raise_alert(held.warehouse, Alert(ACCURACY, FORECAST_ACCURACY.name, ERROR, message), at, run_id)
+        elif (found["verdict"] == WITHIN).any():
+            message = "the last 7 days are within the range of validation"
+            resolve_alert(held.warehouse, ACCURACY, FORECAST_ACCURACY.name, at)
+        else:
+            message = (
+                f"not judged: {MIN_FORECASTS} forecasts with known outcome on {MIN_DAYS} of the last 7 days are needed"
+            )
+        yield AssetCheckResult(
+            asset_key=asset_key(FORECAST_ACCURACY.name),
+            check_name=WITHIN_VALIDATION,
+            passed=outside.empty,
+            severity=AssetCheckSeverity.ERROR,
+            description=message,
+            metadata={"last_7_days": MetadataValue.md(as_markdown(found.to_dict("records")))},
+        )
 
     return [*forecasts, forecast_accuracy]
 
@@ -71,9 +113,16 @@ def _forecasts(spec: ModelSpec, partitions: PartitionsDefinition) -> AssetsDefin
     return forecasts
 
 
-_forecast_for = TimeWindowPartitionMapping(
-    start_offset=-max(VIDEO_DAY.horizons),
-    end_offset=-min(VIDEO_DAY.horizons),
-    allow_nonexistent_upstream_partitions=True,
-)
-"""The origins of forecasts for a target day."""
+def _told(row: Mapping[Any, Any]) -> str:
+    return (
+        f"{row['target']} at {row['horizon']} days, WAPE {row['wape']:.3f} of at most {row['wape_7d_max']:.3f}, "
+        f"{row['coverage80']:.0%} covered of {row['coverage80_7d_min']:.0%} to {row['coverage80_7d_max']:.0%}"
+    )
+
+
+def _origins_of_a_target_day() -> PartitionMapping:
+    return TimeWindowPartitionMapping(
+        start_offset=-max(VIDEO_DAY.horizons),
+        end_offset=-min(VIDEO_DAY.horizons),
+        allow_nonexistent_upstream_partitions=True,
+    )

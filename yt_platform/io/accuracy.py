@@ -6,9 +6,12 @@ Backtests have a table of their own and never enter this record. What a fair fig
 
 from datetime import date, timedelta
 
+import pandas as pd
+
+from yt_platform.core.accuracy import DAYS
 from yt_platform.core.lineage import FIRST_DAY, contiguous
 from yt_platform.core.progress import Progress
-from yt_platform.core.schemas.predictions import FORECAST_ACCURACY, VIDEO_FORECAST
+from yt_platform.core.schemas.predictions import FORECAST_ACCURACY, INCREMENTS, NO_READING, VIDEO_FORECAST
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.loading import Loaded, book, loaded_versions
 from yt_platform.io.warehouse import Transaction, Warehouse, Window
@@ -16,24 +19,24 @@ from yt_platform.io.warehouse import Transaction, Warehouse, Window
 DAILY = "metrics.video_daily"
 
 # Beside the forecast stands what `core.evaluate.actuals` and `NaiveForecaster` would say: no increment across a change
-# of what counts as a view, 0 where the count fell, and naive from the last increment where features know one.
+# of what counts as a view, 0 where the count fell; naive from the last increment where features know one,
+# and counts from 0 of a video that had no reading.
 # greatest() takes NULL for smaller than anything, hence the CASE.
 _SCORE = f"""
 INSERT INTO {FORECAST_ACCURACY.name} ({", ".join(FORECAST_ACCURACY.column_names)}, run_id, loaded_at)
 SELECT forecast.video_id, forecast.origin_day, forecast.horizon_days, forecast.target, forecast.model_version, $1::date,
     forecast.channel_id, forecast.p10, forecast.p50, forecast.p90, scored.actual,
     CASE WHEN scored.step IS NOT NULL THEN greatest(scored.step, 0) * forecast.horizon_days END,
-    forecast.p50 - scored.actual, scored.actual BETWEEN forecast.p10 AND forecast.p90, $2::uuid, now()
+    forecast.p50 - scored.actual, scored.actual BETWEEN forecast.p10 AND forecast.p90, forecast.basis, $2::uuid, now()
 FROM {VIDEO_FORECAST.name} AS forecast
-JOIN {DAILY} AS origin ON origin.video_id = forecast.video_id AND origin.day = forecast.origin_day
 JOIN {DAILY} AS later ON later.video_id = forecast.video_id AND later.day = $1::date
-    AND later.view_definition = origin.view_definition
+LEFT JOIN {DAILY} AS origin ON origin.video_id = forecast.video_id AND origin.day = forecast.origin_day
 LEFT JOIN features.video_day AS known ON known.video_id = forecast.video_id AND known.day = forecast.origin_day
 CROSS JOIN LATERAL (
     SELECT CASE forecast.target
-        WHEN 'views' THEN later.view_count - origin.view_count
-        WHEN 'likes' THEN later.like_count - origin.like_count
-        ELSE later.comment_count - origin.comment_count
+        WHEN 'views' THEN later.view_count - CASE WHEN origin.day IS NULL THEN 0 ELSE origin.view_count END
+        WHEN 'likes' THEN later.like_count - CASE WHEN origin.day IS NULL THEN 0 ELSE origin.like_count END
+        ELSE later.comment_count - CASE WHEN origin.day IS NULL THEN 0 ELSE origin.comment_count END
     END AS gained, CASE forecast.target
         WHEN 'views' THEN known.view_increment
         WHEN 'likes' THEN known.like_increment
@@ -43,6 +46,8 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (SELECT greatest(outcome.gained, 0) AS actual, outcome.step) AS scored
 WHERE forecast.origin_day = ANY($3::date[]) AND forecast.horizon_days = $1::date - forecast.origin_day
     AND outcome.gained IS NOT NULL
+    AND CASE WHEN origin.day IS NULL THEN forecast.basis = '{NO_READING}'
+        ELSE later.view_definition = origin.view_definition END
 """
 
 
@@ -102,3 +107,28 @@ def accuracy_due(warehouse: Warehouse, until: date) -> list[Window]:
 
 def _of_days(first: date, last: date) -> tuple[object, ...]:
     return (VIDEO_FORECAST.name, DAILY, list(VIDEO_DAY.horizons), first, last)
+
+
+def recent_accuracy(warehouse: Warehouse) -> pd.DataFrame:
+    """Errors of the last 7 scored days, one row per target and horizon, in the columns `beside_validation` reads.
+
+    Of forecasts that rest on increments, which are what folds score; whichever version made them, as does the range.
+    """
+    return warehouse.read(
+        f"WITH last AS (SELECT max(partition_day) AS day FROM ops.loads WHERE table_name = $1 AND row_count > 0), "
+        "made AS (SELECT target, horizon_days AS horizon, model_version, count(*) AS forecasts, "
+        "sum(abs(error)) AS missed, sum(actual)::double precision AS gained, sum(within80::int) AS covered, "
+        "array_agg(DISTINCT target_day) AS target_days "
+        f"FROM {FORECAST_ACCURACY.name}, last WHERE target_day > last.day - $2::integer AND target_day <= last.day "
+        "AND basis = $3 GROUP BY 1, 2, 3) "
+        "SELECT target, horizon, sum(forecasts)::bigint AS forecasts, "
+        "(SELECT count(DISTINCT day) FROM made AS one, unnest(one.target_days) AS day "
+        "WHERE one.target = made.target AND one.horizon = made.horizon) AS days, "
+        "sum(missed) / nullif(sum(gained), 0) AS wape, "
+        "(sum(covered) / sum(forecasts))::double precision AS coverage80, "
+        "min(wape_7d_min) AS wape_7d_min, max(wape_7d_max) AS wape_7d_max, "
+        "min(coverage80_7d_min) AS coverage80_7d_min, max(coverage80_7d_max) AS coverage80_7d_max "
+        "FROM made LEFT JOIN models.scorecards USING (model_version, target, horizon) GROUP BY 1, 2 "
+        "ORDER BY array_position($4::text[], target), horizon",
+        (FORECAST_ACCURACY.name, DAYS, INCREMENTS, list(VIDEO_DAY.targets)),
+    )

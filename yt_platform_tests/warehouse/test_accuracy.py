@@ -81,8 +81,8 @@ def test_a_scored_row_that_was_never_forecast_is_found(warehouse: Warehouse, day
     with warehouse.transaction() as transaction:
         transaction.execute(
             f"INSERT INTO {FORECAST_ACCURACY.name} SELECT video_id, origin_day - 2, horizon_days, target, "
-            "'video_forecaster/1', target_day - 2, channel_id, p10, p50, p90, actual, naive, error, within80, run_id, "
-            f"loaded_at FROM {FORECAST_ACCURACY.name} LIMIT 1"
+            "'video_forecaster/1', target_day - 2, channel_id, p10, p50, p90, actual, naive, error, within80, basis, "
+            f"run_id, loaded_at FROM {FORECAST_ACCURACY.name} LIMIT 1"
         )
     assert [row["origin_day"] for row in warehouse.records(query, days.bounds)] == [days.days[1]]
 

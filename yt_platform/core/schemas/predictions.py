@@ -78,6 +78,7 @@ FORECAST_ACCURACY = Table(
             ),
             "error": number("p50 minus actual", "target's counts"),
             "within80": flag("Whether the actual lies within p10 to p90"),
+            "basis": text("What the forecast rested on; of no_reading the actual counts from 0", among=BASES),
         }
     ),
 )

@@ -1,0 +1,265 @@
+"""What happens by itself after collection: forecasts and how they did, training by the week and by cause, and what a
+failed training leaves behind.
+
+Causes of a training are judged on edges: each sensor's cursor is the episode it acted upon last, and an episode is
+acted upon once. Everything asks Postgres alone and reads the platform's clock; with a simulated one nothing new comes,
+so that nothing is trained again.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    ResourceParam,
+    RunFailureSensorContext,
+    RunRecord,
+    RunRequest,
+    RunsFilter,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    run_failure_sensor,
+    schedule,
+    sensor,
+)
+
+from yt_platform.clock import Clock
+from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
+from yt_platform.core.schemas.ops import DRIFT
+from yt_platform.core.schemas.predictions import FORECAST_ACCURACY
+from yt_platform.defs.failures import step_cause
+from yt_platform.defs.jobs import FOLLOW, TRAINING
+from yt_platform.defs.models import candidate_asset
+from yt_platform.defs.partitions import asset_key, range_tags
+from yt_platform.io import alerts
+from yt_platform.io.accuracy import accuracy_due
+from yt_platform.io.alerts import Alert, open_alerts, raise_alert
+from yt_platform.io.drift import drift_due
+from yt_platform.io.forecasting import forecasts_due
+from yt_platform.io.training import TooLittleHistoryError, training_is_due, training_window
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.settings import Settings
+
+STALE_AFTER_DAYS = 10
+"""Days of readings after the champion's training: a weekly training and three days of grace."""
+
+STALE = "readings that the champion has not seen"
+
+ASK_EVERY_SECONDS = 300
+
+UNDER_WAY = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+
+HELD = {"warehouse", "registry", "settings", "clock"}
+
+
+def cron_every(minutes: int) -> str:
+    """Cron schedule of every so many minutes: part of an hour, or whole hours that divide a day."""
+    if minutes < 60:
+        return f"*/{minutes} * * * *"
+    return f"23 */{minutes // 60} * * *"  # not on the hour, and after hourly_collection
+
+
+def build_forecasting_schedules(settings: Settings) -> list[ScheduleDefinition]:
+    @schedule(
+        name="forecasts",
+        job_name=FOLLOW,
+        cron_schedule=cron_every(settings.forecast_every_minutes),
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+        required_resource_keys=HELD,
+        description="Every YT_FORECAST_EVERY_MINUTES: forecasts that are due, after a training where there is no "
+        "champion, and how earlier forecasts and their inputs did",
+    )
+    def forecasts(context: ScheduleEvaluationContext) -> Iterable[RunRequest | SkipReason]:
+        held = context.resources
+        if context.instance.get_runs(RunsFilter(job_name=FOLLOW, statuses=UNDER_WAY), limit=1):
+            return [SkipReason("runs of an earlier tick are under way")]
+        told = [_models_turn(context.instance, held, spec) for spec in MODELS.values()]
+        requests = [answer for answer in told if isinstance(answer, RunRequest)] + _watched(held)
+        return requests or [SkipReason("; ".join(answer for answer in told if isinstance(answer, str)))]
+
+    return [forecasts, *(_weekly(spec) for spec in MODELS.values())]
+
+
+def _weekly(spec: ModelSpec) -> ScheduleDefinition:
+    @schedule(
+        name=f"weekly_{TRAINING[spec.name]}",
+        job_name=TRAINING[spec.name],
+        cron_schedule="0 4 * * 1",
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+        required_resource_keys=HELD,
+        description="Mondays at 04:00 UTC: train, and let the gate decide",
+    )
+    def weekly(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+        held = context.resources
+        reason = _reason_not_to_train(context.instance, held, spec) or _too_little(held, spec)
+        return SkipReason(reason) if reason else RunRequest()
+
+    return weekly
+
+
+def _models_turn(instance: DagsterInstance, held: Any, spec: ModelSpec) -> RunRequest | str:
+    """A run that forecasts, after a training where there is no champion; or why there is none."""
+    if held.registry.champion(spec.name):
+        due = forecasts_due(spec, held.warehouse, held.registry)
+        return _request(due, spec.forecasts.name) if due else f"{spec.name}: every forecast is made"
+    # a failed training is not tried again before the cool-down ends
+    if reason := _trained_lately(instance, held, spec) or _too_little(held, spec):
+        return f"{spec.name}: there is no champion, and {reason}"
+    if not training_is_due(spec, held.warehouse):
+        return f"{spec.name}: there is no champion, as no candidate was better than naive"
+    day = training_window(spec, held.warehouse).last + timedelta(days=1)
+    kinds = spec.kinds or held.settings.candidate_kinds
+    trained = [*(candidate_asset(spec, kind) for kind in kinds), f"models.{spec.name}"]
+    return _request(Window(day, day), *trained, spec.forecasts.name)
+
+
+def _watched(held: Any) -> list[RunRequest]:
+    """Runs that score the forecasts whose outcome is known, and measure drift."""
+    over = held.clock.last_day_over()
+    drifting = drift_due(held.warehouse, held.registry, over)
+    return [
+        *(_request(window, FORECAST_ACCURACY.name) for window in accuracy_due(held.warehouse, over)),
+        *([_request(Window(drifting, drifting), DRIFT.name)] if drifting else []),
+    ]
+
+
+def _request(window: Window, *tables: str) -> RunRequest:
+    return RunRequest(asset_selection=[asset_key(table) for table in tables], tags=range_tags(window))
+
+
+def build_sensors() -> list[SensorDefinition]:
+    drift, accuracy = _open_alert(alerts.DRIFT), _open_alert(alerts.ACCURACY)
+    return [
+        _retraining("retrain_on_drift", VIDEO_FORECASTER, "drift from the champion's training", drift),
+        _retraining("retrain_on_accuracy", VIDEO_FORECASTER, "accuracy outside validation's range", accuracy),
+        *(
+            _retraining(f"re{TRAINING[spec.name]}_when_stale", spec, STALE, partial(_stale, spec))
+            for spec in MODELS.values()
+        ),
+        training_failures,
+    ]
+
+
+Episode = Callable[[Any], str | None]
+"""What a training is wanted for, named so that the same is never acted upon twice; None where nothing is."""
+
+
+def _retraining(name: str, spec: ModelSpec, cause: str, episode: Episode) -> SensorDefinition:
+    @sensor(
+        name=name,
+        job_name=TRAINING[spec.name],
+        minimum_interval_seconds=ASK_EVERY_SECONDS,
+        default_status=DefaultSensorStatus.RUNNING,
+        required_resource_keys=HELD,
+        description=f"Trains once for every episode of {cause}, at most once in YT_RETRAIN_COOLDOWN_HOURS",
+    )
+    def retrain(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+        current = episode(context.resources)
+        if current is None:
+            context.update_cursor("")
+            return SkipReason(f"no {cause}")
+        if current == context.cursor:
+            return SkipReason(f"a training was asked for already: {current}")
+        # the cursor stays, so that the edge is not lost while something keeps from training
+        if reason := _reason_not_to_train(context.instance, context.resources, spec):
+            return SkipReason(reason)
+        context.update_cursor(current)
+        return RunRequest(run_key=f"{name}/{current}")
+
+    return retrain
+
+
+def _open_alert(kind: str) -> Episode:
+    def episode(held: Any) -> str | None:
+        newest = [alert for alert in open_alerts(held.warehouse) if alert["kind"] == kind][-1:]
+        return f"alert {newest[0]['alert_id']}" if newest else None
+
+    return episode
+
+
+def _stale(spec: ModelSpec, held: Any) -> str | None:
+    champion = held.registry.champion(spec.name)
+    newest = held.warehouse.records(
+        "SELECT max(partition_day) AS day FROM ops.loads WHERE table_name = $1 AND row_count > 0",
+        (spec.features.name,),
+    )[0]["day"]
+    if champion is None or newest is None or (newest - champion.trained_until).days < STALE_AFTER_DAYS:
+        return None
+    return f"{champion.name}, trained until {champion.trained_until}"
+
+
+def _reason_not_to_train(instance: DagsterInstance, held: Any, spec: ModelSpec) -> str | None:
+    if held.clock.simulated_at:
+        return "the clock is simulated, as the data is imported: `yt-platform run` trains where it is due"
+    return _trained_lately(instance, held, spec)
+
+
+def _trained_lately(instance: DagsterInstance, held: Any, spec: ModelSpec) -> str | None:
+    record = _newest_training(instance, spec)
+    if record is None:
+        return None
+    if record.dagster_run.status in UNDER_WAY:
+        return f"training run {record.dagster_run.run_id} is under way"
+    # Dagster's marks are of the machine's time, whatever the platform's clock says
+    ready = record.create_timestamp + timedelta(hours=held.settings.retrain_cooldown_hours)
+    if datetime.now(UTC) < ready:
+        return f"the last training is too recent: the next one waits until {ready:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def _too_little(held: Any, spec: ModelSpec) -> str | None:
+    try:
+        training_window(spec, held.warehouse)
+    except TooLittleHistoryError as error:
+        return str(error)
+    return None
+
+
+def training_under_way(instance: DagsterInstance, spec: ModelSpec) -> str | None:
+    """The id of a run that is to train the model and has not ended."""
+    record = _newest_training(instance, spec)
+    return record.dagster_run.run_id if record and record.dagster_run.status in UNDER_WAY else None
+
+
+def _newest_training(instance: DagsterInstance, spec: ModelSpec) -> RunRecord | None:
+    """The newest run that was to train the model, of whichever job."""
+    planned = instance.get_latest_planned_materialization_info(asset_key(f"models.{spec.name}"))
+    return instance.get_run_record_by_id(planned.run_id) if planned else None
+
+
+@run_failure_sensor(
+    name="training_failures",
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Writes an alert for a failed training; champion and forecasts are as they were",
+)
+def training_failures(
+    context: RunFailureSensorContext, warehouse: ResourceParam[Warehouse], clock: ResourceParam[Clock]
+) -> None:
+    run, failures = context.dagster_run, context.get_step_failure_events()
+    told = {event.step_key: step_cause(event.step_failure_data) for event in failures}
+    for spec in MODELS.values():
+        step = f"train_{spec.name}"
+        trained = run.job_name == TRAINING[spec.name] or asset_key(f"models.{spec.name}") in (run.asset_selection or ())
+        if step in told or (trained and not told):  # a process that is killed tells of no step
+            message = f"run {run.run_id}: {told.get(step) or context.failure_event.message}"
+            raise_alert(warehouse, training_failed(spec.name, message), clock.now(), run.run_id)
+
+
+def training_failed(model: str, message: str) -> Alert:
+    return Alert(alerts.TRAINING, model, alerts.ERROR, message)

@@ -1,0 +1,82 @@
+"""Assets of the `ops` layer: whether what models are given has moved from what they were trained on."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    PartitionsDefinition,
+    asset,
+)
+
+from yt_platform.core.drift import DRIFT as DRIFTED
+from yt_platform.core.schemas.ops import DRIFT
+from yt_platform.defs.checks import as_markdown
+from yt_platform.defs.daily import described, permanent
+from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
+from yt_platform.io import alerts
+from yt_platform.io.alerts import Alert, raise_alert, resolve_alert
+from yt_platform.io.drift import REFERENCE_DAYS, WINDOW_DAYS, NoChampionError, drift_on, newest_drift
+
+NO_DRIFT = "no_drift"
+SUBJECT = "features.video_day"
+SHOWN = ["kind", "name", "psi", "psi_limit", "jensen_shannon", "kolmogorov_smirnov", "window_unknown"]
+"""Columns of drifted rows in the check's metadata."""
+
+
+def build_ops(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
+    @asset(
+        key=asset_key(DRIFT.name),
+        deps=[upstream("features.video_day", WINDOW_DAYS + REFERENCE_DAYS - 1), asset_key("models.video_forecaster")],
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        check_specs=[
+            AssetCheckSpec(
+                NO_DRIFT,
+                asset=asset_key(DRIFT.name),
+                description="No feature or prediction of the last 7 days has moved from the champion's training",
+            )
+        ],
+        required_resource_keys={"warehouse", "registry", "settings", "clock"},
+        **described(DRIFT),
+    )
+    def drift(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
+        held = context.resources
+        for day in window_of(context).days:
+            try:
+                rows = drift_on(held.warehouse, held.registry, day, held.settings.threads, context.run.run_id)
+            except NoChampionError as error:
+                raise permanent(error) from error
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": rows}, asset_key=asset_key(DRIFT.name), partition_key=str(day)
+            )
+        yield MaterializeResult(asset_key=asset_key(DRIFT.name))
+        found = newest_drift(held.warehouse)
+        drifted = found[found["status"] == DRIFTED]
+        at, run_id = held.clock.now(), context.run.run_id
+        if drifted.empty:
+            message = f"nothing drifted on {found['day'].iloc[0]:%Y-%m-%d}"
+            resolve_alert(held.warehouse, alerts.DRIFT, SUBJECT, at)
+        else:
+            first = drifted.iloc[0]
+            names = ", ".join(drifted["name"])
+            message = f"drifted on {first['day']:%Y-%m-%d} from the training of {first['model_version']}: {names}"
+            raise_alert(held.warehouse, Alert(alerts.DRIFT, SUBJECT, alerts.WARNING, message), at, run_id)
+        yield AssetCheckResult(
+            asset_key=asset_key(DRIFT.name),
+            check_name=NO_DRIFT,
+            passed=drifted.empty,
+            severity=AssetCheckSeverity.WARN,
+            description=message,
+            metadata={
+                **found["status"].value_counts().to_dict(),
+                "drifted": MetadataValue.md(as_markdown(drifted[SHOWN].to_dict("records"))),
+            },
+        )
+
+    return [drift]
