@@ -15,6 +15,7 @@ from yt_platform.defs.models import build_models
 from yt_platform.defs.ops import build_ops
 from yt_platform.defs.partitions import daily_partitions
 from yt_platform.defs.predictions import build_predictions
+from yt_platform.defs.quality import build_quality
 from yt_platform.defs.raw import build_raw
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
@@ -38,6 +39,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *build_models(settings),
             *build_predictions(days),
             *build_ops(days),
+            *build_quality(days),
         ],
         asset_checks=build_checks(),
         jobs=build_jobs(),

@@ -34,6 +34,7 @@ MAX_AGE: dict[str, timedelta | None] = {
     "predictions.forecast_accuracy": timedelta(days=9),
     "ops.drift": timedelta(days=9),
     "ops.alerts": None,
+    "ops.anomalies": None,
 }
 """By table; None for events, of which no news is good news. How old a model may be is judged where it is retrained."""
 

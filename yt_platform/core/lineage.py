@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from yt_platform.core.steps import DAILY, HOURLY
+
 LOOKBACK_DAYS = 28
 """How far back features look; metadata older than 30 days must be refreshed or deleted anyway (YouTube's policy)."""
 
@@ -79,6 +81,14 @@ NODES = (
         ),
     ),
     Node("features.video_hour", "1", (Input("metrics.video_hourly", lookback_days=HOURS_DAYS),)),
+    Node(
+        "ops.anomalies",
+        "1",
+        (
+            Input("metrics.video_daily", lookback_days=DAILY.loaded_days),
+            Input("metrics.video_hourly", lookback_days=HOURLY.loaded_days),
+        ),
+    ),
     Node("features.channel_day", "1", (Input("metrics.channel_snapshots", lookback_days=LOOKBACK_DAYS),)),
 )
 """Every table below raw that is partitioned by day, inputs first."""

@@ -206,21 +206,38 @@ def load_from_tables(
     progress: Progress,
 ) -> Loaded:
     """Make the rows of `window` from the table's inputs: `build(frames by input table, first day, last day)`."""
+
+    def build_chunk(chunk: Window) -> pd.DataFrame:
+        frames = {
+            upstream.name: warehouse.read_window(
+                TABLES[upstream.name], chunk.reaching(upstream.lookback_days, upstream.lookahead_days)
+            )
+            for upstream in NODE[table.name].inputs
+        }
+        return build(frames, pd.Timestamp(chunk.first), pd.Timestamp(chunk.last))
+
+    return load_in_chunks(warehouse, table, build_chunk, window, run_id, progress)
+
+
+def load_in_chunks(
+    warehouse: Warehouse,
+    table: Table,
+    build: Callable[[Window], pd.DataFrame],
+    window: Window,
+    run_id: str,
+    progress: Progress,
+) -> Loaded:
+    """Make the rows of `window` by `build`, as many days at once as their inputs' rows allow."""
     node = NODE[table.name]
     furthest = max(max(upstream.lookback_days, upstream.lookahead_days) for upstream in node.inputs)
     versions = loaded_versions(warehouse, window.reaching(furthest, furthest))
     sizes = _input_sizes(warehouse, node, window)
     accepted_rejects = _accepted_rejects(warehouse, table, window)
+    origin = f"made from {', '.join(upstream.name for upstream in node.inputs)}"
     total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
-        frames = {
-            upstream.name: warehouse.read_window(
-                TABLES[upstream.name], chunk.reaching(upstream.lookback_days, upstream.lookahead_days)
-            )
-            for upstream in node.inputs
-        }
-        verdict = judge(table, build(frames, pd.Timestamp(chunk.first), pd.Timestamp(chunk.last)))
-        rejected = as_rejects(verdict.rejected, verdict.rejected[table.window], f"made from {', '.join(frames)}")
+        verdict = judge(table, build(chunk))
+        rejected = as_rejects(verdict.rejected, verdict.rejected[table.window], origin)
         counts = count_by_day(verdict.accepted, table.window, chunk)
         with warehouse.transaction() as transaction:
             transaction.write(table, verdict.accepted, chunk, run_id)

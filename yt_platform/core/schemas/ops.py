@@ -3,7 +3,18 @@
 Books that only the platform's own code reads (`ops.loads`, `ops.quota_ledger`, ...) are described in `sql/migrations`.
 """
 
-from yt_platform.core.schemas.base import Table, Write, count, day, instant, number, table_schema, text
+from yt_platform.core.schemas.base import (
+    CHANNEL_ID,
+    VIDEO_ID,
+    Table,
+    Write,
+    count,
+    day,
+    instant,
+    number,
+    table_schema,
+    text,
+)
 
 DRIFT_KINDS = ("feature", "prediction")
 DRIFT_STATUSES = ("ok", "drift", "known_break", "too_few")
@@ -64,6 +75,36 @@ ALERTS = Table(
             "last_seen_at": instant("When it was last seen, by the platform's clock"),
             "occurrence_count": count("How often it was seen", "times", minimum=1),
             "resolved_at": instant("When it was no longer so; NULL while it is", nullable=True),
+        }
+    ),
+)
+
+ANOMALY_KINDS = ("zscore", "spike", "reversal", "stuck", "fall", "growth", "same_age")
+ANOMALY_SEVERITIES = ("low", "medium", "high")
+
+ANOMALIES = Table(
+    name="ops.anomalies",
+    description="One row per video, instant, series, kind and count: a reading that is unusual, and how much.",
+    key=("video_id", "at", "series", "kind", "target"),
+    write=Write.REPLACE,
+    window="at",
+    schema=table_schema(
+        {
+            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "at": instant("When the unusual reading was taken"),
+            "series": text("Readings that were judged: one an hour, or one a day", among=("hourly", "daily")),
+            "kind": text("What is unusual (core/anomalies.py says how each kind is judged)", among=ANOMALY_KINDS),
+            "target": text("Count concerned", among=("views", "likes", "comments")),
+            "severity": text("From the score, by limits of each kind", among=ANOMALY_SEVERITIES),
+            "score": number(
+                "Robust z-score (zscore, same_age), times the usual (spike, growth), factor each way (reversal), views "
+                "that did not come (stuck), per cent (fall)",
+                "",
+            ),
+            "observed": number("What was seen: a gain per hour or day, or a count where it fell", "target's counts"),
+            "expected": number("What was to be expected, in the same unit", "target's counts"),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "detail": text("The finding in a sentence"),
         }
     ),
 )
