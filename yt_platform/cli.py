@@ -28,9 +28,11 @@ P = ParamSpec("P")
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="YouTube data platform on Dagster and PostgreSQL.")
 channels = typer.Typer(no_args_is_help=True, help="The watch list: channels that are collected.")
 quota = typer.Typer(no_args_is_help=True, help="Units of the YouTube Data API: what is spent, and what for.")
+models = typer.Typer(no_args_is_help=True, help="Trained models: their versions, and which one forecasts.")
 db = typer.Typer(no_args_is_help=True, help="The database server of this platform.")
 app.add_typer(channels, name="channels")
 app.add_typer(quota, name="quota")
+app.add_typer(models, name="models")
 app.add_typer(db, name="db")
 
 out = Console(highlight=False)
@@ -48,15 +50,24 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         from yt_platform.core.models.protocol import NotEnoughRowsError
         from yt_platform.io.backup import BackupError
+        from yt_platform.io.champions import NoPreviousChampionError
         from yt_platform.io.history import HistoryError
         from yt_platform.io.raw import CorruptBatchError
+        from yt_platform.io.registry import UnknownVersionError
         from yt_platform.io.youtube import ConfigurationError
         from yt_platform.local import RunFailedError
         from yt_platform.up import UpError
 
         try:
             command(*args, **kwargs)
-        except (SettingsError, HistoryError, NotEnoughRowsError, WatchListError) as error:
+        except (
+            SettingsError,
+            HistoryError,
+            NotEnoughRowsError,
+            WatchListError,
+            UnknownVersionError,
+            NoPreviousChampionError,
+        ) as error:
             err.print(f"error: {error}", style="red", markup=False)
             raise typer.Exit(MISUSED) from error
         except (
@@ -322,6 +333,37 @@ def quota_status(as_json: AsJson = False) -> None:
         print(json.dumps(spent, indent=2, default=str))
     else:
         print_spent(spent, out)
+
+
+ModelName = Annotated[str, typer.Option("--model", help="Name of the model in the registry.")]
+
+
+@models.command(name="list")
+@_explained
+def list_models(model: ModelName = "video_forecaster", as_json: AsJson = False) -> None:
+    """Every version with its error on held-out days, the champion marked, and what the gate said of it."""
+    from yt_platform.commands import model_versions
+    from yt_platform.report import print_versions
+
+    found = model_versions(load_settings(), model)
+    if as_json:
+        print(json.dumps(found, indent=2, default=str))
+    else:
+        print_versions(found, out)
+
+
+@models.command()
+@_explained
+def rollback(
+    version: Annotated[
+        str | None, typer.Argument(help="Version to make champion; the previous champion if none.")
+    ] = None,
+    model: ModelName = "video_forecaster",
+) -> None:
+    """Make the previous champion, or any version, the champion; the next run makes its forecasts."""
+    from yt_platform.commands import roll_back_model
+
+    roll_back_model(load_settings(), model, version, out)
 
 
 @db.command()

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -22,12 +23,14 @@ from yt_platform.core.models.catalog import make_forecaster
 from yt_platform.core.polling import Plan
 from yt_platform.core.progress import Progress, silent
 from yt_platform.core.quota import pacific_day, resets_at
+from yt_platform.core.registered import MODELS
 from yt_platform.core.sample import LAST_DAY, SYNTHETIC_CHANNEL, Sample, generate
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.backup import Place, back_up, restore
+from yt_platform.io.champions import roll_back
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
@@ -89,6 +92,43 @@ def accept_day(settings: Settings, table: str, day: date, out: Console) -> None:
     out.print(
         f"{count:,} refused rows of {table} on {day} block nothing any more; `yt-platform run` goes on from there"
     )
+
+
+def model_versions(settings: Settings, model: str) -> list[dict[str, Any]]:
+    """Every version of a model, newest first: what it is, whether it is champion, and its figures in the gate."""
+    _require_model(model)
+    with open_platform(settings) as platform:
+        champion = platform.registry.champion(model)
+        told = platform.warehouse.records(
+            "SELECT model_version, avg(wape) AS wape, avg(naive_wape) AS naive_wape, min(decision) AS decision "
+            "FROM models.scorecards GROUP BY model_version"
+        )
+        judged = {row["model_version"]: row for row in told}
+        return [
+            {
+                "version": found.version,
+                "champion": found == champion,
+                "kind": found.kind,
+                "trained_until": found.trained_until,
+                "recipe_digest": found.recipe_digest,
+                **{name: judged.get(found.name, {}).get(name) for name in ("wape", "naive_wape", "decision")},
+            }
+            for found in platform.registry.versions(model)
+        ]
+
+
+def roll_back_model(settings: Settings, model: str, version: str | None, out: Console) -> None:
+    _require_model(model)
+    with open_platform(settings) as platform, _turn(platform, out):
+        now, run_id = pd.Timestamp(platform.clock.now()), str(uuid4())
+        chosen = roll_back(platform.warehouse, platform.registry, model, version, now, run_id)
+    out.print(f"{chosen.name} ({chosen.kind}, trained until {chosen.trained_until}) is champion")
+    out.print("`yt-platform run` makes its forecasts; the next training, a week after the last, may replace it")
+
+
+def _require_model(model: str) -> None:
+    if model not in MODELS:
+        raise SettingsError(f"{model} is no model; there are {', '.join(MODELS)}")
 
 
 def _turn(platform: Platform, out: Console) -> AbstractContextManager[None]:

@@ -129,6 +129,17 @@ def print_scores(scores: pd.DataFrame, out: Console, model: str = "") -> None:
     out.print(table)
 
 
+def print_versions(found: Sequence[Mapping[str, Any]], out: Console) -> None:
+    table = Table(title="Mean error over targets and horizons on held-out days", title_justify="left", show_edge=False)
+    for column in ("version", "", "kind", "trained until", "WAPE", "naive WAPE", "the gate"):
+        table.add_column(column, justify="right" if "WAPE" in column else "left")
+    for row in found:
+        errors = ("" if row[name] is None else f"{row[name]:.3f}" for name in ("wape", "naive_wape"))
+        mark = "champion" if row["champion"] else ""
+        table.add_row(row["version"], mark, row["kind"], str(row["trained_until"]), *errors, row["decision"] or "")
+    out.print(table)
+
+
 def print_top_forecasts(platform: Platform, out: Console) -> None:
     rows = platform.warehouse.records(
         "SELECT title, video_id, channel_title, origin_day, increment_p10, increment_p50, increment_p90, is_synthetic "

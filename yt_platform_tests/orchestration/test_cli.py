@@ -21,6 +21,8 @@ COMMANDS = (
     "status",
     "accept",
     "backtest",
+    "models list",
+    "models rollback",
     "db",
     "db start",
     "db stop",
