@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     retrain_cooldown_hours: float = Field(24, ge=0, description="Hours between trainings by cause, at least")
     threads: int = Field(2, ge=1, le=256, description="Threads a model may train with")
     candidates: str = Field("lightgbm,lstm,ensemble", description="Kinds of model a training tries, by commas")
+    tuning_minutes: float = Field(10, gt=0, description="Minutes a tuning may take")
+    tuning_trials: int = Field(40, ge=2, description="Trials a tuning makes of each kind of model on the same data")
+    tuning_workers: int = Field(2, ge=1, le=64, description="Trials at once, which share YT_THREADS")
     folds: int = Field(1, ge=1, le=12, description="Rolling-origin folds of 28 days that candidates are scored on")
 
     @field_validator("home")

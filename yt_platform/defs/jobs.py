@@ -25,6 +25,7 @@ COLLECT = "collect"
 REFRESH = "refresh"
 TRAIN = "train"
 FORECAST = "forecast"
+TUNE = "tune"
 SCORE = "score"
 MEASURE_DRIFT = "measure_drift"
 FOLLOW = "follow_collection"
@@ -64,6 +65,11 @@ def build_jobs() -> list[Any]:
                 description=f"From the chosen days: {spec.description}",
             )
             for spec in MODELS.values()
+        ),
+        define_asset_job(
+            TUNE,
+            AssetSelection.assets("models/video_tuning"),
+            description="Search better parameters for the next training",
         ),
         define_asset_job(
             SCORE,

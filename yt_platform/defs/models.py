@@ -3,22 +3,36 @@
 import base64
 from collections.abc import Iterator, Sequence
 
-from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult, MetadataValue, multi_asset
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+    multi_asset,
+)
 
 from yt_platform.core.models.protocol import NotEnoughRowsError
-from yt_platform.core.registered import MODELS, ModelSpec
+from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import asset_key, whole
 from yt_platform.io.alerts import TRAINING, resolve_alert
 from yt_platform.io.training import TooLittleHistoryError, Trained, train
+from yt_platform.io.tuning import Effort, tune
 from yt_platform.settings import Settings
+
+TUNING = "tuning"
 
 TRAINING_POOL = "training"
 """One training at a time, whichever runs ask for one; the pool's limit is in dagster.yaml."""
 
 
 def build_models(settings: Settings) -> list[AssetsDefinition]:
-    return [_training(spec, spec.kinds or settings.candidate_kinds) for spec in MODELS.values()]
+    return [
+        *(_training(spec, spec.kinds or settings.candidate_kinds) for spec in MODELS.values()),
+        _tuning(VIDEO_FORECASTER, settings.candidate_kinds),
+    ]
 
 
 def candidate_asset(spec: ModelSpec, kind: str) -> str:
@@ -29,10 +43,11 @@ def candidate_asset(spec: ModelSpec, kind: str) -> str:
 def _training(spec: ModelSpec, kinds: Sequence[str]) -> AssetsDefinition:
     """One step, as candidates share the folds and an ensemble its members; an asset for each, and one for the gate."""
     inputs = [whole(name) for name in sorted({spec.features.name, spec.counts.name})]
+    tuned = [asset_key(candidate_asset(spec, TUNING))] if spec is VIDEO_FORECASTER else []
     candidates = [
         AssetSpec(
             asset_key(candidate_asset(spec, kind)),
-            deps=inputs,
+            deps=[*inputs, *tuned],
             description=f"Candidate for {spec.name}: {kind}, scored on held-out days and registered in MLflow.",
             group_name="models",
             kinds={"python", "mlflow", kind},
@@ -82,6 +97,54 @@ def _training(spec: ModelSpec, kinds: Sequence[str]) -> AssetsDefinition:
         yield _gate_result(spec, trained)
 
     return training
+
+
+def _tuning(spec: ModelSpec, kinds: Sequence[str]) -> AssetsDefinition:
+    @asset(
+        key=asset_key(candidate_asset(spec, TUNING)),
+        deps=[whole(name) for name in sorted({spec.features.name, spec.counts.name})],
+        description=f"The best parameters found for the candidates for {spec.name}, which the next training uses. "
+        "Searched by Optuna on folds older than those the gate judges by; an interrupted search goes on.",
+        group_name="models",
+        kinds={"python", "optuna"},
+        owners=OWNERS,
+        code_version="1",
+        required_resource_keys={"warehouse", "registry", "settings", "clock", "progress"},
+        pool=TRAINING_POOL,
+    )
+    def tuning(context: AssetExecutionContext) -> MaterializeResult:
+        held = context.resources
+        settings: Settings = held.settings
+        workers = settings.tuning_workers
+        effort = Effort(settings.tuning_trials, settings.tuning_minutes, workers, max(1, settings.threads // workers))
+        try:
+            found = tune(
+                spec,
+                held.warehouse,
+                held.registry.tracking_uri,
+                kinds,
+                effort,
+                held.clock.now(),
+                context.run.run_id,
+                held.progress,
+            )
+        except (TooLittleHistoryError, NotEnoughRowsError) as error:
+            raise permanent(error) from error
+        return MaterializeResult(
+            metadata={
+                f"{tuned.kind}: {name}": value
+                for tuned in found
+                for name, value in {
+                    "parameters": tuned.parameters,
+                    "wape": tuned.wape,
+                    "default_wape": tuned.default_wape,
+                    "trials": tuned.trials,
+                    "pruned": tuned.pruned,
+                }.items()
+            }
+        )
+
+    return tuning
 
 
 def _candidate_result(spec: ModelSpec, trained: Trained, kind: str) -> MaterializeResult:

@@ -5,23 +5,30 @@ The tests follow one another: each starts from what the one before left.
 
 import base64
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import pandas as pd
+import psycopg
 import pytest
 from dagster import AssetKey
+from psycopg.rows import dict_row
 
 from yt_platform.core.models.catalog import load_forecaster
+from yt_platform.core.progress import silent
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.features import VIDEO_DAY
-from yt_platform.defs.jobs import TRAIN
+from yt_platform.defs.jobs import TRAIN, TUNE
 from yt_platform.io.champions import NoPreviousChampionError, roll_back
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.registry import RegisteredModel, UnknownVersionError
-from yt_platform.io.training import training_is_due, training_window
+from yt_platform.io.training import candidates_of, training_is_due, training_window
 from yt_platform.io.warehouse import Window
 from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date
 
@@ -146,6 +153,48 @@ def test_a_training_that_fails_at_its_end_leaves_champion_and_forecasts(made: Pl
         runs.launch(TRAIN)
     assert champion(made) == before
     assert made.warehouse.records(state) == rows
+
+
+def trials(platform: Platform) -> list[dict[str, Any]]:
+    with psycopg.connect(platform.urls.mlflow, row_factory=dict_row) as connection:
+        return connection.execute(
+            "SELECT study_name, state::text, number FROM optuna.trials JOIN optuna.studies USING (study_id) "
+            "ORDER BY number"
+        ).fetchall()
+
+
+@pytest.fixture
+def small_effort(made: Platform) -> Runs:
+    """Runs with a tuning of LightGBM by three trials."""
+    settings = made.settings.model_copy(update={"tuning_trials": 3, "candidates": "lightgbm", "tuning_workers": 2})
+    return Runs(replace(made, settings=settings), silent)
+
+
+def test_tuning_beats_the_defaults_or_keeps_them_and_goes_on_where_it_ended(made: Platform, small_effort: Runs) -> None:
+    """In Postgres, beside MLflow's own tables: a second search of the same data has nothing left to try."""
+    small_effort.launch(TUNE)
+    found = made.warehouse.records("SELECT * FROM models.tuned_recipes")
+    assert [row["kind"] for row in found] == ["lightgbm"]
+    assert found[0]["wape"] <= found[0]["default_wape"]
+    assert (found[0]["wape"] < found[0]["default_wape"]) == bool(json.loads(found[0]["parameters"]))
+    assert found[0]["tuned_until"] < training_window(VIDEO_FORECASTER, made.warehouse).last - timedelta(days=7)
+    made_trials = trials(made)
+    assert len(made_trials) == 3
+    small_effort.launch(TUNE)
+    assert trials(made) == made_trials
+    assert len(made.registry.versions(MODEL)) > 0  # MLflow's tables are as they were
+
+
+def test_training_takes_what_tuning_found(made: Platform) -> None:
+    """On the recipes: an ensemble takes it for its member."""
+    with made.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE models.tuned_recipes SET parameters = $1", ('{"num_leaves": 17}',))
+    recipes = candidates_of(VIDEO_FORECASTER, made.warehouse, KINDS)
+    assert [recipe.parameters for recipe in recipes] == [
+        {"num_leaves": 17},
+        {},
+        {"lightgbm": {"num_leaves": 17}, "lstm": {}},
+    ]
 
 
 def test_going_back_takes_the_champion_before_and_then_no_other(made: Platform) -> None:
