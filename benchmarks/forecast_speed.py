@@ -34,7 +34,7 @@ from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY as TASK
 from yt_platform.io.databases import Databases, sqlalchemy_url
-from yt_platform.io.forecasting import forecast_videos
+from yt_platform.io.forecasting import forecast
 from yt_platform.io.loading import load_from_tables
 from yt_platform.io.migrations import migrate
 from yt_platform.io.registry import ModelRegistry
@@ -183,7 +183,7 @@ def make_features(warehouse: Warehouse) -> None:
 
 
 def make_forecasts(warehouse: Warehouse, registry: ModelRegistry) -> None:
-    loaded = forecast_videos(warehouse, registry, Window(ORIGIN, ORIGIN), THREADS, RUN_ID, silent)
+    loaded = forecast(VIDEO_FORECASTER, warehouse, registry, Window(ORIGIN, ORIGIN), THREADS, RUN_ID, silent)
     if not loaded.row_count or loaded.reject_count:
         raise RuntimeError(f"{loaded.row_count} forecasts, {loaded.reject_count} refused")
 
