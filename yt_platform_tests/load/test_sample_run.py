@@ -16,6 +16,19 @@ from yt_platform_tests.conftest import REPOSITORY, reachable_folder
 pytestmark = pytest.mark.slow
 
 
+UNMADE = {
+    # of videos that are read hour by hour: the sample's are read daily
+    "metrics.video_windows",
+    "features.video_hour",
+    "predictions.video_hour_forecast",
+    # a gate may say no to a model of 25 channels, and nothing has been tuned or has come true on the first day
+    "predictions.channel_forecast",
+    "predictions.forecast_accuracy",
+    "models.tuned_recipes",
+    "ops.alerts",
+}
+
+
 def call(home: Path, *arguments: str) -> str:
     environment = {**os.environ, "YT_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "yt_platform.cli", *arguments]
@@ -43,7 +56,7 @@ def test_the_sample_and_a_collected_day_become_forecasts_and_a_second_run_calls_
         assert "failed" not in first
         before = json.loads(call(home, "status", "--json"))
         assert before["broken"] == []
-        assert min(before["tables"].values()) > 0
+        assert {name for name, rows in before["tables"].items() if not rows} <= UNMADE
         made = state(home)
         assert made[1] == [
             {"source": "api", "last": "2026-03-02", "synthetic": True},
