@@ -40,7 +40,7 @@ def home() -> Iterator[Path]:
 def call(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "YT_HOME": str(home), "COLUMNS": "200", **variables}
     command = [sys.executable, "-m", "yt_platform.cli", *arguments]
-    return subprocess.run(command, env=environment, cwd=home.parent, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=environment, cwd=home.parent, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -97,7 +97,10 @@ def test_status_prints_json_and_nothing_else(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("step_days", "reason"),
-    [(1, "training needs more than 24 days of history and there are 20"), (2, "with one a day before")],
+    [
+        (1, "training video_forecaster needs more than 24 days of history and there are 20"),
+        (2, "with one a day before"),
+    ],
 )
 def test_a_history_too_short_or_thin_to_train_on_is_loaded_and_says_so(
     tmp_path: Path, step_days: int, reason: str
