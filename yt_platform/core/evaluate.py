@@ -241,10 +241,3 @@ def wape(actual: Floats, forecast: Floats) -> float:
 def _pinball(actual: Floats, forecast: Floats, quantile: float) -> float:
     missed = actual - forecast
     return float(np.mean(np.maximum(quantile * missed, (quantile - 1) * missed)))
-
-
-def beats_naive(scores: pd.DataFrame) -> bool:
-    """Whether the error is lower than naive's for every target at every horizon; of targets but the first, where
-    anything was gained."""
-    known = scores[scores["naive_wape"].notna() | (scores["target"] == scores["target"].iloc[0])]
-    return bool((known["wape"] < known["naive_wape"]).all())

@@ -3,7 +3,7 @@ before. Nothing here looks past the day or hour; values that do are in `core/rep
 
 import pandas as pd
 
-from yt_platform.core.ratios import ratio
+from yt_platform.core.panel import Floats, floats, ratio
 from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_HOURLY
 from yt_platform.core.view_definition import view_definition
 
@@ -44,7 +44,7 @@ def video_hourly(snapshots: pd.DataFrame, first: pd.Timestamp, last: pd.Timestam
     hourly = _last_readings(snapshots.assign(hour=hours), "hour")
     hourly = _with_increments(hourly, "hour", HOUR)
     hourly["engagement_rate"] = engagement_rate(hourly["view_count"], hourly["like_count"], hourly["comment_count"])
-    hourly["growth_rate"] = ratio(hourly["view_increment"], hourly["view_count"] - hourly["view_increment"])
+    hourly["growth_rate"] = growth_rate(hourly)
     hourly["views_per_hour"] = _views_per_hour(hourly)
     hourly["view_definition"] = view_definition(hourly["collected_at"])
     wanted = hourly["hour"].dt.tz_localize(None).between(first, last + DAY, inclusive="left")
@@ -52,19 +52,24 @@ def video_hourly(snapshots: pd.DataFrame, first: pd.Timestamp, last: pd.Timestam
     return found
 
 
-def engagement_rate(views: pd.Series, likes: pd.Series, comments: pd.Series) -> pd.Series:
+def growth_rate(counted: pd.DataFrame) -> Floats:
+    """`view_increment` over the views before it; unknown where there were none, for no base is no rate."""
+    return ratio(floats(counted["view_increment"]), floats(counted["view_count"] - counted["view_increment"]))
+
+
+def engagement_rate(views: pd.Series, likes: pd.Series, comments: pd.Series) -> Floats:
     """Likes and comments, as far as known, over views; unknown where both are, or where there are no views.
 
     Shares are part of an owner's reports alone and are not known here.
     """
     known = likes.notna() | comments.notna()
-    return ratio((likes.fillna(0) + comments.fillna(0)).where(known), views)
+    return ratio(floats((likes.fillna(0) + comments.fillna(0)).where(known)), floats(views))
 
 
-def _views_per_hour(hourly: pd.DataFrame) -> pd.Series:
+def _views_per_hour(hourly: pd.DataFrame) -> Floats:
     before = hourly.groupby("video")[["collected_at", "view_count"]].shift()
     hours = (hourly["collected_at"] - before["collected_at"]).dt.total_seconds() / 3600
-    return ratio(hourly["view_count"] - before["view_count"], hours.where(hours <= 24))
+    return ratio(floats(hourly["view_count"] - before["view_count"]), floats(hours.where(hours <= 24)))
 
 
 def _last_readings(snapshots: pd.DataFrame, period: str) -> pd.DataFrame:

@@ -14,8 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from yt_platform.core.lineage import REACH_DAYS
-from yt_platform.core.metrics import engagement_rate
-from yt_platform.core.ratios import ratio
+from yt_platform.core.metrics import engagement_rate, growth_rate
 from yt_platform.core.revenue import RevenueRates, revenue_estimates
 from yt_platform.core.schemas.base import TEXT
 from yt_platform.core.schemas.metrics import CHANNEL_DAILY
@@ -151,6 +150,6 @@ def _with_rates(rows: pd.DataFrame, rates: RevenueRates) -> pd.DataFrame:
     views = rows["view_increment"].fillna(rows["tracked_view_increment"])
     return rows.assign(
         engagement_rate=engagement,
-        growth_rate=ratio(rows["view_increment"], rows["view_count"] - rows["view_increment"]),
+        growth_rate=growth_rate(rows),
         views_per_hour=rows["view_increment"] / 24,
     ).join(revenue_estimates(views, engagement, rates))

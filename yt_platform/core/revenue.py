@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from yt_platform.core.panel import Floats
+
 
 @dataclass(frozen=True)
 class RevenueRates:
@@ -29,7 +31,7 @@ class RevenueRates:
         )
 
 
-def revenue_estimates(views: pd.Series, engagement: pd.Series, rates: RevenueRates) -> pd.DataFrame:
+def revenue_estimates(views: pd.Series, engagement: Floats, rates: RevenueRates) -> pd.DataFrame:
     """Estimates in columns of `metrics.channel_daily`, from the views gained in a day and its engagement rate.
 
     Unknown where the views are; an unknown engagement raises nothing, and views that were taken back cost nothing.

@@ -22,7 +22,6 @@ a video twice or three times in a morning."""
 LATENESS = pd.Timedelta(hours=2)
 """An hourly collection that failed is made up for by the next one."""
 
-_MINUTE = pd.Timedelta(minutes=1)
 _DAY = pd.Timedelta(days=1)
 
 

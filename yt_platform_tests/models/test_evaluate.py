@@ -9,7 +9,6 @@ import pytest
 from yt_platform.core.evaluate import (
     actuals,
     backtest,
-    beats_naive,
     beside_actuals,
     score,
     training_frame,
@@ -116,7 +115,6 @@ def test_scores_by_hand() -> None:
     assert day["pinball"] == pytest.approx(np.mean(by_quantile))
     assert np.isnan(scores.loc[("views", 3), "wape"])
     assert scores.loc[("views", 7), "coverage80"] == 0
-    assert not beats_naive(scores.reset_index())
 
 
 def test_a_forecaster_that_leaves_origins_out_is_not_scored() -> None:

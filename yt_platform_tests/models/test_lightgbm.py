@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from yt_platform.core.evaluate import backtest, beats_naive, score, training_frame
+from yt_platform.core.evaluate import backtest, score, training_frame
 from yt_platform.core.features import build_video_day
 from yt_platform.core.models.lightgbm import BUNDLE, LightGBMForecaster
 from yt_platform.core.models.naive import NaiveForecaster
@@ -59,7 +59,7 @@ def unseen(features: pd.DataFrame) -> pd.DataFrame:
 def test_it_beats_naive_with_honest_intervals(trained: tuple[LightGBMForecaster, pd.DataFrame]) -> None:
     """On a backtest, the figures the gate reads: the generated counter shows views late, which can be learned."""
     scores = trained[1]
-    assert beats_naive(scores)
+    assert (scores["wape"] < scores["naive_wape"]).all()
     assert list(scores["target"].unique()) == ["views", "likes", "comments"]
     for horizon in scores[scores["target"] == "views"].to_dict("records"):
         assert horizon["n"] > 500
