@@ -179,15 +179,24 @@ def test_up_fails_an_orphaned_run_and_leaves_a_live_one_alone(home: Home, undist
     with EmbeddedPostgres(home.path):
         with run_held_at(home, "metrics.video_daily") as orphan:
             kill(orphan)
+        assert "1 runs were under way when their process ended" in up_and_down(home)
+        assert run_statuses(home) == ["SUCCESS", "FAILURE"]  # the import, the killed refresh
         with barred(home.path, "ops.loads") as connection:
             live = home.run()
             until(lambda: waiting(connection, "ops.loads") > 0, live)
-            said = up_and_down(home)
-            statuses = run_statuses(home)
+            assert "runs were under way" not in up_and_down(home)
+            assert run_statuses(home) == ["SUCCESS", "FAILURE", "STARTED"]
         output, _ = live.communicate()
-        assert "1 runs were under way when their process ended" in said
-        assert statuses == ["SUCCESS", "FAILURE", "STARTED"]  # the import, the killed refresh, the live one
         assert live.returncode == 0, output
+        assert run_statuses(home)[:3] == ["SUCCESS", "FAILURE", "SUCCESS"]
+    assert home.state() == undisturbed
+
+
+def test_run_fails_an_orphaned_run(home: Home, undisturbed: dict[str, str]) -> None:
+    with EmbeddedPostgres(home.path):
+        with run_held_at(home, "metrics.video_daily") as orphan:
+            kill(orphan)
+        home.complete()
         assert run_statuses(home)[:3] == ["SUCCESS", "FAILURE", "SUCCESS"]
     assert home.state() == undisturbed
 
