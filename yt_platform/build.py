@@ -8,6 +8,7 @@ from dagster import BetaWarning, Definitions
 
 from yt_platform.defs.automation import build_forecasting_schedules, build_sensors
 from yt_platform.defs.checks import build_checks
+from yt_platform.defs.environments import running
 from yt_platform.defs.features import build_features
 from yt_platform.defs.jobs import build_jobs, build_schedules
 from yt_platform.defs.metrics import build_metrics
@@ -17,6 +18,7 @@ from yt_platform.defs.partitions import daily_partitions
 from yt_platform.defs.predictions import build_predictions
 from yt_platform.defs.quality import build_quality
 from yt_platform.defs.raw import build_raw
+from yt_platform.defs.upkeep import missing_data
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
 
@@ -43,7 +45,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
         ],
         asset_checks=build_checks(),
         jobs=build_jobs(),
-        schedules=[*build_schedules(), *build_forecasting_schedules(settings)],
-        sensors=build_sensors(),
+        schedules=running(settings, [*build_schedules(), *build_forecasting_schedules(settings)]),
+        sensors=running(settings, [*build_sensors(), missing_data]),
         resources={**build_resources(settings), **resource_overrides},
     )

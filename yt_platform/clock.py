@@ -38,6 +38,12 @@ class Clock:
         """The newest UTC day that is over; a clock simulated at a day's last second has seen all of it."""
         return (self.now() + timedelta(seconds=1)).date() - timedelta(days=1)
 
+    def last_day_due(self) -> date:
+        """The newest UTC day that should be made: the daily run, at 02:00 of the next day, has had an hour for it."""
+        if self.simulated_at:
+            return self.last_day_over()
+        return (self.now() - timedelta(hours=3)).date() - timedelta(days=1)
+
     def simulate(self, at: datetime) -> None:
         """Stop the clock at `at`."""
         with self._warehouse.transaction() as transaction:

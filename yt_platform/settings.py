@@ -21,6 +21,7 @@ from yt_platform.core.revenue import RevenueRates
 PREFIX = "YT_"
 TEST_PREFIX = "YT_TEST_"
 PolicyMode = Literal["owned", "amended", "strict", "synthetic"]
+EnvironmentName = Literal["production", "development"]
 FORECAST_EVERY = (5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,6 +42,9 @@ class Settings(BaseSettings):
     dagster_database_url: SecretStr | None = Field(None, description="Database of Dagster's run and event storage")
     mlflow_database_url: SecretStr | None = Field(None, description="Database of MLflow's tracking store")
     raw_url: str | None = Field(None, description="Where raw files live: a folder or an fsspec URL; default HOME/raw")
+    environment: EnvironmentName = Field(
+        "production", description="development: nothing runs by itself, a person asks for every run"
+    )
     partitions_start: date = Field(date(2017, 1, 1), description="First UTC day of every partitioned asset")
     webserver_port: int = Field(3000, ge=1, le=65535, description="Port of Dagster's UI on loopback")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of MLflow's UI on loopback")

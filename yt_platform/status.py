@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from yt_platform.core.lineage import NODES
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import open_alerts
-from yt_platform.io.planning import batch_days, stale_ranges
+from yt_platform.io.planning import batch_days, overdue_ranges
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.local import Platform
 
@@ -57,9 +57,9 @@ def _alert(alert: dict[str, Any]) -> dict[str, Any]:
 def _partitions(platform: Platform) -> dict[str, dict[str, Any]]:
     days = batch_days(platform.warehouse)
     stale: dict[str, int] = {}
-    for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
-        for table in tables:
-            stale[table] = stale.get(table, 0) + len(window.days)
+    for overdue in overdue_ranges(platform.warehouse, platform.clock.now().date(), platform.clock.last_day_due()):
+        for table in overdue.tables:
+            stale[table] = stale.get(table, 0) + len(overdue.window.days)
     return {
         node.table: {
             "days": len(days),

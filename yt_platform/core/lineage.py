@@ -6,7 +6,7 @@ versions of its inputs, down to the hashes of the raw files; equal versions mean
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -110,20 +110,46 @@ def input_version(node: Node, day: date, inputs: Versions) -> str:
     return digest.hexdigest()[:32]
 
 
-def stale_tables(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[date, frozenset[str]]:
-    """For each of `days` (those with raw batches), the tables whose rows are missing or were made from other inputs.
+def stale_versions(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[date, dict[str, str]]:
+    """For each of `days` (those with raw batches), the tables whose rows are missing or were made from other inputs,
+    each with the version its rows should have.
 
     `raw` holds the versions of the raw endpoints, `loaded` those the tables were last made from.
     """
     days = sorted(days)
     expected: dict[str, dict[date, str]] = {name: dict(versions) for name, versions in raw.items()}
-    stale: dict[date, set[str]] = {day: set() for day in days}
+    stale: dict[date, dict[str, str]] = {day: {} for day in days}
     for node in NODES:
         expected[node.table] = {day: input_version(node, day, expected) for day in days}
         for day in days:
             if loaded.get(node.table, {}).get(day) != expected[node.table][day]:
-                stale[day].add(node.table)
-    return {day: frozenset(tables) for day, tables in stale.items() if tables}
+                stale[day][node.table] = expected[node.table][day]
+    return {day: tables for day, tables in stale.items() if tables}
+
+
+def stale_tables(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[date, frozenset[str]]:
+    """As `stale_versions`, without the versions."""
+    return {day: frozenset(tables) for day, tables in stale_versions(raw, loaded, days).items()}
+
+
+def days_ahead(table: str) -> int:
+    """How many days after its own a table's rows depend on, through all of its inputs."""
+    if table not in NODE:
+        return 0
+    return max(source.lookahead_days + days_ahead(source.name) for source in NODE[table].inputs)
+
+
+def settled(stale: Mapping[date, frozenset[str]], open_days: Set[date]) -> dict[date, frozenset[str]]:
+    """What is stale apart from tables of `open_days`, whose batches still come, and tables that look ahead to one."""
+    kept = {
+        day: frozenset(
+            table
+            for table in tables
+            if not any(day + timedelta(days=ahead) in open_days for ahead in range(days_ahead(table) + 1))
+        )
+        for day, tables in stale.items()
+    }
+    return {day: tables for day, tables in kept.items() if tables}
 
 
 def contiguous(days: Mapping[date, frozenset[str]]) -> list[tuple[date, date, frozenset[str]]]:

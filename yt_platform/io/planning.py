@@ -1,9 +1,11 @@
 """What is to be made and to be called: stale days from the catalogue and the books, the day's plan of quota."""
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from yt_platform.core.lineage import FIRST_DAY, LOOKING_AHEAD, contiguous, stale_tables
+from yt_platform.core.lineage import FIRST_DAY, LOOKING_AHEAD, contiguous, settled, stale_tables, stale_versions
 from yt_platform.core.polling import Plan, plan
 from yt_platform.core.quota import Bucket
 from yt_platform.core.schemas.base import Table
@@ -11,12 +13,45 @@ from yt_platform.io.loading import loaded_versions, raw_versions
 from yt_platform.io.warehouse import Warehouse, Window
 
 
+@dataclass(frozen=True)
+class Overdue:
+    """Tables to make on the days of a window. `version` stays the same while neither their inputs nor they change."""
+
+    window: Window
+    tables: frozenset[str]
+    version: str
+
+
 def stale_ranges(warehouse: Warehouse, until: date) -> list[tuple[Window, frozenset[str]]]:
     """Ranges of days up to `until` with the tables to make there, in the order to make them."""
     window = Window(FIRST_DAY, until)
     raw = raw_versions(warehouse, window)
     days = {day for versions in raw.values() for day in versions}
-    stale = stale_tables(raw, loaded_versions(warehouse, window), days)
+    return _in_order(stale_tables(raw, loaded_versions(warehouse, window), days))
+
+
+def overdue_ranges(warehouse: Warehouse, today: date, last_due: date) -> list[Overdue]:
+    """What of `stale_ranges` should have been made by now: later days than `last_due` are still collected, and what
+    looks ahead to them is made again with them."""
+    window = Window(FIRST_DAY, today)
+    raw, loaded = raw_versions(warehouse, window), loaded_versions(warehouse, window)
+    days = {day for versions in raw.values() for day in versions}
+    expected = stale_versions(raw, loaded, days)
+    stale = settled(
+        {day: frozenset(tables) for day, tables in expected.items()}, {day for day in days if day > last_due}
+    )
+    found = []
+    for ranged, tables in _in_order(stale):
+        versions = [
+            f"{day} {table} {loaded.get(table, {}).get(day)} {expected[day][table]}"
+            for day in ranged.days
+            for table in sorted(tables)
+        ]
+        found.append(Overdue(ranged, tables, hashlib.sha256("\n".join(versions).encode()).hexdigest()[:16]))
+    return found
+
+
+def _in_order(stale: Mapping[date, frozenset[str]]) -> list[tuple[Window, frozenset[str]]]:
     in_order = [{day: tables - LOOKING_AHEAD for day, tables in stale.items()}]
     in_order += [{day: tables & LOOKING_AHEAD for day, tables in stale.items()}]
     return [

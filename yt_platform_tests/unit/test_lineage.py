@@ -13,6 +13,7 @@ from yt_platform.core.lineage import (
     contiguous,
     input_version,
     pack_days,
+    settled,
     stale_tables,
 )
 
@@ -80,3 +81,15 @@ def test_inputs_come_before_the_tables_made_from_them(node: object) -> None:
     names = [other.table for other in NODES]
     for source in node.inputs:  # type: ignore[attr-defined]
         assert source.name.startswith("raw.") or names.index(source.name) < names.index(node.table)  # type: ignore[attr-defined]
+
+
+def test_what_looks_ahead_to_an_open_day_is_not_settled() -> None:
+    everything = frozenset(node.table for node in NODES)
+    left = settled(dict.fromkeys(DAYS, everything), {DAYS[-1]})
+    last = {table: max(day for day in left if table in left[day]) for table in everything}
+    ahead = {table: (DAYS[-1] - day).days - 1 for table, day in last.items()}
+    assert {table: days for table, days in ahead.items() if days} == {
+        "metrics.channel_daily": REACH_DAYS,
+        "metrics.video_windows": 1,
+    }
+    assert settled(dict.fromkeys(DAYS, everything), set()) == dict.fromkeys(DAYS, everything)

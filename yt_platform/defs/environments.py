@@ -1,0 +1,60 @@
+"""Which automations run in which environment: this table, and nothing else, decides what a location holds.
+
+One that must not run is absent, so that nobody can start it from Dagster's pages. What each does is said where it is
+built.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from typing import Protocol, TypeVar
+
+from yt_platform.settings import Settings
+
+
+class Environment(Enum):
+    """What a location is for, as the settings tell."""
+
+    DEVELOPMENT = auto()  # YT_ENVIRONMENT=development: a person asks for every run
+    IMPORTS = auto()  # without YT_API_KEY: data comes by import alone
+    COLLECTING = auto()
+
+
+PRODUCTION = frozenset({Environment.IMPORTS, Environment.COLLECTING})
+COLLECTING = frozenset({Environment.COLLECTING})
+EVERYWHERE = frozenset(Environment)
+
+RUNS_IN: Mapping[str, frozenset[Environment]] = {
+    "hourly_collection": COLLECTING,
+    "daily_refresh": PRODUCTION,
+    "missing_data": PRODUCTION,
+    "forecasts": PRODUCTION,
+    "weekly_train": PRODUCTION,
+    "weekly_train_video_hour": PRODUCTION,
+    "weekly_train_channel_day": PRODUCTION,
+    "retrain_on_drift": PRODUCTION,
+    "retrain_on_accuracy": PRODUCTION,
+    "retrain_when_stale": PRODUCTION,
+    "retrain_video_hour_when_stale": PRODUCTION,
+    "retrain_channel_day_when_stale": PRODUCTION,
+    "training_failures": EVERYWHERE,
+}
+
+
+class Automation(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=Automation)
+
+
+def environment(settings: Settings) -> Environment:
+    if settings.environment == "development":
+        return Environment.DEVELOPMENT
+    return Environment.COLLECTING if settings.api_key else Environment.IMPORTS
+
+
+def running(settings: Settings, automations: Sequence[Named]) -> list[Named]:
+    """Those of these schedules or sensors that run here. Raises KeyError for one that the table does not name."""
+    here = environment(settings)
+    return [automation for automation in automations if here in RUNS_IN[automation.name]]

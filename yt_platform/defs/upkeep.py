@@ -1,0 +1,75 @@
+"""What keeps the tables whole and the storage small by itself: days that are missing or outdated are asked for.
+
+The daily run makes what is known by 02:00; the sensor here carries what comes later: late data, repaired imports,
+changed code, and a daily run that failed or never was. Not here: what follows from the tables (`automation.py`).
+"""
+
+import json
+
+from dagster import (
+    DagsterInstance,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from yt_platform.defs.automation import ASK_EVERY_SECONDS, UNDER_WAY
+from yt_platform.defs.jobs import COLLECT, IMPORT, REFRESH
+from yt_platform.defs.partitions import asset_key, range_tags
+from yt_platform.io.planning import Overdue, overdue_ranges
+
+MATERIALISED_BY_HAND = "__ASSET_JOB"
+"""Dagster's name for the job of runs and backfills that are asked for on its asset pages."""
+
+MAKING = {COLLECT, IMPORT, REFRESH, MATERIALISED_BY_HAND}
+
+
+@sensor(
+    name="missing_data",
+    job_name=REFRESH,
+    minimum_interval_seconds=ASK_EVERY_SECONDS,
+    default_status=DefaultSensorStatus.RUNNING,
+    required_resource_keys={"warehouse", "clock"},
+    description="Asks for the days that are missing or older than their inputs, once for every change of either; "
+    "days that are still collected are the daily run's",
+)
+def missing_data(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+    warehouse, clock = context.resources.warehouse, context.resources.clock
+    last_due = clock.last_day_due()
+    overdue = overdue_ranges(warehouse, clock.now().date(), last_due)
+    if not overdue:
+        context.update_cursor("")
+        return SkipReason(f"every table is up to date with its inputs until {last_due}")
+    # the cursor stays, so that the edge is not lost while a run may be making what is missing
+    if run := _making(context.instance):
+        return SkipReason(f"run {run} makes tables: what is missing is judged after its end")
+    asked = set(json.loads(context.cursor)) if context.cursor else set()
+    wanted = [found for found in overdue if found.version not in asked]
+    if not wanted:
+        return SkipReason(f"asked for already, and still missing: {_said(overdue)}. The log of the run says why")
+    return SensorResult(
+        run_requests=[
+            RunRequest(
+                asset_selection=[asset_key(table) for table in sorted(found.tables)], tags=range_tags(found.window)
+            )
+            for found in wanted
+        ],
+        cursor=json.dumps([found.version for found in overdue]),
+    )
+
+
+def _making(instance: DagsterInstance) -> str | None:
+    """A run that makes tables and has not ended."""
+    return next(
+        (run.run_id for run in instance.get_runs(RunsFilter(statuses=UNDER_WAY)) if run.job_name in MAKING), None
+    )
+
+
+def _said(overdue: list[Overdue]) -> str:
+    first = overdue[0]
+    more = f", and {len(overdue) - 1} ranges more" if len(overdue) > 1 else ""
+    return f"{', '.join(sorted(first.tables))} of {first.window.first} to {first.window.last}{more}"

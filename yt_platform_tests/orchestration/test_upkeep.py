@@ -1,0 +1,171 @@
+"""Ticks of what keeps tables whole, on a warehouse and an instance that hold a small sample, without training.
+
+No daemon runs: a tick is evaluated as the daemon would, and what it asks for is executed here.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterRun, DagsterRunStatus, build_sensor_context
+
+from yt_platform.core.progress import silent
+from yt_platform.defs.jobs import REFRESH
+from yt_platform.defs.partitions import RANGE_END, RANGE_START, asset_key
+from yt_platform.defs.upkeep import missing_data
+from yt_platform.io.planning import overdue_ranges, stale_ranges
+from yt_platform.io.warehouse import Window
+from yt_platform.local import Platform, RunFailedError, Runs, dagster_environment, import_path
+
+LAST_DAY = date(2026, 3, 1)
+DAY = date(2026, 2, 10)
+
+
+@pytest.fixture(autouse=True)
+def _instance_of_the_tick(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick opens Dagster's instance anew, which finds its database through the environment."""
+    for name, value in dagster_environment(platform.settings, platform.urls).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def imported(platform: Platform, runs: Runs, sample_folder: Path) -> Platform:
+    import_path(platform, runs, sample_folder, silent)
+    return platform
+
+
+@pytest.fixture
+def refreshed(imported: Platform, runs: Runs) -> Platform:
+    refresh(imported, runs)
+    return imported
+
+
+@pytest.fixture
+def late(refreshed: Platform) -> Iterator[Platform]:
+    """A batch of a past day that no run can load, as its file is not there."""
+    batch(refreshed, DAY, "late")
+    yield refreshed
+    with refreshed.warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM raw.batches WHERE original_name LIKE 'late%'")
+
+
+def batch(platform: Platform, day: date, name: str) -> None:
+    with platform.warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, row_count, "
+            "synthetic, original_name, original_sha256, run_id) "
+            "SELECT source, endpoint, $1, now(), $2, md5($2) || md5($2), bytes, row_count, true, $2, '', run_id "
+            "FROM raw.batches WHERE endpoint = 'video_snapshots' LIMIT 1",
+            (day, name),
+        )
+
+
+def refresh(platform: Platform, runs: Runs) -> None:
+    for window, tables in stale_ranges(platform.warehouse, LAST_DAY):
+        runs.launch(REFRESH, window, tables)
+
+
+def tick(platform: Platform, runs: Runs, cursor: str = "") -> Any:
+    """What the sensor's evaluation came to: `run_requests`, `skip_message` and `cursor`."""
+    held = {"warehouse": platform.warehouse, "clock": platform.clock}
+    with build_sensor_context(
+        instance=runs.instance, cursor=cursor, resources=held, definitions=runs.definitions
+    ) as context:
+        return missing_data.evaluate_tick(context)
+
+
+def asked(evaluated: Any) -> list[tuple[Window, frozenset[str]]]:
+    return [
+        (
+            Window(*(date.fromisoformat(request.tags[tag]) for tag in (RANGE_START, RANGE_END))),
+            frozenset(".".join(key.path) for key in request.asset_selection),
+        )
+        for request in evaluated.run_requests
+    ]
+
+
+def test_what_an_import_leaves_to_make_is_asked_for_exactly(imported: Platform, runs: Runs) -> None:
+    evaluated = tick(imported, runs)
+    assert asked(evaluated) == stale_ranges(imported.warehouse, LAST_DAY) != []
+    for window, tables in asked(evaluated):
+        runs.launch(REFRESH, window, tables)
+    done = tick(imported, runs, evaluated.cursor)
+    assert f"up to date with its inputs until {LAST_DAY}" in done.skip_message
+    assert not done.run_requests
+    assert not done.cursor
+
+
+def test_a_row_lost_from_the_books_is_missing_again(refreshed: Platform, runs: Runs) -> None:
+    with refreshed.warehouse.transaction() as transaction:
+        transaction.execute(
+            "DELETE FROM ops.loads WHERE table_name = 'metrics.video_hourly' AND partition_day = $1", (DAY,)
+        )
+    evaluated = tick(refreshed, runs)
+    assert asked(evaluated) == [(Window(DAY, DAY), frozenset({"metrics.video_hourly"}))]
+    [request] = evaluated.run_requests
+    assert request.asset_selection == [asset_key("metrics.video_hourly")]
+
+
+def test_late_data_that_cannot_be_loaded_is_asked_for_once(late: Platform, runs: Runs) -> None:
+    evaluated = tick(late, runs)
+    (window, tables), *after = asked(evaluated)
+    assert window == Window(DAY, DAY)
+    assert "metrics.video_snapshots" in tables
+    assert not any("metrics.video_snapshots" in others for _, others in after)
+    with pytest.raises(RunFailedError, match="is damaged: expected sha256"):
+        runs.launch(REFRESH, window, tables)
+    again = tick(late, runs, evaluated.cursor)
+    assert "asked for already" in again.skip_message
+    assert "metrics.video_snapshots" in again.skip_message
+    assert not again.run_requests
+
+    batch(late, DAY, "late too")  # its input changed: that may be the repair
+    assert asked(tick(late, runs, evaluated.cursor))[0][0] == Window(DAY, DAY)
+
+
+def test_only_the_ranges_that_changed_are_asked_for_again(late: Platform, runs: Runs) -> None:
+    """A day that fails for good is not asked for again because a later day got late data."""
+    evaluated = tick(late, runs)
+    later = DAY + timedelta(days=10)
+    batch(late, later, "late elsewhere")
+    news = asked(tick(late, runs, evaluated.cursor))
+    assert any(window.first == later and "metrics.video_snapshots" in tables for window, tables in news)
+    assert not any(window == Window(DAY, DAY) and "metrics.video_snapshots" in tables for window, tables in news)
+
+
+def test_nothing_is_asked_for_while_a_run_makes_tables(late: Platform, runs: Runs) -> None:
+    under_way = DagsterRun(job_name=REFRESH, status=DagsterRunStatus.STARTED)
+    runs.instance.add_run(under_way)
+    try:
+        waits = tick(late, runs, json.dumps(["before"]))
+        assert under_way.run_id in waits.skip_message
+        assert not waits.run_requests
+        assert waits.cursor == json.dumps(["before"])
+    finally:
+        runs.instance.delete_run(under_way.run_id)
+    assert tick(late, runs, waits.cursor).run_requests
+
+
+def test_days_that_are_still_collected_are_left_to_the_daily_run(refreshed: Platform) -> None:
+    """The last day changes with every collection, and so would every report that looks ahead to it."""
+    today, yesterday = LAST_DAY, LAST_DAY - timedelta(days=1)
+    assert overdue_ranges(refreshed.warehouse, today, yesterday) == []
+    batch(refreshed, today, "late today")
+    try:
+        tables = {table for _, tables in stale_ranges(refreshed.warehouse, today) for table in tables}
+        assert {"metrics.video_daily", "metrics.channel_daily"} <= tables
+        assert overdue_ranges(refreshed.warehouse, today, yesterday) == []
+        over = overdue_ranges(refreshed.warehouse, today, today)
+        assert [(found.window, found.tables) for found in over] == stale_ranges(refreshed.warehouse, today)
+        batch(refreshed, DAY, "late")
+        found = overdue_ranges(refreshed.warehouse, today, yesterday)
+        assert found[0].window == Window(DAY, DAY)
+        assert all(item.window.last < today for item in found)
+        reports = [item.window.last for item in found if "metrics.channel_daily" in item.tables]
+        assert max(reports) <= today - timedelta(days=8)
+    finally:
+        with refreshed.warehouse.transaction() as transaction:
+            transaction.execute("DELETE FROM raw.batches WHERE original_name LIKE 'late%'")

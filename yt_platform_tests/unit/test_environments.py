@@ -1,0 +1,30 @@
+"""Which automations a location holds is a matter of settings alone: definitions are built, and nothing is run."""
+
+import pytest
+from pydantic import SecretStr
+
+from yt_platform.build import build_defs
+from yt_platform.defs.environments import RUNS_IN, Environment, environment
+from yt_platform.settings import Settings
+
+SETTINGS = {
+    Environment.DEVELOPMENT: {"environment": "development", "api_key": SecretStr("key"), "policy_mode": "strict"},
+    Environment.IMPORTS: {},
+    Environment.COLLECTING: {"api_key": SecretStr("key"), "policy_mode": "strict"},
+}
+
+
+@pytest.mark.parametrize("here", Environment)
+def test_a_location_holds_the_automations_of_its_environment_and_no_other(here: Environment) -> None:
+    settings = Settings(_env_file=None, **SETTINGS[here])
+    assert environment(settings) is here
+    found = build_defs(settings)
+    held = {automation.name for automation in [*found.schedules, *found.sensors]}
+    assert held == {name for name, environments in RUNS_IN.items() if here in environments}
+
+
+def test_without_a_key_nothing_collects_and_in_development_nothing_begins() -> None:
+    """The table itself, said a second time for the two rows that would cost quota or surprise."""
+    assert RUNS_IN["hourly_collection"] == {Environment.COLLECTING}
+    beginning = {name for name, environments in RUNS_IN.items() if Environment.DEVELOPMENT in environments}
+    assert beginning == {"training_failures"}  # which only writes down what failed
