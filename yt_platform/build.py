@@ -18,7 +18,7 @@ from yt_platform.defs.partitions import daily_partitions
 from yt_platform.defs.predictions import build_predictions
 from yt_platform.defs.quality import build_quality
 from yt_platform.defs.raw import build_raw
-from yt_platform.defs.upkeep import missing_data
+from yt_platform.defs.upkeep import missing_data, prune_run_logs, weekly_prune
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
 
@@ -44,8 +44,8 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *build_quality(days),
         ],
         asset_checks=build_checks(),
-        jobs=build_jobs(),
-        schedules=running(settings, [*build_schedules(), *build_forecasting_schedules(settings)]),
+        jobs=[*build_jobs(), prune_run_logs],
+        schedules=running(settings, [*build_schedules(), *build_forecasting_schedules(settings), weekly_prune]),
         sensors=running(settings, [*build_sensors(), missing_data]),
         resources={**build_resources(settings), **resource_overrides},
     )

@@ -19,6 +19,7 @@ from yt_platform.io.planning import quota_plan
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
+from yt_platform.io.run_logs import RunLogs
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import ConfigurationError, YouTubeClient
 from yt_platform.settings import Settings
@@ -68,6 +69,10 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
     def raw_store(_: InitResourceContext) -> RawStore:
         return RawStore(settings.raw_location)
 
+    def run_logs(_: InitResourceContext) -> Iterator[RunLogs]:
+        with databases(settings).open() as urls:
+            yield RunLogs(urls.dagster)
+
     def clock(context: InitResourceContext) -> Clock:
         return Clock(context.resources.warehouse)
 
@@ -113,6 +118,7 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
         "settings": ResourceDefinition.hardcoded_resource(settings),
         "warehouse": ResourceDefinition(warehouse, description="The warehouse in PostgreSQL"),
         "raw_store": ResourceDefinition(raw_store, description="Immutable raw files"),
+        "run_logs": ResourceDefinition(run_logs, description="Events of runs in Dagster's storage"),
         "clock": ResourceDefinition(clock, required_resource_keys={"warehouse"}, description="The platform's time"),
         "collecting": ResourceDefinition(
             collecting, required_resource_keys={"raw_store", "clock"}, description="The YouTube Data API, and its quota"

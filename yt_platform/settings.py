@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     )
     forecast_every_minutes: int = Field(60, description="Minutes between looks at what is to be forecast")
     retrain_cooldown_hours: float = Field(24, ge=0, description="Hours between trainings by cause, at least")
+    keep_run_logs_days: int = Field(90, ge=1, description="Days that logs of finished runs are kept")
     threads: int = Field(2, ge=1, le=256, description="Threads a model may train with")
     candidates: str = Field("lightgbm,lstm,ensemble", description="Kinds of model a training tries, by commas")
     tuning_minutes: float = Field(10, gt=0, description="Minutes a tuning may take")

@@ -1,19 +1,27 @@
-"""What keeps the tables whole and the storage small by itself: days that are missing or outdated are asked for.
+"""What keeps the tables whole and the storage small by itself: days that are missing or outdated are
+asked for, and logs of old runs removed.
 
 The daily run makes what is known by 02:00; the sensor here carries what comes later: late data, repaired imports,
 changed code, and a daily run that failed or never was. Not here: what follows from the tables (`automation.py`).
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from dagster import (
     DagsterInstance,
+    DefaultScheduleStatus,
     DefaultSensorStatus,
+    OpExecutionContext,
     RunRequest,
     RunsFilter,
+    ScheduleDefinition,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
+    in_process_executor,
+    job,
+    op,
     sensor,
 )
 
@@ -60,6 +68,33 @@ def missing_data(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         ],
         cursor=json.dumps([found.version for found in overdue]),
     )
+
+
+@op(required_resource_keys={"run_logs", "settings"})
+def prune_logs(context: OpExecutionContext) -> None:
+    days = context.resources.settings.keep_run_logs_days
+    # Dagster's marks are of the machine's time, whatever the platform's clock says
+    removed = context.resources.run_logs.prune(datetime.now(UTC) - timedelta(days=days))
+    context.log.info(f"{removed:,} rows removed from the logs of runs that ended more than {days} days ago")
+
+
+@job(
+    executor_def=in_process_executor,
+    description="Remove the logs of runs that ended more than YT_KEEP_RUN_LOGS_DAYS ago; materialisations, "
+    "observations and outcomes of checks stay",
+)
+def prune_run_logs() -> None:
+    prune_logs()
+
+
+weekly_prune = ScheduleDefinition(
+    name="weekly_prune",
+    job=prune_run_logs,
+    cron_schedule="30 5 * * 0",  # after the daily run, and not when models train
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Sundays at 05:30 UTC: remove logs of old runs",
+)
 
 
 def _making(instance: DagsterInstance) -> str | None:

@@ -27,4 +27,4 @@ def test_without_a_key_nothing_collects_and_in_development_nothing_begins() -> N
     """The table itself, said a second time for the two rows that would cost quota or surprise."""
     assert RUNS_IN["hourly_collection"] == {Environment.COLLECTING}
     beginning = {name for name, environments in RUNS_IN.items() if Environment.DEVELOPMENT in environments}
-    assert beginning == {"training_failures"}  # which only writes down what failed
+    assert beginning == {"training_failures", "weekly_prune"}  # which write down what failed, and tidy
