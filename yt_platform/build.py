@@ -6,6 +6,7 @@ from typing import Any
 
 from dagster import BetaWarning, Definitions
 
+from yt_platform.defs.alerting import build_alert_sensors, daily, report
 from yt_platform.defs.automation import build_forecasting_schedules, build_sensors
 from yt_platform.defs.checks import build_checks
 from yt_platform.defs.environments import running
@@ -44,8 +45,8 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *build_quality(days),
         ],
         asset_checks=build_checks(),
-        jobs=[*build_jobs(), prune_run_logs],
-        schedules=running(settings, [*build_schedules(), *build_forecasting_schedules(settings), weekly_prune]),
-        sensors=running(settings, [*build_sensors(), missing_data]),
+        jobs=[*build_jobs(), prune_run_logs, report],
+        schedules=running(settings, [*build_schedules(), *build_forecasting_schedules(settings), daily, weekly_prune]),
+        sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data]),
         resources={**build_resources(settings), **resource_overrides},
     )

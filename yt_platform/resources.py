@@ -15,6 +15,7 @@ from yt_platform.io.collecting import Collector
 from yt_platform.io.databases import Databases, sqlalchemy_url
 from yt_platform.io.importing import SYNTHETIC, refuse_mixture
 from yt_platform.io.ledger import QuotaLedger
+from yt_platform.io.notify import Channel, Mail, Webhook
 from yt_platform.io.planning import quota_plan
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
@@ -30,6 +31,17 @@ EXPERIMENT = "forecasters"
 def databases(settings: Settings) -> Databases:
     urls = (settings.database_url, settings.dagster_database_url, settings.mlflow_database_url)
     return Databases(settings.home, *(url.get_secret_value() if url else None for url in urls))
+
+
+def channels(settings: Settings) -> list[Channel]:
+    """Where people are told of alerts besides the log, as far as it is set."""
+    found: list[Channel] = []
+    if settings.alert_webhook_url:
+        found.append(Webhook(settings.alert_webhook_url.get_secret_value()))
+    if settings.alert_smtp_url and settings.alert_mail_from:
+        url = settings.alert_smtp_url.get_secret_value()
+        found.append(Mail(url, settings.alert_mail_from, settings.mail_recipients))
+    return found
 
 
 def required_key(settings: Settings) -> str:

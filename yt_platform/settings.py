@@ -73,6 +73,13 @@ class Settings(BaseSettings):
     forecast_every_minutes: int = Field(60, description="Minutes between looks at what is to be forecast")
     retrain_cooldown_hours: float = Field(24, ge=0, description="Hours between trainings by cause, at least")
     keep_run_logs_days: int = Field(90, ge=1, description="Days that logs of finished runs are kept")
+    ui_url: str | None = Field(None, description="Where people open Dagster's UI; default its port on loopback")
+    alert_webhook_url: SecretStr | None = Field(None, description="Webhook that takes Slack's messages, for alerts")
+    alert_smtp_url: SecretStr | None = Field(
+        None, description="Mail server for alerts: smtp://user:password@host:587 or smtps://host:465"
+    )
+    alert_mail_from: str | None = Field(None, description="Sender of alerts by mail")
+    alert_mail_to: str | None = Field(None, description="Recipients of alerts by mail, by commas")
     threads: int = Field(2, ge=1, le=256, description="Threads a model may train with")
     candidates: str = Field("lightgbm,lstm,ensemble", description="Kinds of model a training tries, by commas")
     tuning_minutes: float = Field(10, gt=0, description="Minutes a tuning may take")
@@ -110,11 +117,36 @@ class Settings(BaseSettings):
             _check_conninfo(url.get_secret_value())
         return url
 
-    @field_validator("api_endpoint")
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _webhook_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not _names_a_host(url.get_secret_value(), "http", "https"):
+            raise ValueError("must be an http:// or https:// URL with a host")
+        return url
+
+    @field_validator("alert_smtp_url")
+    @classmethod
+    def _smtp_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not _names_a_host(url.get_secret_value(), "smtp", "smtps"):
+            raise ValueError(
+                "must be smtp://user:password@host:587 or smtps://user:password@host:465, with special characters of "
+                "user and password encoded, like %40 for @ and %2F for /"
+            )
+        return url
+
+    @field_validator("alert_mail_from", "alert_mail_to")
+    @classmethod
+    def _mail_addresses(cls, addresses: str | None) -> str | None:
+        for address in (addresses or "a@b").split(","):
+            name, _, domain = address.strip().rpartition("@")
+            if not name or not domain or any(character.isspace() for character in address.strip()):
+                raise ValueError(f"{address.strip()!r} is no address like name@example.org")
+        return addresses
+
+    @field_validator("api_endpoint", "ui_url")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "http://none")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if url and not _names_a_host(url, "http", "https"):
             raise ValueError("must be an http:// or https:// URL with a host")
         return url
 
@@ -129,6 +161,16 @@ class Settings(BaseSettings):
             )
         if self.policy_mode == "synthetic" and not self.api_endpoint:
             raise ValueError("YT_POLICY_MODE=synthetic is for a sandbox: YT_API_ENDPOINT must name it")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_mail(self) -> "Settings":
+        parts = {"SMTP_URL": self.alert_smtp_url, "MAIL_FROM": self.alert_mail_from, "MAIL_TO": self.alert_mail_to}
+        missing = [f"YT_ALERT_{name}" for name, value in parts.items() if not value]
+        if 0 < len(missing) < len(parts):
+            raise ValueError(
+                f"alerts by mail need YT_ALERT_SMTP_URL, _MAIL_FROM and _MAIL_TO; set {', '.join(missing)}"
+            )
         return self
 
     @field_validator("candidates")
@@ -155,8 +197,26 @@ class Settings(BaseSettings):
         return RevenueRates(**{field.name: getattr(self, f"revenue_{field.name}") for field in fields(RevenueRates)})
 
     @property
+    def ui_base(self) -> str:
+        """Where the paths of Dagster's UI begin, without a slash at the end."""
+        return (self.ui_url or f"http://127.0.0.1:{self.webserver_port}").rstrip("/")
+
+    @property
+    def mail_recipients(self) -> list[str]:
+        return [address.strip() for address in (self.alert_mail_to or "").split(",") if address.strip()]
+
+    @property
     def raw_location(self) -> str:
         return self.raw_url or str(self.home / "raw")
+
+
+def _names_a_host(url: str, *schemes: str) -> bool:
+    """Whether the URL can be read, with one of the schemes and a host; the reader's own message would repeat it."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _check_conninfo(url: str) -> None:

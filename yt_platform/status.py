@@ -112,14 +112,10 @@ def _stale_partitions(partitions: dict[str, dict[str, Any]]) -> list[Broken]:
 
 def _failed_runs(instance: "DagsterInstance") -> list[Broken]:
     """Jobs whose newest finished run failed."""
-    from dagster import DagsterRunStatus, RunsFilter
+    from yt_platform.defs.failures import newest_finished_runs
 
-    finished = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
-    newest: dict[str, Any] = {}
-    for run in instance.get_runs(RunsFilter(statuses=finished), limit=200):
-        newest.setdefault(run.job_name, run)
     return [
         Broken(f"job {name}", f"its newest run {run.run_id} failed", "read the run's log in Dagster, then run it again")
-        for name, run in newest.items()
-        if run.status is DagsterRunStatus.FAILURE
+        for name, run in newest_finished_runs(instance).items()
+        if run.is_failure
     ]

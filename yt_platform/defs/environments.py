@@ -37,7 +37,12 @@ RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "retrain_when_stale": PRODUCTION,
     "retrain_video_hour_when_stale": PRODUCTION,
     "retrain_channel_day_when_stale": PRODUCTION,
+    "daily_report": PRODUCTION,
     "training_failures": EVERYWHERE,
+    "run_alerts": EVERYWHERE,
+    "check_alerts": EVERYWHERE,
+    "data_alerts": EVERYWHERE,
+    "deliver_alerts": EVERYWHERE,
 }
 
 

@@ -5,6 +5,7 @@ telling (`io/alerts.py`), and when.
 """
 
 import json
+import logging
 import smtplib
 import ssl
 import urllib.error
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from html import escape
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -49,6 +51,18 @@ class Channel(Protocol):
         """Raises NotDeliveredError."""
 
 
+class Log:
+    """A logger, for who watches the platform where it runs."""
+
+    name = "log"
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def deliver(self, message: Message) -> None:
+        self._logger.warning(f"{message.subject}\n{message.text}")
+
+
 class Webhook:
     """An HTTP endpoint that takes Slack's `{"text": ...}`; Mattermost, Discord (`/slack`) and others take it too."""
 
@@ -58,7 +72,9 @@ class Webhook:
         self._url = url
 
     def deliver(self, message: Message) -> None:
-        body = json.dumps({"text": f"*{message.subject}*\n{message.text}"}).encode()
+        # what would be markup there: a message could call a whole channel
+        text = escape(f"*{message.subject}*\n{message.text}", quote=False)
+        body = json.dumps({"text": text}).encode()
         request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):

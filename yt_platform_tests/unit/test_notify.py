@@ -2,90 +2,25 @@
 
 import email
 import email.policy
-import json
-import socket
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from yt_platform.io.notify import Mail, Message, NotDeliveredError, Picture, Webhook
+from yt_platform_tests.receivers import Box, Hook
 
 MESSAGE = Message("Training failed", "video_forecaster: no rows", "<p>no rows <img src='cid:error'></p>")
 PNG = b"\x89PNG\r\n\x1a\nrest"
 
 
-class Hook:
-    """A webhook that keeps what it gets and answers with `status`."""
-
-    def __init__(self) -> None:
-        self.received: list[Any] = []
-        self.status = 200
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                hook.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(hook.status)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Quiet."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/services/T0/SECRET"
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    hook = Hook()
-    thread = threading.Thread(target=hook.server.serve_forever)
-    thread.start()
-    yield hook
-    hook.server.shutdown()
-    thread.join()
-    hook.server.server_close()
-
-
-class Box:
-    """A mail server that keeps what it gets; `refuse` is its answer to a message where it takes none."""
-
-    def __init__(self) -> None:
-        self.received: list[Any] = []
-        self.refuse: str | None = None
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        if self.refuse:
-            return self.refuse
-        self.received.append(envelope)
-        return "250 OK"
-
-
-def authenticated(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-    known = isinstance(data, LoginPassword) and (data.login, data.password) == (b"me@example.org", b"p@ss word")
-    return AuthResult(success=known, handled=False)
-
-
-@pytest.fixture
-def box() -> Iterator[tuple[Box, int]]:
-    box = Box()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(
-        box, hostname="127.0.0.1", port=port, authenticator=authenticated, auth_require_tls=False, ready_timeout=60
-    )
-    controller.start()
-    yield box, port
-    controller.stop()
-
-
 def test_a_webhook_gets_subject_and_text(hook: Hook) -> None:
     Webhook(hook.url).deliver(MESSAGE)
     assert hook.received == [{"text": "*Training failed*\nvideo_forecaster: no rows"}]
+
+
+def test_a_message_is_no_markup_of_slack(hook: Hook) -> None:
+    """`<!channel>` in a title would call everybody."""
+    Webhook(hook.url).deliver(Message("a", "<!channel> & b"))
+    assert hook.received == [{"text": "*a*\n&lt;!channel&gt; &amp; b"}]
 
 
 @pytest.mark.parametrize("status", [400, 404, 500])

@@ -102,3 +102,37 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
     """An empty YT_HOME once put the state into the current folder."""
     monkeypatch.setenv("YT_HOME", "")
     assert load_settings().home.name == ".yt"
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"YT_ALERT_WEBHOOK_URL": "hooks.example.org/hunter2"}, "YT_ALERT_WEBHOOK_URL"),
+        ({"YT_ALERT_SMTP_URL": "smtp://me:hun/ter2@host"}, "YT_ALERT_SMTP_URL"),
+        ({"YT_ALERT_SMTP_URL": "http://me:hunter2@host"}, "YT_ALERT_SMTP_URL"),
+        ({"YT_ALERT_SMTP_URL": "smtp://me:hunter2@host"}, "set YT_ALERT_MAIL_FROM, YT_ALERT_MAIL_TO"),
+        ({"YT_ALERT_MAIL_TO": "a@example.org"}, "set YT_ALERT_SMTP_URL, YT_ALERT_MAIL_FROM"),
+        ({"YT_ALERT_MAIL_TO": "a@example.org, b"}, "'b' is no address"),
+        ({"YT_ALERT_MAIL_FROM": "a@example.org\nBcc: b@example.org"}, "YT_ALERT_MAIL_FROM"),
+        ({"YT_UI_URL": "dagster.example.org"}, "YT_UI_URL"),
+    ],
+)
+def test_where_alerts_go_is_checked_at_start(
+    variables: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=named) as raised:
+        load_settings()
+    assert "hun" not in str(raised.value)
+
+
+def test_where_alerts_go_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YT_ALERT_WEBHOOK_URL", "https://hooks.example.org/hunter2")
+    monkeypatch.setenv("YT_ALERT_SMTP_URL", "smtp://me:hunter2@host:587")
+    monkeypatch.setenv("YT_ALERT_MAIL_FROM", "a@example.org")
+    monkeypatch.setenv("YT_ALERT_MAIL_TO", "b@example.org, c@example.org")
+    settings = load_settings()
+    assert "hunter2" not in repr(settings)
+    assert settings.mail_recipients == ["b@example.org", "c@example.org"]
+    assert settings.ui_base == "http://127.0.0.1:3000"

@@ -68,13 +68,17 @@ ALERTS = Table(
             "alert_id": count("Number of the alert, in the order they were opened", ""),
             "dedupe_key": text("What the alert is about; at most one alert of a key is open"),
             "severity": text("error where something failed, warning where it may", among=SEVERITIES),
-            "kind": text("training, accuracy or drift"),
+            "kind": text(
+                "What went wrong: run, check, training, accuracy, drift, quality, freshness, anomaly or quota"
+            ),
             "subject": text("Model, table or job concerned"),
             "message": text("What happened, as last seen; without secrets"),
             "first_seen_at": instant("When it was first seen, by the platform's clock"),
             "last_seen_at": instant("When it was last seen, by the platform's clock"),
             "occurrence_count": count("How often it was seen", "times", minimum=1),
             "resolved_at": instant("When it was no longer so; NULL while it is", nullable=True),
+            "remedy": text("What to do", nullable=True),
+            "link": text("Path of the page in Dagster's UI that shows more", nullable=True),
         }
     ),
 )

@@ -1,0 +1,184 @@
+"""Sensors that open and close alerts and tell people of them, and the report of every day.
+
+Each tick looks at how things are now (the newest run of every job, the newest evaluation of every check, the books)
+and keeps no cursor: a tick that is lost, or made twice, changes nothing. Not here: alerts that a run finds and raises
+itself, like drift.
+"""
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
+    DagsterEventType,
+    DagsterRun,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    Failure,
+    OpExecutionContext,
+    RunRequest,
+    ScheduleEvaluationContext,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    job,
+    op,
+    schedule,
+    sensor,
+)
+
+from yt_platform.defs.failures import newest_finished_runs, run_cause
+from yt_platform.defs.jobs import TRAINING
+from yt_platform.defs.ops import NO_DRIFT
+from yt_platform.defs.predictions import WITHIN_VALIDATION
+from yt_platform.io import alerts
+from yt_platform.io.alerts import Alert, open_of_kind, raise_alert, resolve_alert, settle_alerts
+from yt_platform.io.conditions import anomaly_alerts, quota_alerts
+from yt_platform.io.daily_report import as_message, daily_report
+from yt_platform.io.notify import Log, NotDeliveredError
+from yt_platform.io.outbox import deliver
+from yt_platform.resources import channels
+
+REPORT = "report"
+HELD = {"warehouse", "settings", "clock"}
+LOOK_EVERY_SECONDS = 60
+
+OWN_ALERTS = {NO_DRIFT, WITHIN_VALIDATION}
+"""Checks whose asset raises an alert of its own kind."""
+
+
+def build_alert_sensors() -> list[SensorDefinition]:
+    return [run_alerts, check_alerts, data_alerts, deliver_alerts]
+
+
+@sensor(
+    minimum_interval_seconds=LOOK_EVERY_SECONDS,
+    default_status=DefaultSensorStatus.RUNNING,
+    required_resource_keys=HELD,
+    description="An alert for every job whose newest run failed, until one succeeds; trainings have their own",
+)
+def run_alerts(context: SensorEvaluationContext) -> SkipReason:
+    held = context.resources
+    known = open_of_kind(held.warehouse, alerts.RUN)
+    for name, run in newest_finished_runs(context.instance).items():
+        if run.is_success and name in known:
+            resolve_alert(held.warehouse, alerts.RUN, name, held.clock.now())
+        elif run.is_failure and name not in TRAINING.values() and known.get(name, {}).get("run_id") != run.run_id:
+            message = f"run {run.run_id}: {run_cause(context.instance, run.run_id)}"
+            raise_alert(held.warehouse, _run_failed(run, message), held.clock.now(), run.run_id)
+    return _standing(context, alerts.RUN)
+
+
+def _run_failed(run: DagsterRun, message: str) -> Alert:
+    return Alert(
+        alerts.RUN, run.job_name, alerts.ERROR, message, "mend what the message names, then run it again in Dagster"
+    )
+
+
+@sensor(
+    minimum_interval_seconds=LOOK_EVERY_SECONDS,
+    default_status=DefaultSensorStatus.RUNNING,
+    required_resource_keys=HELD,
+    description="An alert for every check whose newest evaluation failed, until it passes",
+)
+def check_alerts(context: SensorEvaluationContext) -> SkipReason:
+    held, repository = context.resources, context.repository_def
+    if repository is None:
+        return SkipReason("the code location did not load")
+    keys = [key for key in repository.asset_graph.asset_check_keys if key.name not in OWN_ALERTS]
+    newest = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    known = open_of_kind(held.warehouse, alerts.CHECK)
+    for key, record in newest.items():
+        # a run that ends before its checks leaves one planned, which says nothing
+        if record.event is None or record.event.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION:
+            continue
+        subject, evaluation = key.to_user_string(), record.event.get_dagster_event().asset_check_evaluation_data
+        if evaluation.passed and subject in known:
+            resolve_alert(held.warehouse, alerts.CHECK, subject, held.clock.now())
+        elif not evaluation.passed and known.get(subject, {}).get("run_id") != record.run_id:
+            raise_alert(held.warehouse, _check_failed(evaluation), held.clock.now(), record.run_id)
+    return _standing(context, alerts.CHECK)
+
+
+def _check_failed(evaluation: AssetCheckEvaluation) -> Alert:
+    key = evaluation.asset_check_key
+    return Alert(
+        alerts.CHECK,
+        key.to_user_string(),
+        alerts.ERROR if evaluation.severity is AssetCheckSeverity.ERROR else alerts.WARNING,
+        evaluation.description or _offending(evaluation),
+        "open the check in Dagster: its metadata shows the rows",
+        f"/assets/{'/'.join(key.asset_key.path)}?view=checks&checkDetail={key.name}",
+    )
+
+
+def _offending(evaluation: AssetCheckEvaluation) -> str:
+    rows = evaluation.metadata.get("offending_rows")
+    return f"{rows.value} rows offend" if rows else "its newest evaluation failed"
+
+
+@sensor(
+    minimum_interval_seconds=300,
+    default_status=DefaultSensorStatus.RUNNING,
+    required_resource_keys=HELD,
+    description="Alerts of quota that is spent, and of anomalies of high severity, one for each day and kind",
+)
+def data_alerts(context: SensorEvaluationContext) -> SkipReason:
+    held = context.resources
+    now = held.clock.now()
+    settle_alerts(held.warehouse, alerts.QUOTA, quota_alerts(held.warehouse, held.settings.allowed_units, now), now)
+    settle_alerts(held.warehouse, alerts.ANOMALY, anomaly_alerts(held.warehouse, now), now)
+    return _standing(context, alerts.QUOTA, alerts.ANOMALY)
+
+
+def _standing(context: SensorEvaluationContext, *kinds: str) -> SkipReason:
+    standing = [subject for kind in kinds for subject in open_of_kind(context.resources.warehouse, kind)]
+    return SkipReason(f"open of {' and '.join(kinds)}: {', '.join(standing) or 'none'}")
+
+
+@sensor(
+    minimum_interval_seconds=LOOK_EVERY_SECONDS,
+    default_status=DefaultSensorStatus.RUNNING,
+    required_resource_keys=HELD,
+    description="Tells the log, and the webhook and the mail server where they are set, what they have not heard yet",
+)
+def deliver_alerts(context: SensorEvaluationContext) -> SkipReason:
+    held = context.resources
+    told, faults = deliver(held.warehouse, [Log(context.log), *channels(held.settings)], held.settings.ui_base)
+    if faults:  # what was not delivered waits for the next tick
+        raise NotDeliveredError("; ".join(faults))
+    return SkipReason(f"{told} told" if told else "nothing new to tell")
+
+
+@op(required_resource_keys=HELD, description="Delivers what was collected, found, forecast and failed on the last day")
+def deliver_report(context: OpExecutionContext) -> None:
+    held = context.resources
+    message = as_message(daily_report(held.warehouse, held.clock.last_day_over()))
+    faults = []
+    for channel in [Log(context.log), *channels(held.settings)]:
+        try:
+            channel.deliver(message)
+        except NotDeliveredError as error:
+            faults.append(str(error))
+    if faults:
+        raise Failure("; ".join(faults), allow_retries=False)
+
+
+@job(name=REPORT, description="The report of the last day that is over, to the log, the webhook and by mail")
+def report() -> None:
+    deliver_report()
+
+
+@schedule(
+    name="daily_report",
+    job_name=REPORT,
+    cron_schedule="0 6 * * *",
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+    required_resource_keys={"settings", "clock"},
+    description="Every day at 06:00 UTC: the report of the day before, where a webhook or mail is set",
+)
+def daily(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    if not channels(context.resources.settings):
+        return SkipReason("there is nobody to tell: neither YT_ALERT_WEBHOOK_URL nor YT_ALERT_SMTP_URL is set")
+    if context.resources.clock.simulated_at:
+        return SkipReason("the clock is simulated, as the data is imported: every day's report would be the same")
+    return RunRequest(run_key=None)

@@ -1,0 +1,55 @@
+"""What is wrong by the platform's own books and data, as alerts: quota and anomalies.
+
+Belongs here: questions that one cheap query answers at any time. Not here: what a run finds out and raises itself.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from yt_platform.core.quota import Bucket, pacific_day, resets_at
+from yt_platform.io.alerts import ANOMALY, QUOTA, WARNING, Alert
+from yt_platform.io.warehouse import Warehouse
+
+ANOMALY_DAYS = 3
+"""Days for which an alert of anomalies stays open: long enough for a weekend."""
+
+
+def quota_alerts(warehouse: Warehouse, allowed: Mapping[Bucket, int], now: datetime) -> list[Alert]:
+    """Buckets that have nothing left today, or that YouTube has closed early."""
+    rows = warehouse.records(
+        "SELECT bucket, units, stop_reason FROM ops.quota_ledger WHERE pacific_day = $1 ORDER BY bucket",
+        (pacific_day(now),),
+    )
+    remedy = "see where it went with `yt-platform quota status`; poll fewer channels, or ask Google for more quota"
+    return [
+        Alert(QUOTA, row["bucket"], WARNING, _spent(row["units"], limit, row["stop_reason"], resets_at(now)), remedy)
+        for row in rows
+        for limit in [allowed[Bucket(row["bucket"])]]
+        if row["stop_reason"] or row["units"] >= limit
+    ]
+
+
+def _spent(units: int, limit: int, stop_reason: str | None, resets: datetime) -> str:
+    why = f"{stop_reason} after {units} units" if stop_reason else f"the {limit} units of the day are spent"
+    return f"{why}; nothing more is collected with it until {resets:%Y-%m-%d %H:%M} UTC"
+
+
+def anomaly_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
+    """Anomalies of high severity of the last days: one alert for each day and kind, not for each row."""
+    rows = warehouse.records(
+        "SELECT (at AT TIME ZONE 'UTC')::date AS day, kind, count(*) AS found, count(DISTINCT video_id) AS videos, "
+        "(array_agg(video_id || ' ' || target || ': ' || detail ORDER BY score DESC NULLS LAST, video_id))[1] AS first "
+        "FROM ops.anomalies WHERE severity = 'high' AND at > $1 AND at <= $2 GROUP BY 1, 2 ORDER BY 1, 2",
+        (now - timedelta(days=ANOMALY_DAYS), now),
+    )
+    return [
+        Alert(
+            ANOMALY,
+            f"{row['kind']} on {row['day']}",
+            WARNING,
+            f"{row['found']} readings of {row['videos']} videos, like {row['first']}",
+            "look at bi.anomalies: real events need nothing, faults of collection show as many videos at once",
+            "/assets/ops/anomalies",
+        )
+        for row in rows
+    ]

@@ -1,0 +1,76 @@
+"""Real servers on loopback that take messages and keep them: a webhook and a mail server."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+
+class Hook:
+    """A webhook that keeps what it gets and answers with `status`."""
+
+    def __init__(self) -> None:
+        self.received: list[Any] = []
+        self.status = 200
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                hook.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(hook.status)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Quiet."""
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/services/T0/SECRET"
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    hook = Hook()
+    thread = threading.Thread(target=hook.server.serve_forever)
+    thread.start()
+    yield hook
+    hook.server.shutdown()
+    thread.join()
+    hook.server.server_close()
+
+
+class Box:
+    """A mail server that keeps what it gets; `refuse` is its answer to a message where it takes none."""
+
+    def __init__(self) -> None:
+        self.received: list[Any] = []
+        self.refuse: str | None = None
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.refuse:
+            return self.refuse
+        self.received.append(envelope)
+        return "250 OK"
+
+
+def authenticated(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+    known = isinstance(data, LoginPassword) and (data.login, data.password) == (b"me@example.org", b"p@ss word")
+    return AuthResult(success=known, handled=False)
+
+
+@pytest.fixture
+def box() -> Iterator[tuple[Box, int]]:
+    box = Box()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(
+        box, hostname="127.0.0.1", port=port, authenticator=authenticated, auth_require_tls=False, ready_timeout=60
+    )
+    controller.start()
+    yield box, port
+    controller.stop()
