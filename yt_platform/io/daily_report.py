@@ -1,4 +1,4 @@
-"""The day in one message: what was collected, what failed, what was forecast and how earlier forecasts did.
+"""The day in one message: what was collected, failed, found and forecast, and how earlier forecasts did.
 
 Belongs here: asking Postgres, and putting the figures into words, tables and plots. Not here: when it is sent, and to
 whom (`io/notify.py` delivers).
@@ -35,6 +35,15 @@ _SECTIONS = {
     "Open alerts": (
         "SELECT severity, kind, subject, message, last_seen_at AS seen FROM ops.alerts "
         "WHERE resolved_at IS NULL AND first_seen_at < $1 + 1 ORDER BY last_seen_at DESC"
+    ),
+    "Mended on the day": (
+        "SELECT severity, kind, subject, message, resolved_at AS mended FROM ops.alerts "
+        "WHERE resolved_at >= $1 AND resolved_at < $1 + 1 ORDER BY resolved_at"
+    ),
+    "Unusual readings": (
+        "SELECT severity, kind, target, count(*) AS readings, count(DISTINCT video_id) AS videos FROM ops.anomalies "
+        "WHERE at >= $1 AND at < $1 + 1 GROUP BY severity, kind, target "
+        "ORDER BY array_position(ARRAY['high', 'medium', 'low'], severity), readings DESC, kind, target"
     ),
     "Forecast": (
         "SELECT model_version AS model, target, horizon_days AS days_ahead, count(*) AS forecasts, "

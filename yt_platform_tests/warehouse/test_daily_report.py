@@ -37,8 +37,23 @@ def test_what_happened_is_told_and_shown(warehouse: Warehouse) -> None:
             "VALUES ('k', 'error', 'training', 'video_forecaster', 'no rows', $1, $1, $2::uuid)",
             (datetime(2026, 3, 2, 4, tzinfo=UTC), RUN_ID),
         )
+        transaction.execute(
+            "INSERT INTO ops.alerts "
+            "(dedupe_key, severity, kind, subject, message, first_seen_at, last_seen_at, resolved_at, run_id) "
+            "VALUES ('m', 'error', 'run', 'collect', 'no network', $1, $1, $1, $2::uuid)",
+            (datetime(2026, 3, 2, 4, tzinfo=UTC), RUN_ID),
+        )
+        for at, severity in ((DAY, "low"), (DAY, "high"), (date(2026, 3, 3), "medium")):
+            transaction.execute(
+                "INSERT INTO ops.anomalies (video_id, at, series, kind, target, severity, detail, run_id, loaded_at) "
+                "VALUES ('abcdefghijk', $1::date, 'daily', $2, 'views', $3, 'fell', $4::uuid, now())",
+                (at, "fall" if severity == "high" else "spike", severity, RUN_ID),
+            )
     message = as_message(daily_report(warehouse, DAY))
     assert message.subject == "YouTube data of 2026-03-02: 1 open alert"
+    assert "error | run | collect | no network | 2026-03-02 04:00:00+00:00" in message.text
+    assert "  high | fall | views | 1 | 1\n  low | spike | views | 1 | 1" in message.text
+    assert "medium" not in message.text
     assert "error | training | video_forecaster | no rows" in message.text
     assert message.html is not None
     assert "&lt;script&gt;" in message.html
