@@ -38,6 +38,7 @@ MAX_AGE: dict[str, timedelta | None] = {
     "ops.drift": timedelta(days=9),
     "ops.alerts": None,
     "ops.anomalies": None,
+    "ops.quality_scores": _MADE_DAILY,
 }
 """By table; None for events, of which no news is good news. How old a model may be is judged where it is retrained."""
 

@@ -17,6 +17,8 @@ LOOKBACK_DAYS = 28
 
 REACH_DAYS = 7
 """How far reports look for a reading on either side of a midnight: quiet videos are read weekly."""
+GAP_DAYS = 7
+"""How far back the score of quality looks for data before the day's; longer gaps count as this one."""
 HOURS_DAYS = 3
 """How far back the features of an hour look: the increment 48 hours earlier is against a reading 49 hours earlier."""
 
@@ -87,6 +89,17 @@ NODES = (
         (
             Input("metrics.video_daily", lookback_days=DAILY.loaded_days),
             Input("metrics.video_hourly", lookback_days=HOURLY.loaded_days),
+        ),
+    ),
+    Node(
+        "ops.quality_scores",
+        "1",
+        (
+            Input("metrics.video_snapshots", lookback_days=GAP_DAYS),
+            Input("metrics.channel_snapshots", lookback_days=GAP_DAYS),
+            Input("metrics.video_versions"),
+            Input("metrics.comments"),
+            Input("metrics.video_daily", lookback_days=GAP_DAYS),
         ),
     ),
     Node("features.channel_day", "1", (Input("metrics.channel_snapshots", lookback_days=LOOKBACK_DAYS),)),

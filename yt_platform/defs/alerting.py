@@ -29,6 +29,7 @@ from yt_platform.defs.failures import newest_finished_runs, run_cause
 from yt_platform.defs.jobs import TRAINING
 from yt_platform.defs.ops import NO_DRIFT
 from yt_platform.defs.predictions import WITHIN_VALIDATION
+from yt_platform.defs.quality import GOOD_QUALITY
 from yt_platform.io import alerts
 from yt_platform.io.alerts import Alert, open_of_kind, raise_alert, resolve_alert, settle_alerts
 from yt_platform.io.conditions import anomaly_alerts, quota_alerts
@@ -41,7 +42,7 @@ REPORT = "report"
 HELD = {"warehouse", "settings", "clock"}
 LOOK_EVERY_SECONDS = 60
 
-OWN_ALERTS = {NO_DRIFT, WITHIN_VALIDATION}
+OWN_ALERTS = {NO_DRIFT, WITHIN_VALIDATION, GOOD_QUALITY}
 """Checks whose asset raises an alert of its own kind."""
 
 

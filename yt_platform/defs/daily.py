@@ -38,7 +38,7 @@ def daily_table(table: Table, partitions: PartitionsDefinition, load: Load, reso
 
     @asset(
         key=asset_key(table.name),
-        deps=_dependencies(table),
+        deps=dependencies(table),
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
         check_specs=[rejects_check(table)],
@@ -129,7 +129,7 @@ def _verdict(table: Table, loaded: Loaded) -> str:
     )
 
 
-def _dependencies(table: Table) -> list[AssetDep]:
+def dependencies(table: Table) -> list[AssetDep]:
     """The table's inputs: tables, and the raw assets that store its endpoints."""
     inputs = {raw_asset(source.name): source for source in NODE[table.name].inputs}
     return [upstream(name, source.lookback_days, source.lookahead_days) for name, source in inputs.items()]

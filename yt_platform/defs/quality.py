@@ -1,17 +1,81 @@
-"""Assets of the `ops` layer on the data itself: what is unusual in it."""
+"""Assets of the `ops` layer on the data itself: what is unusual in it, and how far it can be relied on."""
 
-from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetsDefinition,
+    MetadataValue,
+    PartitionsDefinition,
+    asset,
+)
 
-from yt_platform.core.schemas.ops import ANOMALIES
-from yt_platform.defs.daily import daily_table
+from yt_platform.core.quality import ERROR_BELOW, WARN_BELOW
+from yt_platform.core.schemas.ops import ANOMALIES, QUALITY_SCORES
+from yt_platform.defs.checks import as_markdown
+from yt_platform.defs.daily import Result, daily_table, dependencies, described, rejects_check, report
+from yt_platform.defs.partitions import SINGLE_RUN, asset_key, window_of
 from yt_platform.io.anomalies import find_anomalies
 from yt_platform.io.loading import Loaded
+from yt_platform.io.quality import alert_on_quality, said, score_quality
 from yt_platform.io.warehouse import Window
+
+GOOD_QUALITY = "good_quality"
 
 
 def build_quality(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    return [daily_table(ANOMALIES, partitions, _anomalies, {"warehouse", "progress"})]
+    @asset(
+        key=asset_key(QUALITY_SCORES.name),
+        deps=dependencies(QUALITY_SCORES),
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        check_specs=[
+            rejects_check(QUALITY_SCORES),
+            AssetCheckSpec(
+                GOOD_QUALITY,
+                asset=asset_key(QUALITY_SCORES.name),
+                description=(
+                    f"The newest score of every table and source is {WARN_BELOW:.0f} or more of 100; "
+                    f"below {ERROR_BELOW:.0f} is an error"
+                ),
+            ),
+        ],
+        required_resource_keys={"warehouse", "progress", "clock"},
+        **described(QUALITY_SCORES),
+    )
+    def quality_scores(context: AssetExecutionContext) -> Result:
+        held, run_id = context.resources, context.run.run_id
+        loaded = score_quality(held.warehouse, window_of(context), run_id, held.progress)
+        yield from report(context, QUALITY_SCORES, loaded)
+        yield _verdict(alert_on_quality(held.warehouse, held.clock.now()))
+
+    return [daily_table(ANOMALIES, partitions, _anomalies, {"warehouse", "progress"}), quality_scores]
 
 
 def _anomalies(context: AssetExecutionContext, window: Window) -> Loaded:
     return find_anomalies(context.resources.warehouse, window, context.run.run_id, context.resources.progress)
+
+
+def _verdict(newest: list[dict[str, object]]) -> AssetCheckResult:
+    """On the newest scores of each table and source, whatever days were made now."""
+    low = [row for row in newest if row["status"] != "ok"]
+    failed = any(row["status"] == "error" for row in low)
+    scores = [row["score"] for row in newest]
+    return AssetCheckResult(
+        asset_key=asset_key(QUALITY_SCORES.name),
+        check_name=GOOD_QUALITY,
+        passed=not low,
+        severity=AssetCheckSeverity.ERROR if failed else AssetCheckSeverity.WARN,
+        description="; ".join(said(row) for row in low) or f"{len(newest)} scores are good",
+        metadata={
+            **({"lowest_score": MetadataValue.float(min(scores))} if scores else {}),
+            "scores": MetadataValue.md(as_markdown([_shown(row) for row in newest])),
+        },
+    )
+
+
+def _shown(row: dict[str, object]) -> dict[str, object]:
+    """A row to read: numbers with a decimal, nothing where a dimension does not apply."""
+    as_text = {name: f"{value:.1f}" for name, value in row.items() if isinstance(value, float)}
+    return {name: as_text.get(name, "" if value is None else value) for name, value in row.items()}

@@ -15,6 +15,7 @@ RUN = "run"
 CHECK = "check"
 QUOTA = "quota"
 ANOMALY = "anomaly"
+QUALITY = "quality"
 
 WARNING = "warning"
 ERROR = "error"

@@ -15,7 +15,7 @@ from yt_platform.core.schemas.metrics import (
     VIDEOS,
 )
 from yt_platform.core.schemas.models import BACKTEST_FORECASTS, CHAMPIONS, SCORECARDS, TUNED_RECIPES
-from yt_platform.core.schemas.ops import ALERTS, ANOMALIES, DRIFT
+from yt_platform.core.schemas.ops import ALERTS, ANOMALIES, DRIFT, QUALITY_SCORES
 from yt_platform.core.schemas.predictions import (
     CHANNEL_FORECAST,
     FORECAST_ACCURACY,
@@ -50,5 +50,6 @@ TABLES: dict[str, Table] = {
         DRIFT,
         ALERTS,
         ANOMALIES,
+        QUALITY_SCORES,
     )
 }

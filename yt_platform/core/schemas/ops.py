@@ -1,7 +1,10 @@
-"""Contracts of the `ops` layer that people read: drift of what models are given and give, and alerts.
+"""Contracts of the `ops` layer that people read: drift of what models are given and give, alerts, anomalies and
+quality.
 
 Books that only the platform's own code reads (`ops.loads`, `ops.quota_ledger`, ...) are described in `sql/migrations`.
 """
+
+import pandera.pandas as pa
 
 from yt_platform.core.schemas.base import (
     CHANNEL_ID,
@@ -109,6 +112,38 @@ ANOMALIES = Table(
             "expected": number("What was to be expected, in the same unit", "target's counts"),
             "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             "detail": text("The finding in a sentence"),
+        }
+    ),
+)
+
+QUALITY_STATUSES = ("ok", "warning", "error")
+
+
+def _dimension(description: str) -> pa.Column:
+    return number(description, "%", minimum=0, maximum=100)
+
+
+QUALITY_SCORES = Table(
+    name="ops.quality_scores",
+    description="One row per day, table and source: how far the day's rows can be relied on.",
+    key=("day", "table_name", "source"),
+    write=Write.REPLACE,
+    window="day",
+    schema=table_schema(
+        {
+            "day": day("UTC day of the rows"),
+            "table_name": text("Table scored"),
+            "source": text("Source of the rows; '' for a table made from all, or refused rows that name none"),
+            "score": _dimension("Weighted mean of the dimensions that are known (core/quality.py has the weights)"),
+            "status": text("warning below 85, error below 70", among=QUALITY_STATUSES),
+            "completeness": _dimension("Values known, of those rows should have"),
+            "accuracy": _dimension("Rows within the range rules"),
+            "consistency": _dimension("Comparisons with other sources and with sums that agree"),
+            "timeliness": _dimension("100 unless older data than the table may have was the newest before that day's"),
+            "uniqueness": _dimension("Rows that say something no other row says"),
+            "validity": _dimension("Rows that kept the contract, of those kept and refused"),
+            "row_count": count("Rows scored", "rows"),
+            "reject_count": count("Rows refused", "rows"),
         }
     ),
 )
