@@ -61,11 +61,16 @@ _PARAMETERS: dict[str, Any] = {
 }
 MEDIAN_PARAMETERS = _PARAMETERS | {
     "objective": "regression_l1",
-    "num_iterations": 150,
-    "learning_rate": 0.1,
+    "bagging_fraction": 0.5,
+    "num_iterations": 110,
+    "learning_rate": 0.13,
     "num_leaves": 63,
     "min_data_in_leaf": 100,
 }
+"""Bags of half the rows and 110 larger steps take 30 % less time than bags of 0.8 and 150 steps of 0.1, and err no
+more: the WAPE of views at 1 / 3 / 7 days is 0.198 / 0.234 / 0.266 against 0.198 / 0.235 / 0.268 in March 2026 and
+0.202 / 0.231 / 0.259 against 0.203 / 0.231 / 0.261 in April, within what seeds differ by."""
+
 SEEDS = 3
 """Boosters of the p50 of the first target, whose mean is taken: alone, they differ by 0.002 of WAPE by chance, and the
 mean is better than each by as much. Likes and comments make do with one.
