@@ -8,7 +8,7 @@ import pytest
 
 from yt_platform.core import parse
 from yt_platform.core.channel_features import build_channel_day
-from yt_platform.core.evaluate import actuals, backtest, beats_naive, score, training_frame
+from yt_platform.core.evaluate import actuals, backtest, score, training_frame
 from yt_platform.core.hour_features import build_video_hour
 from yt_platform.core.metrics import video_hourly
 from yt_platform.core.models.catalog import Recipe, load_forecaster, make_forecaster, save_forecaster, task_of
@@ -49,14 +49,15 @@ def scores_of(spec: ModelSpec, features: pd.DataFrame, cut: str, end: str) -> pd
 
 def test_the_next_hour(hours: pd.DataFrame) -> None:
     """On a backtest: an hour's step, an instant for a time, and a rhythm of the day that naive does not know."""
-    assert beats_naive(scores_of(VIDEO_HOUR_FORECASTER, hours, "2026-05-09", "2026-05-12"))
+    scores = scores_of(VIDEO_HOUR_FORECASTER, hours, "2026-05-09", "2026-05-12")
+    assert (scores["wape"] < scores["naive_wape"]).all()
 
 
 def test_channels_at_1_7_and_28_days(channels: pd.DataFrame) -> None:
     """On a backtest: the one place where 28 days ahead are scored, as no real history is long enough."""
     scores = scores_of(CHANNEL_FORECASTER, channels, "2026-06-15", "2026-07-29")
     assert scores["horizon"].tolist() == [1, 7, 28]
-    assert beats_naive(scores)
+    assert (scores["wape"] < scores["naive_wape"]).all()
 
 
 def test_a_bundle_knows_the_horizons_it_was_trained_for(channels: pd.DataFrame, tmp_path: Path) -> None:
