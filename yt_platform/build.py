@@ -19,7 +19,14 @@ from yt_platform.defs.partitions import daily_partitions
 from yt_platform.defs.predictions import build_predictions
 from yt_platform.defs.quality import build_quality
 from yt_platform.defs.raw import build_raw
-from yt_platform.defs.upkeep import missing_data, prune_run_logs, weekly_prune
+from yt_platform.defs.upkeep import (
+    daily_standing_check,
+    missing_data,
+    nothing_left_behind,
+    prune_run_logs,
+    standing_check,
+    weekly_prune,
+)
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
 
@@ -44,9 +51,12 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *build_ops(days),
             *build_quality(days),
         ],
-        asset_checks=build_checks(),
-        jobs=[*build_jobs(), prune_run_logs, report],
-        schedules=running(settings, [*build_schedules(), *build_forecasting_schedules(settings), daily, weekly_prune]),
+        asset_checks=[*build_checks(), nothing_left_behind],
+        jobs=[*build_jobs(), prune_run_logs, report, standing_check],
+        schedules=running(
+            settings,
+            [*build_schedules(), *build_forecasting_schedules(settings), daily, weekly_prune, daily_standing_check],
+        ),
         sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data]),
         resources={**build_resources(settings), **resource_overrides},
     )

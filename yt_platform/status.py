@@ -7,6 +7,7 @@ from yt_platform.core.lineage import NODES
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import open_alerts
 from yt_platform.io.planning import batch_days, overdue_ranges
+from yt_platform.io.unfinished import unfinished
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.local import Platform
 
@@ -35,7 +36,7 @@ def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Defi
     """Everything `status --json` prints."""
     partitions = _partitions(platform)
     checks = check_outcomes(instance, defs)
-    broken = [*_failed_checks(checks), *_stale_partitions(partitions), *_failed_runs(instance)]
+    broken = [*_failed_checks(checks), *_left_behind(platform), *_failed_runs(instance)]
     return {
         "clock": {
             "mode": "simulated" if platform.clock.simulated_at else "real",
@@ -102,11 +103,10 @@ def _failed_checks(checks: dict[str, str]) -> list[Broken]:
     ]
 
 
-def _stale_partitions(partitions: dict[str, dict[str, Any]]) -> list[Broken]:
+def _left_behind(platform: Platform) -> list[Broken]:
+    found = unfinished(platform.warehouse, platform.clock.now().date(), platform.clock.last_day_due())
     return [
-        Broken(f"table {name}", f"{found['stale']} days are missing or older than their inputs", "yt-platform run")
-        for name, found in partitions.items()
-        if found["stale"]
+        Broken(item.what, f"on {item.days} days between {item.first} and {item.last}", item.remedy) for item in found
     ]
 
 

@@ -1,17 +1,24 @@
 """What keeps the tables whole and the storage small by itself: days that are missing or outdated are
-asked for, and logs of old runs removed.
+asked for, what was left behind is listed, and logs of old runs are removed.
 
 The daily run makes what is known by 02:00; the sensor here carries what comes later: late data, repaired imports,
 changed code, and a daily run that failed or never was. Not here: what follows from the tables (`automation.py`).
 """
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetSelection,
     DagsterInstance,
     DefaultScheduleStatus,
     DefaultSensorStatus,
+    MetadataValue,
     OpExecutionContext,
     RunRequest,
     RunsFilter,
@@ -19,16 +26,21 @@ from dagster import (
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
+    asset_check,
+    define_asset_job,
     in_process_executor,
     job,
     op,
     sensor,
 )
 
+from yt_platform.core.schemas.ops import DRIFT
 from yt_platform.defs.automation import ASK_EVERY_SECONDS, UNDER_WAY
+from yt_platform.defs.checks import as_markdown
 from yt_platform.defs.jobs import COLLECT, IMPORT, REFRESH
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.io.planning import Overdue, overdue_ranges
+from yt_platform.io.unfinished import unfinished
 
 MATERIALISED_BY_HAND = "__ASSET_JOB"
 """Dagster's name for the job of runs and backfills that are asked for on its asset pages."""
@@ -68,6 +80,42 @@ def missing_data(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         ],
         cursor=json.dumps([found.version for found in overdue]),
     )
+
+
+LEFT_BEHIND = AssetCheckKey(asset_key(DRIFT.name), "nothing_left_behind")
+
+
+@asset_check(
+    name=LEFT_BEHIND.name,
+    asset=LEFT_BEHIND.asset_key,
+    description="No partition is left unmade, no day of the last week uncollected, no forecast unscored",
+    required_resource_keys={"warehouse", "clock"},
+)
+def nothing_left_behind(context: AssetCheckExecutionContext) -> AssetCheckResult:
+    clock = context.resources.clock
+    found = unfinished(context.resources.warehouse, clock.now().date(), clock.last_day_due())
+    return AssetCheckResult(
+        passed=not found,
+        severity=AssetCheckSeverity.WARN,
+        description="; ".join(str(item) for item in found) or "nothing is left behind",
+        metadata={"found": MetadataValue.md(as_markdown([asdict(item) for item in found]))},
+    )
+
+
+standing_check = define_asset_job(
+    "standing_check",
+    AssetSelection.checks(LEFT_BEHIND),
+    description="List partitions left unmade, days not collected and forecasts never scored",
+)
+
+daily_standing_check = ScheduleDefinition(
+    name="daily_standing_check",
+    job=standing_check,
+    cron_schedule="0 6 * * *",  # four hours after the daily run: what it left is left
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 06:00 UTC: list what was left behind",
+)
 
 
 @op(required_resource_keys={"run_logs", "settings"})

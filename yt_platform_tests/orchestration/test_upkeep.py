@@ -5,20 +5,22 @@ No daemon runs: a tick is evaluated as the daemon would, and what it asks for is
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterRun, DagsterRunStatus, build_sensor_context
+from dagster import DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
 from yt_platform.core.progress import silent
 from yt_platform.defs.jobs import REFRESH
 from yt_platform.defs.partitions import RANGE_END, RANGE_START, asset_key
-from yt_platform.defs.upkeep import missing_data
+from yt_platform.defs.upkeep import daily_standing_check, missing_data
 from yt_platform.io.planning import overdue_ranges, stale_ranges
+from yt_platform.io.unfinished import unfinished
 from yt_platform.io.warehouse import Window
 from yt_platform.local import Platform, RunFailedError, Runs, dagster_environment, import_path
+from yt_platform.status import platform_status
 
 LAST_DAY = date(2026, 3, 1)
 DAY = date(2026, 2, 10)
@@ -169,3 +171,61 @@ def test_days_that_are_still_collected_are_left_to_the_daily_run(refreshed: Plat
     finally:
         with refreshed.warehouse.transaction() as transaction:
             transaction.execute("DELETE FROM raw.batches WHERE original_name LIKE 'late%'")
+
+
+def standing(platform: Platform, runs: Runs) -> Any:
+    result = runs.definitions.resolve_job_def("standing_check").execute_in_process(instance=runs.instance)
+    [evaluation] = result.get_asset_check_evaluations()
+    return evaluation
+
+
+def test_the_standing_check_and_status_list_what_was_left_behind(late: Platform, runs: Runs) -> None:
+    evaluation = standing(late, runs)
+    assert not evaluation.passed
+    assert f"metrics.video_snapshots is missing or older than its inputs, on 1 days between {DAY} and {DAY}" in (
+        evaluation.description
+    )
+    broken = [item["what"] for item in platform_status(late, runs.instance, runs.definitions)["broken"]]
+    assert "metrics.video_snapshots is missing or older than its inputs" in broken
+    with late.warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM raw.batches WHERE original_name LIKE 'late%'")
+    assert standing(late, runs).passed
+
+
+def test_days_of_the_week_that_were_not_collected_are_told(refreshed: Platform) -> None:
+    days = {LAST_DAY - timedelta(days=back) for back in (0, 1, 4, 12)}
+    by_import = "UPDATE raw.batches SET source = 'import' WHERE source = 'api'"
+    assert unfinished(refreshed.warehouse, LAST_DAY, LAST_DAY) == []
+    with refreshed.warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE raw.batches SET source = 'api' WHERE partition_day = ANY($1::date[])", (list(days),)
+        )
+    try:
+        [gap] = unfinished(refreshed.warehouse, LAST_DAY, LAST_DAY)
+    finally:
+        with refreshed.warehouse.transaction() as transaction:
+            transaction.execute(by_import)
+    assert gap.what == "nothing was collected"
+    assert (gap.first, gap.last, gap.days) == (LAST_DAY - timedelta(days=6), LAST_DAY - timedelta(days=2), 4)
+
+
+def test_forecasts_whose_outcome_is_known_and_not_scored_are_told(refreshed: Platform) -> None:
+    with refreshed.warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO ops.loads (table_name, partition_day, input_version, code_version, row_count, run_id) "
+            "SELECT 'predictions.video_forecast', $1, 'test', '1', 1, run_id FROM ops.loads LIMIT 1",
+            (DAY,),
+        )
+    try:
+        [unscored] = unfinished(refreshed.warehouse, LAST_DAY, LAST_DAY)
+    finally:
+        with refreshed.warehouse.transaction() as transaction:
+            transaction.execute("DELETE FROM ops.loads WHERE table_name = 'predictions.video_forecast'")
+    assert unscored.what == "forecasts are not scored"
+    assert (unscored.first, unscored.last, unscored.days) == (DAY + timedelta(days=1), DAY + timedelta(days=7), 3)
+
+
+def test_the_standing_check_is_asked_for_daily() -> None:
+    with build_schedule_context(scheduled_execution_time=datetime(2026, 3, 1, 6, tzinfo=UTC)) as context:
+        assert len(daily_standing_check.evaluate_tick(context).run_requests or []) == 1
+    assert (daily_standing_check.job_name, daily_standing_check.cron_schedule) == ("standing_check", "0 6 * * *")

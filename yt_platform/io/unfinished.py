@@ -1,0 +1,70 @@
+"""What was left behind and comes by no run of its own: days not made, days not collected, forecasts not scored.
+
+Read from the books of the warehouse; who is told of it belongs elsewhere.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from yt_platform.core.schemas.predictions import FORECAST_ACCURACY
+from yt_platform.io.accuracy import accuracy_due
+from yt_platform.io.planning import collected_days, overdue_ranges
+from yt_platform.io.warehouse import Warehouse
+
+GAP_DAYS = 7
+"""How long a day without collection is told of: its readings cannot be had again, and reports bridge it by then."""
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Days of one thing that should have been done by now, and what to do."""
+
+    what: str
+    first: date
+    last: date
+    days: int
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what}, on {self.days} days between {self.first} and {self.last}"
+
+
+def unfinished(warehouse: Warehouse, today: date, last_due: date) -> list[Unfinished]:
+    """What should have been done up to `last_due`, the newest day that is to be made by now."""
+    return [
+        *_not_made(warehouse, today, last_due),
+        *_not_collected(collected_days(warehouse), last_due),
+        *_not_scored(warehouse, last_due),
+    ]
+
+
+def _not_made(warehouse: Warehouse, today: date, last_due: date) -> list[Unfinished]:
+    days: dict[str, list[date]] = {}
+    for overdue in overdue_ranges(warehouse, today, last_due):
+        for table in overdue.tables:
+            days.setdefault(table, []).extend(overdue.window.days)
+    remedy = "yt-platform run; where it fails, its message says why"
+    return [_of(f"{table} is missing or older than its inputs", found, remedy) for table, found in sorted(days.items())]
+
+
+def _not_collected(collected: list[date], last_due: date) -> list[Unfinished]:
+    if not collected:
+        return []
+    begin = max(collected[0], last_due - timedelta(days=GAP_DAYS - 1))
+    expected = [begin + timedelta(days=n) for n in range((last_due - begin).days + 1)]
+    missing = sorted({*expected} - {*collected})
+    remedy = (
+        "their counts cannot be had again: see that `yt-platform up` runs, and what `yt-platform quota status` says"
+    )
+    return [_of("nothing was collected", missing, remedy)] if missing else []
+
+
+def _not_scored(warehouse: Warehouse, last_due: date) -> list[Unfinished]:
+    # the daily run makes a day's readings, and the look at forecasts may be a day later
+    due = [day for window in accuracy_due(warehouse, last_due - timedelta(days=1)) for day in window.days]
+    remedy = f"materialise {FORECAST_ACCURACY.name} for these days; where that fails, its message says why"
+    return [_of("forecasts are not scored", due, remedy)] if due else []
+
+
+def _of(what: str, days: list[date], remedy: str) -> Unfinished:
+    return Unfinished(what, min(days), max(days), len(set(days)), remedy)
