@@ -13,7 +13,7 @@ import pytest
 from dagster import DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
 from yt_platform.core.progress import silent
-from yt_platform.defs.jobs import REFRESH
+from yt_platform.defs.jobs import COLLECT, REFRESH, build_schedules
 from yt_platform.defs.partitions import RANGE_END, RANGE_START, asset_key
 from yt_platform.defs.upkeep import daily_standing_check, missing_data
 from yt_platform.io.planning import overdue_ranges, stale_ranges
@@ -79,6 +79,18 @@ def tick(platform: Platform, runs: Runs, cursor: str = "") -> Any:
         return missing_data.evaluate_tick(context)
 
 
+def scheduled(name: str, platform: Platform, runs: Runs) -> Any:
+    """What a schedule's evaluation came to: `run_requests` and `skip_message`."""
+    schedules = {found.name: found for found in build_schedules()}
+    held = {"warehouse": platform.warehouse, "clock": platform.clock}
+    with build_schedule_context(
+        resources=held,
+        repository_def=runs.definitions.get_repository_def(),
+        scheduled_execution_time=datetime.now(UTC),
+    ) as context:
+        return schedules[name].evaluate_tick(context)
+
+
 def asked(evaluated: Any) -> list[tuple[Window, frozenset[str]]]:
     return [
         (
@@ -98,6 +110,31 @@ def test_what_an_import_leaves_to_make_is_asked_for_exactly(imported: Platform, 
     assert f"up to date with its inputs until {LAST_DAY}" in done.skip_message
     assert not done.run_requests
     assert not done.cursor
+
+
+def test_the_daily_run_makes_what_is_missing_and_rests_when_nothing_is(refreshed: Platform, runs: Runs) -> None:
+    assert f"up to date with its inputs on {LAST_DAY}" in scheduled("daily_refresh", refreshed, runs).skip_message
+    with refreshed.warehouse.transaction() as transaction:
+        transaction.execute(
+            "DELETE FROM ops.loads WHERE table_name = 'metrics.video_hourly' AND partition_day = $1", (DAY,)
+        )
+    evaluated = scheduled("daily_refresh", refreshed, runs)
+    assert asked(evaluated) == [(Window(DAY, DAY), frozenset({"metrics.video_hourly"}))]
+    for window, tables in asked(evaluated):
+        runs.launch(REFRESH, window, tables)
+    assert not scheduled("daily_refresh", refreshed, runs).run_requests
+
+
+def test_every_hour_collects_the_day_of_the_clock_unless_that_is_simulated(refreshed: Platform, runs: Runs) -> None:
+    assert "the clock is simulated" in scheduled("hourly_collection", refreshed, runs).skip_message
+    refreshed.clock.run()
+    try:
+        [request] = scheduled("hourly_collection", refreshed, runs).run_requests
+        assert request.partition_key == refreshed.clock.now().date().isoformat()
+    finally:
+        refreshed.clock.follow_imports()
+    [hourly] = [found for found in build_schedules() if found.name == "hourly_collection"]
+    assert (hourly.job_name, hourly.cron_schedule) == (COLLECT, "7 * * * *")
 
 
 def test_a_row_lost_from_the_books_is_missing_again(refreshed: Platform, runs: Runs) -> None:
