@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 from yt_platform.core.steps import DAILY, HOURLY
 
@@ -124,7 +125,7 @@ def input_version(node: Node, day: date, inputs: Versions) -> str:
 
 
 def stale_versions(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[date, dict[str, str]]:
-    """For each of `days` (those with raw batches), the tables whose rows are missing or were made from other inputs,
+    """For each of `days`, the tables whose rows are missing or were made from other inputs,
     each with the version its rows should have.
 
     `raw` holds the versions of the raw endpoints, `loaded` those the tables were last made from.
@@ -143,6 +144,19 @@ def stale_versions(raw: Versions, loaded: Versions, days: Iterable[date]) -> dic
 def stale_tables(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[date, frozenset[str]]:
     """As `stale_versions`, without the versions."""
     return {day: frozenset(tables) for day, tables in stale_versions(raw, loaded, days).items()}
+
+
+def with_short_gaps(days: Iterable[date]) -> set[date]:
+    """`days`, and those between two of them that lie at most `REACH_DAYS` apart: reports have rows on such days, of the
+    readings on either side. A history read every second day is then one range and not one for each reading."""
+    days = sorted(days)
+    between = {
+        before + timedelta(days=n)
+        for before, after in pairwise(days)
+        if (after - before).days <= REACH_DAYS
+        for n in range(1, (after - before).days)
+    }
+    return between.union(days)
 
 
 def days_ahead(table: str) -> int:

@@ -5,7 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from yt_platform.core.lineage import FIRST_DAY, LOOKING_AHEAD, contiguous, settled, stale_tables, stale_versions
+from yt_platform.core.lineage import (
+    FIRST_DAY,
+    LOOKING_AHEAD,
+    NODE,
+    Versions,
+    contiguous,
+    settled,
+    stale_tables,
+    stale_versions,
+    with_short_gaps,
+)
 from yt_platform.core.polling import Plan, plan
 from yt_platform.core.quota import Bucket
 from yt_platform.core.schemas.base import Table
@@ -25,9 +35,8 @@ class Overdue:
 def stale_ranges(warehouse: Warehouse, until: date) -> list[tuple[Window, frozenset[str]]]:
     """Ranges of days up to `until` with the tables to make there, in the order to make them."""
     window = Window(FIRST_DAY, until)
-    raw = raw_versions(warehouse, window)
-    days = {day for versions in raw.values() for day in versions}
-    return _in_order(stale_tables(raw, loaded_versions(warehouse, window), days))
+    raw, loaded = raw_versions(warehouse, window), loaded_versions(warehouse, window)
+    return _in_order(stale_tables(raw, loaded, _days(raw, loaded)))
 
 
 def overdue_ranges(warehouse: Warehouse, today: date, last_due: date) -> list[Overdue]:
@@ -35,7 +44,7 @@ def overdue_ranges(warehouse: Warehouse, today: date, last_due: date) -> list[Ov
     looks ahead to them is made again with them."""
     window = Window(FIRST_DAY, today)
     raw, loaded = raw_versions(warehouse, window), loaded_versions(warehouse, window)
-    days = {day for versions in raw.values() for day in versions}
+    days = _days(raw, loaded)
     expected = stale_versions(raw, loaded, days)
     stale = settled(
         {day: frozenset(tables) for day, tables in expected.items()}, {day for day in days if day > last_due}
@@ -49,6 +58,13 @@ def overdue_ranges(warehouse: Warehouse, today: date, last_due: date) -> list[Ov
         ]
         found.append(Overdue(ranged, tables, hashlib.sha256("\n".join(versions).encode()).hexdigest()[:16]))
     return found
+
+
+def _days(raw: Versions, loaded: Versions) -> set[date]:
+    """Days with batches, with the short gaps between them, and any day that a table was made for: a backfill in
+    Dagster's pages takes long gaps as well, and what it booked is an input of the days after."""
+    made = {day for table in NODE for day in loaded.get(table, {})}
+    return made | with_short_gaps(day for versions in raw.values() for day in versions)
 
 
 def _in_order(stale: Mapping[date, frozenset[str]]) -> list[tuple[Window, frozenset[str]]]:

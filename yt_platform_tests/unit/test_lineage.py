@@ -15,6 +15,7 @@ from yt_platform.core.lineage import (
     pack_days,
     settled,
     stale_tables,
+    with_short_gaps,
 )
 
 DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(60)]
@@ -60,6 +61,13 @@ def test_ranges_join_neighbouring_days_with_the_same_tables() -> None:
     a, b = frozenset({"a"}), frozenset({"b"})
     days = {DAYS[0]: a, DAYS[1]: a, DAYS[2]: b, DAYS[4]: b}
     assert contiguous(days) == [(DAYS[0], DAYS[1], a), (DAYS[2], DAYS[2], b), (DAYS[4], DAYS[4], b)]
+
+
+def test_days_of_a_short_gap_belong_to_those_around_it() -> None:
+    """A history read every second day once took a run for each reading."""
+    days = {DAYS[0], DAYS[2], DAYS[2 + REACH_DAYS], DAYS[2 + REACH_DAYS + REACH_DAYS + 1]}
+    assert with_short_gaps(days) == {*DAYS[: 3 + REACH_DAYS], max(days)}
+    assert with_short_gaps(set()) == set()
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=40), st.integers(1, 100))

@@ -14,6 +14,7 @@ from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_SNAPSHOTS
 from yt_platform.io import loading
 from yt_platform.io.importing import import_history
 from yt_platform.io.loading import Loaded, accept_rejects, load_from_raw, load_from_tables
+from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import CorruptBatchError, RawStore
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID, snapshot, snapshots
@@ -100,6 +101,28 @@ def test_a_damaged_batch_leaves_nothing_of_the_batches_written_while_it_was_read
     stored.write_bytes(whole)
     assert load_first_day(warehouse, store).rows == {date(2026, 1, 1): 9}
     assert warehouse.records(counts) == [{"rows": 9, "loads": 1}]
+
+
+def test_a_backfill_over_a_gap_leaves_nothing_stale(warehouse: Warehouse, tmp_path: Path) -> None:
+    """It booked the days of the gap as well, so that the days after were stale for ever."""
+    store, window = RawStore(str(tmp_path / "raw")), Window(date(2026, 1, 1), date(2026, 1, 20))
+    readings = "".join(f"{day}T03:00:00Z,abcdefghijk,5,1,1\n" for day in (window.first, window.last))
+    (tmp_path / "history.csv").write_text("timestamp,video_id,view_count,like_count,comment_count\n" + readings)
+    (tmp_path / "spool").mkdir()
+    import_history(warehouse, store, tmp_path / "history.csv", tmp_path / "spool", window, RUN_ID, silent)
+    parsers = {"video_snapshots": parse.video_snapshots}
+    load_from_raw(warehouse, store, VIDEO_SNAPSHOTS, parsers, window, RUN_ID, silent)
+    load_from_tables(
+        warehouse,
+        VIDEO_DAILY,
+        lambda read, *days: video_daily(read[VIDEO_SNAPSHOTS.name], *days),
+        window,
+        RUN_ID,
+        silent,
+    )
+    stale = {table for _, tables in stale_ranges(warehouse, window.last) for table in tables}
+    assert "metrics.channels" in stale
+    assert not stale & {VIDEO_SNAPSHOTS.name, VIDEO_DAILY.name}
 
 
 def test_rows_before_youtube_began_are_refused_and_do_not_stop_the_others(warehouse: Warehouse, tmp_path: Path) -> None:
