@@ -1,13 +1,16 @@
-"""Prints docs/data-dictionary.md from the contracts: `make docs` writes it, a test holds it current."""
+"""Prints docs/data-dictionary.md from the contracts and the views: `make docs` writes it, a test holds it current."""
+
+import re
 
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table
+from yt_platform.io.migrations import SQL_FOLDER
 
 HEAD = """\
 # Data dictionary
 
-Generated from the contracts in `yt_platform/core/schemas` by `make docs`. Every table also has `run_id` and
-`loaded_at`: the Dagster run that wrote the row, and when.
+Generated from the contracts in `yt_platform/core/schemas` and the views in `sql/views` by `make docs`. Every table also
+has `run_id` and `loaded_at`: the Dagster run that wrote the row, and when.
 """
 
 
@@ -32,8 +35,17 @@ def section(table: Table) -> str:
     )
 
 
+def views() -> str:
+    """What the views for readers say of themselves."""
+    text = "\n".join(path.read_text() for path in sorted((SQL_FOLDER / "views").glob("*.sql")))
+    found = re.findall(r"COMMENT ON (?:MATERIALIZED )?VIEW (bi\.\w+) IS\s+'((?:[^']|'')*)';", text)
+    told = {name: said.replace("''", "'") for name, said in sorted(found)}
+    rows = [f"| `{name}` | {said} |" for name, said in told.items()]
+    return "\n".join(["## Views for readers", "", "| view | what it shows |", "|---|---|", *rows, ""])
+
+
 def dictionary() -> str:
-    return "\n".join([HEAD, *(section(table) for table in TABLES.values())])
+    return "\n".join([HEAD, *(section(table) for table in TABLES.values()), views()])
 
 
 if __name__ == "__main__":

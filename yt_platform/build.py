@@ -20,6 +20,7 @@ from yt_platform.defs.predictions import build_predictions
 from yt_platform.defs.quality import build_quality
 from yt_platform.defs.raw import build_raw
 from yt_platform.defs.upkeep import (
+    BOOKS,
     daily_standing_check,
     missing_data,
     nothing_left_behind,
@@ -50,6 +51,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *build_predictions(days),
             *build_ops(days),
             *build_quality(days),
+            BOOKS,
         ],
         asset_checks=[*build_checks(), nothing_left_behind],
         jobs=[*build_jobs(), prune_run_logs, report, standing_check],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from yt_platform.core.lineage import NODES
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import open_alerts
-from yt_platform.io.planning import batch_days, overdue_ranges
+from yt_platform.io.planning import Overdue, batch_days, overdue_ranges
 from yt_platform.io.unfinished import unfinished
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.local import Platform
@@ -34,16 +34,17 @@ def table_rows(warehouse: Warehouse) -> dict[str, int]:
 
 def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Definitions") -> dict[str, Any]:
     """Everything `status --json` prints."""
-    partitions = _partitions(platform)
+    clock = platform.clock
+    overdue = overdue_ranges(platform.warehouse, clock.now().date(), clock.last_day_due())
     checks = check_outcomes(instance, defs)
-    broken = [*_failed_checks(checks), *_left_behind(platform), *_failed_runs(instance)]
+    broken = [*_failed_checks(checks), *_left_behind(platform, overdue), *_failed_runs(instance)]
     return {
         "clock": {
-            "mode": "simulated" if platform.clock.simulated_at else "real",
-            "now": platform.clock.now().isoformat(),
+            "mode": "simulated" if clock.simulated_at else "real",
+            "now": clock.now().isoformat(),
         },
         "tables": table_rows(platform.warehouse),
-        "partitions": partitions,
+        "partitions": _partitions(platform, overdue),
         "checks": checks,
         "alerts": [_alert(alert) for alert in open_alerts(platform.warehouse)],
         "broken": [asdict(item) for item in broken],
@@ -55,12 +56,12 @@ def _alert(alert: dict[str, Any]) -> dict[str, Any]:
     return {**alert, **seen}
 
 
-def _partitions(platform: Platform) -> dict[str, dict[str, Any]]:
+def _partitions(platform: Platform, overdue: list[Overdue]) -> dict[str, dict[str, Any]]:
     days = batch_days(platform.warehouse)
     stale: dict[str, int] = {}
-    for overdue in overdue_ranges(platform.warehouse, platform.clock.now().date(), platform.clock.last_day_due()):
-        for table in overdue.tables:
-            stale[table] = stale.get(table, 0) + len(overdue.window.days)
+    for item in overdue:
+        for table in item.tables:
+            stale[table] = stale.get(table, 0) + len(item.window.days)
     return {
         node.table: {
             "days": len(days),
@@ -103,8 +104,8 @@ def _failed_checks(checks: dict[str, str]) -> list[Broken]:
     ]
 
 
-def _left_behind(platform: Platform) -> list[Broken]:
-    found = unfinished(platform.warehouse, platform.clock.now().date(), platform.clock.last_day_due())
+def _left_behind(platform: Platform, overdue: list[Overdue]) -> list[Broken]:
+    found = unfinished(platform.warehouse, overdue, platform.clock.last_day_due())
     return [
         Broken(item.what, f"on {item.days} days between {item.first} and {item.last}", item.remedy) for item in found
     ]

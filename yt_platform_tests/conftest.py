@@ -17,9 +17,9 @@ from yt_platform.io.databases import with_database
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.migrations import migrate
 from yt_platform.io.warehouse import Warehouse
-from yt_platform_tests.receivers import box, hook
+from yt_platform_tests.receivers import box, dawdler, hook
 
-__all__ = ["box", "hook"]  # fixtures of every test
+__all__ = ["box", "dawdler", "hook"]  # fixtures of every test
 
 # as the command line does, before LightGBM is loaded: its threads would spin against the tests' other processes
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")

@@ -1,7 +1,9 @@
 """Real servers on loopback that take messages and keep them: a webhook and a mail server."""
 
+import contextlib
 import json
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,17 +15,19 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 
 class Hook:
-    """A webhook that keeps what it gets and answers with `status`."""
+    """A webhook that keeps what it gets and answers with `status`; what is longer than `limit` it refuses."""
 
     def __init__(self) -> None:
         self.received: list[Any] = []
         self.status = 200
+        self.limit = 40_000
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                hook.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(hook.status)
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                hook.received.append(message)
+                self.send_response(hook.status if len(message["text"]) <= hook.limit else 400)
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
@@ -56,6 +60,26 @@ class Box:
             return self.refuse
         self.received.append(envelope)
         return "250 OK"
+
+
+@pytest.fixture
+def dawdler() -> Iterator[int]:
+    """The port of a server of any protocol that answers a byte at a time and never comes to an end."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                while not over.wait(0.02):
+                    self.request.sendall(b"2")
+
+    over = threading.Event()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        over.set()
+        server.shutdown()
+        thread.join()
 
 
 def authenticated(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:

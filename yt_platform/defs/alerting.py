@@ -78,7 +78,7 @@ def _run_failed(run: DagsterRun, message: str) -> Alert:
     minimum_interval_seconds=LOOK_EVERY_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
     required_resource_keys=HELD,
-    description="An alert for every check whose newest evaluation failed, until it passes",
+    description="An alert for every check whose newest evaluation failed, until it passes or is no more",
 )
 def check_alerts(context: SensorEvaluationContext) -> SkipReason:
     held, repository = context.resources, context.repository_def
@@ -87,6 +87,8 @@ def check_alerts(context: SensorEvaluationContext) -> SkipReason:
     keys = [key for key in repository.asset_graph.asset_check_keys if key.name not in OWN_ALERTS]
     newest = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     known = open_of_kind(held.warehouse, alerts.CHECK)
+    for subject in known.keys() - {key.to_user_string() for key in keys}:
+        resolve_alert(held.warehouse, alerts.CHECK, subject, held.clock.now())
     for key, record in newest.items():
         # a run that ends before its checks leaves one planned, which says nothing
         if record.event is None or record.event.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION:

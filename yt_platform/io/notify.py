@@ -4,13 +4,17 @@ Belongs here: one delivery to one place, with a timeout and an error that says w
 telling (`io/alerts.py`), and when.
 """
 
+import http.client
 import json
 import logging
+import re
 import smtplib
 import ssl
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from email.message import EmailMessage
 from html import escape
@@ -18,6 +22,18 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 TIMEOUT_SECONDS = 10
+"""For one answer of a server."""
+
+DELIVERY_SECONDS = 20
+"""For a delivery as a whole: a mail takes ten answers, and a sensor's tick has 60 s for both channels."""
+
+TEXT_LIMIT = 40_000
+"""Characters of a message that Slack takes; it cuts what is longer without a word."""
+
+TEXT_LIMITS: Mapping[str, int] = {"discord.com": 2_000, "discordapp.com": 2_000}
+"""Those of receivers that take fewer, by domain: Discord refuses longer messages."""
+
+_CUT = "\n… cut here: `yt-platform status` and bi.alerts have the rest"
 
 
 class NotDeliveredError(RuntimeError):
@@ -72,19 +88,19 @@ class Webhook:
         self._url = url
 
     def deliver(self, message: Message) -> None:
-        # what would be markup there: a message could call a whole channel
-        text = escape(f"*{message.subject}*\n{message.text}", quote=False)
-        body = json.dumps({"text": text}).encode()
+        host = urlsplit(self._url).hostname or ""
+        body = json.dumps({"text": _fitted(f"*{message.subject}*\n{message.text}", _text_limit(host))}).encode()
         request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
-                return
+            _in_time(lambda: urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS).close())
+            return
         except urllib.error.HTTPError as error:
             reason = f"it answered {error.code}"
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            error.close()  # it is the answer, with its connection
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             reason = str(getattr(error, "reason", error))
         # the path of a webhook's URL is its secret: only the host is named
-        raise NotDeliveredError(f"the webhook at {urlsplit(self._url).hostname} took no message: {reason}")
+        raise NotDeliveredError(f"the webhook at {host} took no message: {reason}")
 
 
 class Mail:
@@ -96,12 +112,16 @@ class Mail:
         self._url, self._sender, self._recipients = urlsplit(url), sender, list(recipients)
 
     def deliver(self, message: Message) -> None:
+        mail = self._composed(message)
         try:
-            with self._connected() as server:
-                self._log_in(server)
-                server.send_message(self._composed(message))
+            _in_time(lambda: self._send(mail))
         except (OSError, smtplib.SMTPException) as error:
             raise NotDeliveredError(f"the mail server {self._url.hostname} took no message: {_reason(error)}") from None
+
+    def _send(self, mail: EmailMessage) -> None:
+        with self._connected() as server:
+            self._log_in(server)
+            server.send_message(mail)
 
     def _connected(self) -> smtplib.SMTP:
         host = self._url.hostname or "localhost"
@@ -128,6 +148,45 @@ class Mail:
             for picture in message.pictures:
                 page.add_related(picture.png, "image", "png", cid=f"<{picture.name}>")  # type: ignore[union-attr]
         return mail
+
+
+def _in_time(work: Callable[[], None]) -> None:
+    """Do the work, in a thread: a server that sends a byte at a time keeps every timeout of a socket.
+
+    Raises TimeoutError where it takes longer than `DELIVERY_SECONDS`. The thread is left behind then, until its server
+    or the process ends; what it still delivers is told a second time, and never not at all.
+    """
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # raised again by whoever waits
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        done.result(DELIVERY_SECONDS)
+    except TimeoutError:
+        if done.done():
+            raise
+        raise TimeoutError(f"it was not done within {DELIVERY_SECONDS} s") from None
+
+
+def _text_limit(host: str) -> int:
+    of_domain = (limit for domain, limit in TEXT_LIMITS.items() if f".{host}".endswith(f".{domain}"))
+    return next(of_domain, TEXT_LIMIT)
+
+
+def _fitted(text: str, limit: int) -> str:
+    """The text without markup, as that could call a whole channel; of one that is too long the beginning, and a line
+    that says so."""
+    escaped = escape(text, quote=False)
+    if len(escaped) <= limit:
+        return escaped
+    return re.sub("&[a-z]*$", "", escaped[: limit - len(_CUT)]) + _CUT
 
 
 def _reason(error: OSError | smtplib.SMTPException) -> str:

@@ -3,12 +3,13 @@
 Read from the books of the warehouse; who is told of it belongs elsewhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from yt_platform.core.schemas.predictions import FORECAST_ACCURACY
 from yt_platform.io.accuracy import accuracy_due
-from yt_platform.io.planning import collected_days, overdue_ranges
+from yt_platform.io.planning import Overdue, collected_days
 from yt_platform.io.warehouse import Warehouse
 
 GAP_DAYS = 7
@@ -29,20 +30,21 @@ class Unfinished:
         return f"{self.what}, on {self.days} days between {self.first} and {self.last}"
 
 
-def unfinished(warehouse: Warehouse, today: date, last_due: date) -> list[Unfinished]:
-    """What should have been done up to `last_due`, the newest day that is to be made by now."""
+def unfinished(warehouse: Warehouse, overdue: Sequence[Overdue], last_due: date) -> list[Unfinished]:
+    """What should have been done up to `last_due`, the newest day that is to be made by now; `overdue` are the
+    `overdue_ranges` up to it."""
     return [
-        *_not_made(warehouse, today, last_due),
+        *_not_made(overdue),
         *_not_collected(collected_days(warehouse), last_due),
         *_not_scored(warehouse, last_due),
     ]
 
 
-def _not_made(warehouse: Warehouse, today: date, last_due: date) -> list[Unfinished]:
+def _not_made(overdue: Sequence[Overdue]) -> list[Unfinished]:
     days: dict[str, list[date]] = {}
-    for overdue in overdue_ranges(warehouse, today, last_due):
-        for table in overdue.tables:
-            days.setdefault(table, []).extend(overdue.window.days)
+    for item in overdue:
+        for table in item.tables:
+            days.setdefault(table, []).extend(item.window.days)
     remedy = "yt-platform run; where it fails, its message says why"
     return [_of(f"{table} is missing or older than its inputs", found, remedy) for table, found in sorted(days.items())]
 

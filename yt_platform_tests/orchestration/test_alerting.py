@@ -25,7 +25,8 @@ from dagster import (
 from yt_platform.clock import Clock
 from yt_platform.defs.alerting import OWN_ALERTS, build_alert_sensors, daily, report
 from yt_platform.defs.jobs import COLLECT, TRAIN
-from yt_platform.io.alerts import open_alerts
+from yt_platform.io import alerts
+from yt_platform.io.alerts import Alert, open_alerts, raise_alert
 from yt_platform.io.notify import NotDeliveredError
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.settings import Settings
@@ -129,6 +130,9 @@ def test_a_check_that_fails_is_an_alert_until_it_passes(instance: DagsterInstanc
     assert alert["link"].startswith("/assets/metrics/videos?view=checks&checkDetail=")
     BROKEN.remove("ids")
     materialize([videos, *CHECKS], instance=instance)
+    assert tick("check_alerts", instance, warehouse) == [("metrics/videos:titles", "warning")]
+    gone = Alert(alerts.CHECK, "metrics/videos:renamed", alerts.ERROR, "7 rows offend")
+    raise_alert(warehouse, gone, Clock(warehouse).now(), None)
     assert tick("check_alerts", instance, warehouse) == [("metrics/videos:titles", "warning")]
 
 

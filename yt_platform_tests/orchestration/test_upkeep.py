@@ -17,7 +17,7 @@ from yt_platform.defs.jobs import COLLECT, REFRESH, build_schedules
 from yt_platform.defs.partitions import RANGE_END, RANGE_START, asset_key
 from yt_platform.defs.upkeep import daily_standing_check, missing_data
 from yt_platform.io.planning import overdue_ranges, stale_ranges
-from yt_platform.io.unfinished import unfinished
+from yt_platform.io.unfinished import Unfinished, unfinished
 from yt_platform.io.warehouse import Window
 from yt_platform.local import Platform, RunFailedError, Runs, dagster_environment, import_path
 from yt_platform.status import platform_status
@@ -229,16 +229,20 @@ def test_the_standing_check_and_status_list_what_was_left_behind(late: Platform,
     assert standing(late, runs).passed
 
 
+def left_behind(platform: Platform) -> list[Unfinished]:
+    return unfinished(platform.warehouse, overdue_ranges(platform.warehouse, LAST_DAY, LAST_DAY), LAST_DAY)
+
+
 def test_days_of_the_week_that_were_not_collected_are_told(refreshed: Platform) -> None:
     days = {LAST_DAY - timedelta(days=back) for back in (0, 1, 4, 12)}
     by_import = "UPDATE raw.batches SET source = 'import' WHERE source = 'api'"
-    assert unfinished(refreshed.warehouse, LAST_DAY, LAST_DAY) == []
+    assert left_behind(refreshed) == []
     with refreshed.warehouse.transaction() as transaction:
         transaction.execute(
             "UPDATE raw.batches SET source = 'api' WHERE partition_day = ANY($1::date[])", (list(days),)
         )
     try:
-        [gap] = unfinished(refreshed.warehouse, LAST_DAY, LAST_DAY)
+        [gap] = left_behind(refreshed)
     finally:
         with refreshed.warehouse.transaction() as transaction:
             transaction.execute(by_import)
@@ -254,7 +258,7 @@ def test_forecasts_whose_outcome_is_known_and_not_scored_are_told(refreshed: Pla
             (DAY,),
         )
     try:
-        [unscored] = unfinished(refreshed.warehouse, LAST_DAY, LAST_DAY)
+        [unscored] = left_behind(refreshed)
     finally:
         with refreshed.warehouse.transaction() as transaction:
             transaction.execute("DELETE FROM ops.loads WHERE table_name = 'predictions.video_forecast'")

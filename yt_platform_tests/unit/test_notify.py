@@ -5,6 +5,7 @@ import email.policy
 
 import pytest
 
+from yt_platform.io import notify
 from yt_platform.io.notify import Mail, Message, NotDeliveredError, Picture, Webhook
 from yt_platform_tests.receivers import Box, Hook
 
@@ -36,6 +37,38 @@ def test_a_webhook_that_refuses_is_said_without_its_secret(hook: Hook, status: i
 def test_a_webhook_that_is_not_there_is_said() -> None:
     with pytest.raises(NotDeliveredError, match="refused"):
         Webhook("http://127.0.0.1:1/SECRET").deliver(MESSAGE)
+
+
+@pytest.mark.parametrize("padding", range(6))  # the cut falls into every place of an entity
+def test_what_a_receiver_would_refuse_is_cut_and_the_cut_is_told(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch, padding: int
+) -> None:
+    monkeypatch.setattr(notify, "TEXT_LIMITS", {"127.0.0.1": 2_000})
+    hook.limit = 2_000
+    Webhook(hook.url).deliver(Message("a", "x" * padding + "&" * 1_000))
+    kept, said = hook.received[0]["text"].split("\n… cut here: ")
+    assert "bi.alerts" in said
+    assert kept.removeprefix("*a*\n").lstrip("x").replace("&amp;", "") == ""
+    assert 1_990 < len(hook.received[0]["text"]) <= 2_000
+    Webhook(hook.url).deliver(Message("a", "x" * 1_996))  # as long as it may be
+    assert hook.received[1]["text"] == "*a*\n" + "x" * 1_996
+
+
+@pytest.mark.parametrize(
+    ("host", "limit"),
+    [("discord.com", 2_000), ("ptb.discord.com", 2_000), ("notdiscord.com", 40_000), ("hooks.slack.com", 40_000)],
+)
+def test_discord_takes_less_than_slack(host: str, limit: int) -> None:
+    assert notify._text_limit(host) == limit
+
+
+def test_a_server_that_never_comes_to_an_end_is_left(dawdler: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer comes in time for a socket, so that one delivery took minutes of a sensor's 60 seconds."""
+    monkeypatch.setattr(notify, "DELIVERY_SECONDS", 0.3)
+    mail = Mail(f"smtp://127.0.0.1:{dawdler}", "a@example.org", ["b@example.org"])
+    for place in (mail, Webhook(f"http://127.0.0.1:{dawdler}/SECRET")):
+        with pytest.raises(NotDeliveredError, match=r"took no message: it was not done within 0\.3 s"):
+            place.deliver(MESSAGE)
 
 
 def test_mail_has_text_html_and_pictures(box: tuple[Box, int]) -> None:

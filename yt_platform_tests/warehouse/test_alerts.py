@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from yt_platform.io.alerts import ERROR, TRAINING, WARNING, Alert, open_alerts, raise_alert, resolve_alert
+from yt_platform.io.alerts import DRIFT, ERROR, TRAINING, WARNING, Alert, open_alerts, raise_alert, resolve_alert
 from yt_platform.io.warehouse import Warehouse
 from yt_platform_tests.frames import RUN_ID
 
@@ -26,6 +26,17 @@ def test_what_is_seen_again_is_the_same_alert_until_it_is_resolved(warehouse: Wa
     raise_alert(warehouse, FAILED, AT, RUN_ID)  # at the instant it was resolved, as a clock that stands has it
     assert [alert["alert_id"] for alert in open_alerts(warehouse)][1] > other["alert_id"]
     assert warehouse.records("SELECT count(*) AS n FROM ops.alerts WHERE resolved_at = $1", (AT,)) == [{"n": 1}]
+
+
+def test_readers_see_what_is_open_and_what_was(warehouse: Warehouse) -> None:
+    raise_alert(warehouse, FAILED, AT, RUN_ID)
+    resolve_alert(warehouse, TRAINING, "video_forecaster", AT + timedelta(hours=1))
+    raise_alert(warehouse, Alert(DRIFT, "features.video_day", WARNING, "it moved", "look at it"), AT, None)
+    past, now = warehouse.records("SELECT * FROM bi.alerts ORDER BY alert_id")
+    assert (past["is_open"], past["resolved_at"]) == (False, AT + timedelta(hours=1))
+    assert (now["is_open"], now["resolved_at"]) == (True, None)
+    told = ("kind", "subject", "severity", "message", "remedy", "first_seen_at", "last_seen_at")
+    assert tuple(now[name] for name in told) == (DRIFT, "features.video_day", WARNING, "it moved", "look at it", AT, AT)
 
 
 @pytest.mark.parametrize(

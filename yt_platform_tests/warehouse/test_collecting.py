@@ -186,6 +186,18 @@ def test_a_video_that_is_no_longer_returned_is_noted_and_asked_for_weekly(rig: R
         assert row["view_count"] is not None
     assert [day for day, was in enumerate(asked, start=1) if was] == [1, 7, 14]
 
+    (told,) = rig.rows("SELECT * FROM bi.lost_videos")
+    assert (told["video_id"], told["last_view_count"]) == ("gone-000000", row["view_count"])
+    assert (told["lost_at"], told["asked_at"]) == (STARTS_AT + timedelta(days=1), STARTS_AT + timedelta(days=14))
+    assert told["is_asked_for"]
+    rig.execute("UPDATE ops.watched_channels SET paused = true WHERE channel_id = %s", str(told["channel_id"]))
+    assert not rig.rows("SELECT is_asked_for FROM bi.lost_videos")[0]["is_asked_for"]
+    rig.execute("UPDATE ops.tracked_videos SET video_id = %s WHERE video_id = 'gone-000000'", lost)
+    rig.execute("UPDATE ops.watched_channels SET paused = false")
+    rig.advance(days=7)
+    rig.collect("videos")
+    assert rig.rows("SELECT * FROM bi.lost_videos") == []  # it is back
+
 
 def test_handles_are_resolved_once_and_what_cannot_be_is_said(rig: Rig) -> None:
     known = rig.sandbox.world.channels(rig.channel_ids()[:1], rig.now().timestamp())[0]
