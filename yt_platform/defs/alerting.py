@@ -25,6 +25,7 @@ from dagster import (
     sensor,
 )
 
+from yt_platform.defs.checks import FRESH
 from yt_platform.defs.failures import newest_finished_runs, run_cause
 from yt_platform.defs.jobs import TRAINING
 from yt_platform.defs.ops import NO_DRIFT
@@ -32,7 +33,7 @@ from yt_platform.defs.predictions import WITHIN_VALIDATION
 from yt_platform.defs.quality import GOOD_QUALITY
 from yt_platform.io import alerts
 from yt_platform.io.alerts import Alert, open_of_kind, raise_alert, resolve_alert, settle_alerts
-from yt_platform.io.conditions import anomaly_alerts, quota_alerts
+from yt_platform.io.conditions import anomaly_alerts, freshness_alerts, quota_alerts
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.notify import Log, NotDeliveredError
 from yt_platform.io.outbox import deliver
@@ -42,8 +43,8 @@ REPORT = "report"
 HELD = {"warehouse", "settings", "clock"}
 LOOK_EVERY_SECONDS = 60
 
-OWN_ALERTS = {NO_DRIFT, WITHIN_VALIDATION, GOOD_QUALITY}
-"""Checks whose asset raises an alert of its own kind."""
+OWN_ALERTS = {NO_DRIFT, WITHIN_VALIDATION, GOOD_QUALITY, FRESH}
+"""Checks of what has alerts of its own kind; `data_alerts` raises those of `fresh`, as data ages while nothing runs."""
 
 
 def build_alert_sensors() -> list[SensorDefinition]:
@@ -122,14 +123,16 @@ def _offending(evaluation: AssetCheckEvaluation) -> str:
     minimum_interval_seconds=300,
     default_status=DefaultSensorStatus.RUNNING,
     required_resource_keys=HELD,
-    description="Alerts of quota that is spent, and of anomalies of high severity, one for each day and kind",
+    description="Alerts of quota that is spent, of anomalies of high severity, one for each day and kind, and of "
+    "tables whose newest data is too old",
 )
 def data_alerts(context: SensorEvaluationContext) -> SkipReason:
     held = context.resources
     now = held.clock.now()
     settle_alerts(held.warehouse, alerts.QUOTA, quota_alerts(held.warehouse, held.settings.allowed_units, now), now)
     settle_alerts(held.warehouse, alerts.ANOMALY, anomaly_alerts(held.warehouse, now), now)
-    return _standing(context, alerts.QUOTA, alerts.ANOMALY)
+    settle_alerts(held.warehouse, alerts.FRESHNESS, freshness_alerts(held.warehouse, now), now)
+    return _standing(context, alerts.QUOTA, alerts.ANOMALY, alerts.FRESHNESS)
 
 
 def _standing(context: SensorEvaluationContext, *kinds: str) -> SkipReason:

@@ -22,12 +22,14 @@ from dagster import (
     multi_asset_check,
 )
 
-from yt_platform.core.freshness import MAX_AGE, data_age
+from yt_platform.core.freshness import MAX_AGE, data_age, said
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table
 from yt_platform.defs.partitions import asset_key, window_of_run
 from yt_platform.io.migrations import SQL_FOLDER
 from yt_platform.io.planning import newest_data
+
+FRESH = "fresh"
 
 SHOWN = 10
 """Offending rows shown in a check's metadata."""
@@ -101,9 +103,9 @@ def as_markdown(rows: Sequence[Mapping[Any, object]]) -> str:
 
 def _freshness_check(table: Table, max_age: timedelta) -> AssetChecksDefinition:
     @asset_check(
-        name="fresh",
+        name=FRESH,
         asset=asset_key(table.name),
-        description=f"The newest data is at most {_said(max_age)} old by the platform's clock",
+        description=f"The newest data is at most {said(max_age)} old by the platform's clock",
         required_resource_keys={"warehouse", "clock"},
     )
     def fresh(context: AssetCheckExecutionContext) -> AssetCheckResult:
@@ -113,13 +115,8 @@ def _freshness_check(table: Table, max_age: timedelta) -> AssetChecksDefinition:
         return AssetCheckResult(
             passed=age is None or age <= max_age,
             severity=AssetCheckSeverity.WARN,
-            description="the table holds nothing yet" if age is None else f"the newest data is {_said(age)} old",
+            description="the table holds nothing yet" if age is None else f"the newest data is {said(age)} old",
             metadata={"newest": str(newest), "clock": str(now)},
         )
 
     return fresh
-
-
-def _said(age: timedelta) -> str:
-    hours = age / timedelta(hours=1)
-    return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"

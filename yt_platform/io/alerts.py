@@ -16,6 +16,7 @@ CHECK = "check"
 QUOTA = "quota"
 ANOMALY = "anomaly"
 QUALITY = "quality"
+FRESHNESS = "freshness"
 
 WARNING = "warning"
 ERROR = "error"

@@ -1,4 +1,4 @@
-"""What is wrong by the platform's own books and data, as alerts: quota and anomalies.
+"""What is wrong by the platform's own books and data, as alerts: quota, anomalies and data that is too old.
 
 Belongs here: questions that one cheap query answers at any time. Not here: what a run finds out and raises itself.
 """
@@ -6,8 +6,11 @@ Belongs here: questions that one cheap query answers at any time. Not here: what
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from yt_platform.core.freshness import FAR_TOO_OLD, MAX_AGE, data_age, outdated, said
 from yt_platform.core.quota import Bucket, pacific_day, resets_at
-from yt_platform.io.alerts import ANOMALY, QUOTA, WARNING, Alert
+from yt_platform.core.schemas import TABLES
+from yt_platform.io.alerts import ANOMALY, ERROR, FRESHNESS, QUOTA, WARNING, Alert
+from yt_platform.io.planning import newest_data
 from yt_platform.io.warehouse import Warehouse
 
 ANOMALY_DAYS = 3
@@ -52,4 +55,24 @@ def anomaly_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
             "/assets/ops/anomalies",
         )
         for row in rows
+    ]
+
+
+def freshness_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
+    """Tables whose newest data is older than it may be: one alert for each, but none where a table it is made from is
+    too old itself. A table that holds nothing yet is not judged."""
+    newest = {name: found for name in MAX_AGE if (found := newest_data(warehouse, TABLES[name]))}
+    ages = {name: data_age(found, now) for name, found in newest.items()}
+    remedy = "see that `yt-platform up` runs and what `yt-platform status` says is broken, or import what is new"
+    return [
+        Alert(
+            FRESHNESS,
+            name,
+            ERROR if ages[name] > FAR_TOO_OLD * limit else WARNING,
+            # the age itself would make it another message at every look
+            f"the newest data is of {newest[name]:%Y-%m-%d}; it may be {said(limit)} old",
+            remedy,
+            f"/assets/{name.replace('.', '/')}",
+        )
+        for name, limit in outdated(ages).items()
     ]

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from yt_platform.core.quota import Bucket
-from yt_platform.io.alerts import ANOMALY, QUOTA, open_of_kind, settle_alerts
-from yt_platform.io.conditions import anomaly_alerts, quota_alerts
+from yt_platform.io.alerts import ANOMALY, FRESHNESS, QUOTA, open_of_kind, settle_alerts
+from yt_platform.io.conditions import anomaly_alerts, freshness_alerts, quota_alerts
 from yt_platform.io.warehouse import Warehouse
 from yt_platform_tests.frames import RUN_ID
 
@@ -63,3 +63,42 @@ def test_what_stays_as_it_is_is_not_seen_again_and_what_is_gone_is_over(warehous
     assert open_of_kind(warehouse, ANOMALY)
     settle_alerts(warehouse, ANOMALY, [], NOW)
     assert not open_of_kind(warehouse, ANOMALY)
+
+
+def booked(warehouse: Warehouse, day: str, rows: int) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO ops.loads (table_name, partition_day, input_version, code_version, row_count, run_id) "
+            "VALUES ('ops.quality_scores', $1::text::date, 'v', '1', $3, $2::uuid)",
+            (day, RUN_ID, rows),
+        )
+
+
+def scored(warehouse: Warehouse, day: str) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO ops.quality_scores (day, table_name, source, status, row_count, reject_count, run_id, "
+            "loaded_at) VALUES ($1::text::date, 'metrics.comments', '', 'ok', 1, 0, $2::uuid, now())",
+            (day, RUN_ID),
+        )
+
+
+def test_old_data_is_an_alert_that_gets_worse_and_is_over_when_new_data_comes(warehouse: Warehouse) -> None:
+    def open_at(now: datetime) -> dict[str, tuple[str, int]]:
+        settle_alerts(warehouse, FRESHNESS, freshness_alerts(warehouse, now), now)
+        found = open_of_kind(warehouse, FRESHNESS).items()
+        return {table: (alert["severity"], alert["occurrence_count"]) for table, alert in found}
+
+    assert open_at(NOW) == {}  # a table that holds nothing is not old
+    scored(warehouse, "2026-09-01")  # it ended 68 hours before
+    for _ in range(2):
+        assert open_at(NOW) == {"ops.quality_scores": ("warning", 1)}
+    [alert] = open_of_kind(warehouse, FRESHNESS).values()
+    assert alert["message"] == "the newest data is of 2026-09-01; it may be 50 hours old"
+    assert (alert["link"], "yt-platform status" in alert["remedy"]) == ("/assets/ops/quality_scores", True)
+    assert open_at(NOW + timedelta(hours=33)) == {"ops.quality_scores": ("error", 2)}
+    booked(warehouse, "2026-09-01", 1)
+    booked(warehouse, "2026-09-04", 0)  # a day made, and nothing in it
+    assert open_at(NOW) == {"ops.quality_scores": ("warning", 3)}
+    scored(warehouse, "2026-09-03")
+    assert open_at(NOW) == {}

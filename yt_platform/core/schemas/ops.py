@@ -71,7 +71,9 @@ ALERTS = Table(
             "alert_id": count("Number of the alert, in the order they were opened", ""),
             "dedupe_key": text("What the alert is about; at most one alert of a key is open"),
             "severity": text("error where something failed, warning where it may", among=SEVERITIES),
-            "kind": text("What went wrong: run, check, training, accuracy, drift, quality, anomaly or quota"),
+            "kind": text(
+                "What went wrong: run, check, training, accuracy, drift, quality, freshness, anomaly or quota"
+            ),
             "subject": text("Model, table or job concerned"),
             "message": text("What happened, as last seen; without secrets"),
             "first_seen_at": instant("When it was first seen, by the platform's clock"),
