@@ -20,6 +20,7 @@ import tempfile
 import time
 import zlib
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"{len(ids):,} videos, {len(test):,} origins after {plan['train_until']}, targets to {plan['test_until']}\n")
     print("| model | WAPE at 1 / 3 / 7 days | coverage of 80 % | fit, s | predict, s | peak, MB | given naive |")
     print("|---|---|---|---:|---:|---:|---:|")
-    names = arguments.only or [*KINDS, *LIBRARIES]
+    names = arguments.only or [*(kind for kind in KINDS if kind not in missing_extras()), *LIBRARIES]
     naive = make_forecaster(Recipe("naive"), TASK, 1).predict(test)
     for name in names:
         command = [sys.executable, __file__, "--kind", name, "--folder", str(folder)]
@@ -106,6 +107,11 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
             f"| {seconds['fit']:.1f} | {seconds['predict']:.1f} | {measured.peak_mb:,.0f} | {missing.mean():.1%} |",
             flush=True,
         )
+
+
+def missing_extras() -> set[str]:
+    """Kinds that are libraries of the same name, and not installed."""
+    return {kind for kind in ("xgboost",) if find_spec(kind) is None}
 
 
 def read(arguments: argparse.Namespace, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
