@@ -206,8 +206,9 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
         if due:
             runs.launch(FORECASTING[spec.name], due)
     over = platform.clock.last_day_over()
-    for window in accuracy_due(platform.warehouse, over):
-        runs.launch(SCORE, window)
+    for spec in MODELS.values():
+        for window in accuracy_due(spec, platform.warehouse, over):
+            runs.launch(SCORE, window, frozenset({spec.accuracy.name}))
     day = drift_due(platform.warehouse, platform.registry, over)
     if day:
         runs.launch(MEASURE_DRIFT, Window(day, day))

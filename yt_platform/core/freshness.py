@@ -38,6 +38,8 @@ MAX_AGE: dict[str, timedelta | None] = {
     "predictions.video_hour_forecast": _MADE_DAILY,
     "predictions.channel_forecast": _MADE_DAILY,
     "predictions.forecast_accuracy": timedelta(days=9),
+    "predictions.video_hour_forecast_accuracy": timedelta(days=9),
+    "predictions.channel_forecast_accuracy": timedelta(days=9),
     "ops.drift": timedelta(days=9),
     "ops.alerts": None,
     "ops.anomalies": None,

@@ -16,13 +16,21 @@ from yt_platform.core.schemas.features import CHANNEL_DAY as CHANNEL_DAY_FEATURE
 from yt_platform.core.schemas.features import VIDEO_DAY as VIDEO_DAY_FEATURES
 from yt_platform.core.schemas.features import VIDEO_HOUR as VIDEO_HOUR_FEATURES
 from yt_platform.core.schemas.metrics import VIDEO_DAILY
-from yt_platform.core.schemas.predictions import CHANNEL_FORECAST, VIDEO_FORECAST, VIDEO_HOUR_FORECAST
+from yt_platform.core.schemas.predictions import (
+    CHANNEL_FORECAST,
+    CHANNEL_FORECAST_ACCURACY,
+    FORECAST_ACCURACY,
+    VIDEO_FORECAST,
+    VIDEO_HOUR_FORECAST,
+    VIDEO_HOUR_FORECAST_ACCURACY,
+)
 from yt_platform.core.tasks import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR, Task
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A registered model: its name, its task, and the tables of the task's features, counts and forecasts.
+    """A registered model: its name, its task, and the tables of the task's features, counts and forecasts,
+    and of how the forecasts did.
 
     `counts` has one row per series and time with the counts and `view_definition`, as `evaluate.actuals` takes them;
     it may be the same table as `features`. Fewer than `minimum_days` of history are too few to train and to score.
@@ -36,6 +44,7 @@ class ModelSpec:
     features: Table
     counts: Table
     forecasts: Table
+    accuracy: Table
     minimum_days: int
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
@@ -53,6 +62,7 @@ VIDEO_FORECASTER = ModelSpec(
     features=VIDEO_DAY_FEATURES,
     counts=VIDEO_DAILY,
     forecasts=VIDEO_FORECAST,
+    accuracy=FORECAST_ACCURACY,
     minimum_days=24,  # a third is held out, and targets a week ahead must exist on both sides of the cut
 )
 
@@ -74,6 +84,7 @@ CHANNEL_FORECASTER = ModelSpec(
     features=CHANNEL_DAY_FEATURES,
     counts=CHANNEL_DAY_FEATURES,
     forecasts=CHANNEL_FORECAST,
+    accuracy=CHANNEL_FORECAST_ACCURACY,
     minimum_days=24,
     parameters=FEWER_ROWS,
     kinds=("lightgbm",),
@@ -86,6 +97,7 @@ VIDEO_HOUR_FORECASTER = ModelSpec(
     features=VIDEO_HOUR_FEATURES,
     counts=VIDEO_HOUR_FEATURES,
     forecasts=VIDEO_HOUR_FORECAST,
+    accuracy=VIDEO_HOUR_FORECAST_ACCURACY,
     minimum_days=6,  # two days are held out, and four teach the rhythm of a day
     parameters=FEWER_ROWS,
     kinds=("lightgbm",),

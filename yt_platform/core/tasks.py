@@ -52,6 +52,13 @@ class Task:
         return replace(self, horizons=tuple(horizon for horizon in self.horizons if horizon in horizons))
 
     @property
+    def days_ahead(self) -> list[int]:
+        """How many UTC days a target may lie after its origin: an hour ahead is the same day or the next."""
+        day = pd.Timedelta(days=1)
+        spans = [self.step * horizon for horizon in self.horizons]
+        return sorted({days for span in spans for days in (span // day, -(-span // day))})
+
+    @property
     def steps_ahead(self) -> range:
         """Every step up to the furthest horizon."""
         return range(1, max(self.horizons) + 1)

@@ -25,7 +25,7 @@ from dagster import (
     sensor,
 )
 
-from yt_platform.defs.checks import FRESH
+from yt_platform.defs.checks import FRESH, check_page
 from yt_platform.defs.failures import newest_finished_runs, run_cause
 from yt_platform.defs.jobs import TRAINING
 from yt_platform.defs.ops import NO_DRIFT
@@ -110,7 +110,7 @@ def _check_failed(evaluation: AssetCheckEvaluation) -> Alert:
         alerts.ERROR if evaluation.severity is AssetCheckSeverity.ERROR else alerts.WARNING,
         evaluation.description or _offending(evaluation),
         "open the check in Dagster: its metadata shows the rows",
-        f"/assets/{'/'.join(key.asset_key.path)}?view=checks&checkDetail={key.name}",
+        check_page(key.asset_key, key.name),
     )
 
 

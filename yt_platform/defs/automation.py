@@ -34,14 +34,13 @@ from dagster import (
 from yt_platform.clock import Clock
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.core.schemas.ops import DRIFT
-from yt_platform.core.schemas.predictions import FORECAST_ACCURACY
 from yt_platform.defs.failures import step_cause
 from yt_platform.defs.jobs import FOLLOW, TRAINING
 from yt_platform.defs.models import candidate_asset
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.io import alerts
 from yt_platform.io.accuracy import accuracy_due
-from yt_platform.io.alerts import Alert, open_alerts, raise_alert
+from yt_platform.io.alerts import Alert, open_of_kind, raise_alert
 from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.training import TooLittleHistoryError, training_is_due, training_window
@@ -134,7 +133,11 @@ def _watched(held: Any) -> list[RunRequest]:
     over = held.clock.last_day_over()
     drifting = drift_due(held.warehouse, held.registry, over)
     return [
-        *(_request(window, FORECAST_ACCURACY.name) for window in accuracy_due(held.warehouse, over)),
+        *(
+            _request(window, spec.accuracy.name)
+            for spec in MODELS.values()
+            for window in accuracy_due(spec, held.warehouse, over)
+        ),
         *([_request(Window(drifting, drifting), DRIFT.name)] if drifting else []),
     ]
 
@@ -144,15 +147,19 @@ def _request(window: Window, *tables: str) -> RunRequest:
 
 
 def build_sensors() -> list[SensorDefinition]:
-    drift, accuracy = _open_alert(alerts.DRIFT), _open_alert(alerts.ACCURACY)
+    drifted = partial(_open_alert, alerts.DRIFT, VIDEO_FORECASTER.features.name)
     return [
-        _retraining("retrain_on_drift", VIDEO_FORECASTER, "drift from the champion's training", drift),
-        _retraining("retrain_on_accuracy", VIDEO_FORECASTER, "accuracy outside validation's range", accuracy),
-        *(
-            _retraining(f"re{TRAINING[spec.name]}_when_stale", spec, STALE, partial(_stale, spec))
-            for spec in MODELS.values()
-        ),
+        _retraining("retrain_on_drift", VIDEO_FORECASTER, "drift from the champion's training", drifted),
+        *(watching for spec in MODELS.values() for watching in _watching(spec)),
         training_failures,
+    ]
+
+
+def _watching(spec: ModelSpec) -> list[SensorDefinition]:
+    name, failing = f"re{TRAINING[spec.name]}", partial(_open_alert, alerts.ACCURACY, spec.accuracy.name)
+    return [
+        _retraining(f"{name}_on_accuracy", spec, "accuracy outside validation's range", failing),
+        _retraining(f"{name}_when_stale", spec, STALE, partial(_stale, spec)),
     ]
 
 
@@ -185,12 +192,9 @@ def _retraining(name: str, spec: ModelSpec, cause: str, episode: Episode) -> Sen
     return retrain
 
 
-def _open_alert(kind: str) -> Episode:
-    def episode(held: Any) -> str | None:
-        newest = [alert for alert in open_alerts(held.warehouse) if alert["kind"] == kind][-1:]
-        return f"alert {newest[0]['alert_id']}" if newest else None
-
-    return episode
+def _open_alert(kind: str, subject: str, held: Any) -> str | None:
+    alert = open_of_kind(held.warehouse, kind).get(subject)
+    return f"alert {alert['alert_id']}" if alert else None
 
 
 def _stale(spec: ModelSpec, held: Any) -> str | None:
@@ -262,4 +266,8 @@ def training_failures(
 
 
 def training_failed(model: str, message: str) -> Alert:
-    return Alert(alerts.TRAINING, model, alerts.ERROR, message)
+    remedy = (
+        f"mend what the message names, then launch the job {TRAINING[model]} in Dagster; until a training succeeds, "
+        "champion and forecasts stay as they were"
+    )
+    return Alert(alerts.TRAINING, model, alerts.ERROR, message, remedy)

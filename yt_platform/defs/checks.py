@@ -17,6 +17,7 @@ from dagster import (
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetKey,
     MetadataValue,
     asset_check,
     multi_asset_check,
@@ -120,3 +121,8 @@ def _freshness_check(table: Table, max_age: timedelta) -> AssetChecksDefinition:
         )
 
     return fresh
+
+
+def check_page(key: AssetKey, name: str) -> str:
+    """The path of a check in Dagster's UI."""
+    return f"/assets/{'/'.join(key.path)}?view=checks&checkDetail={name}"

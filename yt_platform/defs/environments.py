@@ -35,6 +35,8 @@ RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "weekly_train_channel_day": PRODUCTION,
     "retrain_on_drift": PRODUCTION,
     "retrain_on_accuracy": PRODUCTION,
+    "retrain_video_hour_on_accuracy": PRODUCTION,
+    "retrain_channel_day_on_accuracy": PRODUCTION,
     "retrain_when_stale": PRODUCTION,
     "retrain_video_hour_when_stale": PRODUCTION,
     "retrain_channel_day_when_stale": PRODUCTION,

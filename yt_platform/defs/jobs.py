@@ -15,7 +15,7 @@ from dagster import (
 )
 
 from yt_platform.core.lineage import NODES
-from yt_platform.core.registered import MODELS, VIDEO_FORECASTER
+from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.defs.raw import PULLS
 from yt_platform.io.planning import stale_ranges
@@ -35,6 +35,14 @@ OTHER_MODELS = [spec for spec in MODELS.values() if spec is not VIDEO_FORECASTER
 TRAINING = {VIDEO_FORECASTER.name: TRAIN, **{spec.name: f"{TRAIN}_{spec.task.name}" for spec in OTHER_MODELS}}
 FORECASTING = {VIDEO_FORECASTER.name: FORECAST, **{spec.name: f"{FORECAST}_{spec.task.name}" for spec in OTHER_MODELS}}
 """Jobs by model: one has enough history where another has none."""
+
+
+def training_answers(spec: ModelSpec) -> str:
+    """What to do when a model no longer fits what it is given."""
+    return (
+        f"the world has changed and a training answers it: the job {TRAINING[spec.name]}, which starts by itself while "
+        "the platform collects"
+    )
 
 
 def build_jobs() -> list[Any]:
@@ -76,7 +84,7 @@ def build_jobs() -> list[Any]:
         ),
         define_asset_job(
             SCORE,
-            AssetSelection.assets("predictions/forecast_accuracy"),
+            AssetSelection.assets(*(asset_key(spec.accuracy.name) for spec in MODELS.values())),
             description="Score the forecasts for the chosen days",
         ),
         define_asset_job(
@@ -89,8 +97,10 @@ def build_jobs() -> list[Any]:
             AssetSelection.assets(
                 *(asset_key(f"models.{spec.name}") for spec in MODELS.values())
             ).required_multi_asset_neighbors()
-            | AssetSelection.assets(*(asset_key(spec.forecasts.name) for spec in MODELS.values()))
-            | AssetSelection.assets("predictions/forecast_accuracy", "ops/drift"),
+            | AssetSelection.assets(
+                *(asset_key(table.name) for spec in MODELS.values() for table in (spec.forecasts, spec.accuracy)),
+                "ops/drift",
+            ),
             description="What the schedule `forecasts` finds due of training, forecasts, accuracy and drift",
         ),
     ]

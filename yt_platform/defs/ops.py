@@ -15,9 +15,11 @@ from dagster import (
 )
 
 from yt_platform.core.drift import DRIFT as DRIFTED
+from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.ops import DRIFT
-from yt_platform.defs.checks import as_markdown
+from yt_platform.defs.checks import as_markdown, check_page
 from yt_platform.defs.daily import described, permanent
+from yt_platform.defs.jobs import training_answers
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.io import alerts
 from yt_platform.io.alerts import Alert, raise_alert, resolve_alert
@@ -66,7 +68,7 @@ def build_ops(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
             first = drifted.iloc[0]
             names = ", ".join(drifted["name"])
             message = f"drifted on {first['day']:%Y-%m-%d} from the training of {first['model_version']}: {names}"
-            raise_alert(held.warehouse, Alert(alerts.DRIFT, SUBJECT, alerts.WARNING, message), at, run_id)
+            raise_alert(held.warehouse, _drifted(message), at, run_id)
         yield AssetCheckResult(
             asset_key=asset_key(DRIFT.name),
             check_name=NO_DRIFT,
@@ -80,3 +82,11 @@ def build_ops(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
         )
 
     return [drift]
+
+
+def _drifted(message: str) -> Alert:
+    remedy = (
+        "the check's table says how far each has moved, ops.drift since when: look whether collection changed then "
+        f"(channels added, hours of reading, gaps). Otherwise {training_answers(VIDEO_FORECASTER)}"
+    )
+    return Alert(alerts.DRIFT, SUBJECT, alerts.WARNING, message, remedy, check_page(asset_key(DRIFT.name), NO_DRIFT))

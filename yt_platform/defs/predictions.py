@@ -1,6 +1,6 @@
 """Assets of the `predictions` layer: the champion's forecasts, and how they did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagster import (
@@ -19,10 +19,9 @@ from dagster import (
 
 from yt_platform.core.accuracy import MIN_DAYS, MIN_FORECASTS, OUTSIDE, WITHIN, beside_validation
 from yt_platform.core.registered import MODELS, ModelSpec
-from yt_platform.core.schemas.predictions import FORECAST_ACCURACY, VIDEO_FORECAST
-from yt_platform.core.tasks import VIDEO_DAY
-from yt_platform.defs.checks import as_markdown
+from yt_platform.defs.checks import as_markdown, check_page
 from yt_platform.defs.daily import Result, described, materialised, permanent, rejects_check, report
+from yt_platform.defs.jobs import training_answers
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.io.accuracy import recent_accuracy, score_forecasts
 from yt_platform.io.alerts import ACCURACY, ERROR, Alert, raise_alert, resolve_alert
@@ -32,56 +31,7 @@ WITHIN_VALIDATION = "accuracy_within_validation"
 
 
 def build_predictions(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    forecasts = [_forecasts(spec, partitions) for spec in MODELS.values()]
-
-    @asset(
-        key=asset_key(FORECAST_ACCURACY.name),
-        deps=[
-            AssetDep(asset_key(VIDEO_FORECAST.name), partition_mapping=_origins_of_a_target_day()),
-            upstream("metrics.video_daily", max(VIDEO_DAY.horizons)),
-            upstream("features.video_day", max(VIDEO_DAY.horizons)),
-        ],
-        partitions_def=partitions,
-        backfill_policy=SINGLE_RUN,
-        check_specs=[
-            AssetCheckSpec(
-                WITHIN_VALIDATION,
-                asset=asset_key(FORECAST_ACCURACY.name),
-                description="Error and coverage of the last 7 days are as in validation, or too few are known",
-            )
-        ],
-        required_resource_keys={"warehouse", "clock", "progress"},
-        **described(FORECAST_ACCURACY),
-    )
-    def forecast_accuracy(context: AssetExecutionContext) -> Result:
-        held = context.resources
-        scored = score_forecasts(held.warehouse, window_of(context), context.run.run_id, held.progress)
-        yield materialised(context, FORECAST_ACCURACY, scored)
-        found = beside_validation(recent_accuracy(held.warehouse))
-        at, run_id = held.clock.now(), context.run.run_id
-        outside = found[found["verdict"] == OUTSIDE]
-        if not outside.empty:
-            message = "the last 7 days left the range of validation: " + "; ".join(
-                map(_told, outside.to_dict("records"))
-            )
-            raise_alert(held.warehouse, Alert(ACCURACY, FORECAST_ACCURACY.name, ERROR, message), at, run_id)
-        elif (found["verdict"] == WITHIN).any():
-            message = "the last 7 days are within the range of validation"
-            resolve_alert(held.warehouse, ACCURACY, FORECAST_ACCURACY.name, at)
-        else:
-            message = (
-                f"not judged: {MIN_FORECASTS} forecasts with known outcome on {MIN_DAYS} of the last 7 days are needed"
-            )
-        yield AssetCheckResult(
-            asset_key=asset_key(FORECAST_ACCURACY.name),
-            check_name=WITHIN_VALIDATION,
-            passed=outside.empty,
-            severity=AssetCheckSeverity.ERROR,
-            description=message,
-            metadata={"last_7_days": MetadataValue.md(as_markdown(found.to_dict("records")))},
-        )
-
-    return [*forecasts, forecast_accuracy]
+    return [build(spec, partitions) for spec in MODELS.values() for build in (_forecasts, _accuracy)]
 
 
 def _forecasts(spec: ModelSpec, partitions: PartitionsDefinition) -> AssetsDefinition:
@@ -113,16 +63,79 @@ def _forecasts(spec: ModelSpec, partitions: PartitionsDefinition) -> AssetsDefin
     return forecasts
 
 
-def _told(row: Mapping[Any, Any]) -> str:
+def _accuracy(spec: ModelSpec, partitions: PartitionsDefinition) -> AssetsDefinition:
+    table, days_ahead = spec.accuracy, spec.task.days_ahead
+    readings = dict.fromkeys((spec.counts.name, spec.features.name))
+
+    @asset(
+        key=asset_key(table.name),
+        deps=[
+            AssetDep(asset_key(spec.forecasts.name), partition_mapping=_origins_of_a_target_day(days_ahead)),
+            *(upstream(name, max(days_ahead)) for name in readings),
+        ],
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        check_specs=[
+            AssetCheckSpec(
+                WITHIN_VALIDATION,
+                asset=asset_key(table.name),
+                description="Error and coverage of the last 7 days are as in validation, or too few are known",
+            )
+        ],
+        required_resource_keys={"warehouse", "clock", "progress"},
+        **described(table),
+    )
+    def accuracy(context: AssetExecutionContext) -> Result:
+        held = context.resources
+        scored = score_forecasts(spec, held.warehouse, window_of(context), context.run.run_id, held.progress)
+        yield materialised(context, table, scored)
+        found = beside_validation(recent_accuracy(spec, held.warehouse))
+        at, run_id = held.clock.now(), context.run.run_id
+        outside = found[found["verdict"] == OUTSIDE]
+        if not outside.empty:
+            failing = "; ".join(_told(spec, row) for row in outside.to_dict("records"))
+            message = f"the last 7 days left the range of validation: {failing}"
+            raise_alert(held.warehouse, _failing(spec, message), at, run_id)
+        elif (found["verdict"] == WITHIN).any():
+            message = "the last 7 days are within the range of validation"
+            resolve_alert(held.warehouse, ACCURACY, table.name, at)
+        else:
+            message = (
+                f"not judged: {MIN_FORECASTS} forecasts with known outcome on {MIN_DAYS} of the last 7 days are needed"
+            )
+        yield AssetCheckResult(
+            asset_key=asset_key(table.name),
+            check_name=WITHIN_VALIDATION,
+            passed=outside.empty,
+            severity=AssetCheckSeverity.ERROR,
+            description=message,
+            metadata={"last_7_days": MetadataValue.md(as_markdown(found.to_dict("records")))},
+        )
+
+    return accuracy
+
+
+def _failing(spec: ModelSpec, message: str) -> Alert:
+    table = spec.accuracy
+    remedy = (
+        f"look at bi.{table.short_name} by day and model_version: single days far off point at their readings; "
+        f"all days since a new version, at that version: `yt-platform models rollback --model {spec.name}`. "
+        f"Otherwise {training_answers(spec)}"
+    )
+    return Alert(ACCURACY, table.name, ERROR, message, remedy, check_page(asset_key(table.name), WITHIN_VALIDATION))
+
+
+def _told(spec: ModelSpec, row: Mapping[Any, Any]) -> str:
     return (
-        f"{row['target']} at {row['horizon']} days, WAPE {row['wape']:.3f} of at most {row['wape_7d_max']:.3f}, "
+        f"{row['target']} at {row['horizon']} {spec.task.unit}{'' if row['horizon'] == 1 else 's'}, "
+        f"WAPE {row['wape']:.3f} of at most {row['wape_7d_max']:.3f}, "
         f"{row['coverage80']:.0%} covered of {row['coverage80_7d_min']:.0%} to {row['coverage80_7d_max']:.0%}"
     )
 
 
-def _origins_of_a_target_day() -> PartitionMapping:
+def _origins_of_a_target_day(days_ahead: Sequence[int]) -> PartitionMapping:
     return TimeWindowPartitionMapping(
-        start_offset=-max(VIDEO_DAY.horizons),
-        end_offset=-min(VIDEO_DAY.horizons),
+        start_offset=-max(days_ahead),
+        end_offset=-min(days_ahead),
         allow_nonexistent_upstream_partitions=True,
     )

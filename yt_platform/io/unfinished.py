@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from yt_platform.core.schemas.predictions import FORECAST_ACCURACY
+from yt_platform.core.registered import MODELS
 from yt_platform.io.accuracy import accuracy_due
 from yt_platform.io.planning import Overdue, collected_days
 from yt_platform.io.warehouse import Warehouse
@@ -63,9 +63,17 @@ def _not_collected(collected: list[date], last_due: date) -> list[Unfinished]:
 
 def _not_scored(warehouse: Warehouse, last_due: date) -> list[Unfinished]:
     # the daily run makes a day's readings, and the look at forecasts may be a day later
-    due = [day for window in accuracy_due(warehouse, last_due - timedelta(days=1)) for day in window.days]
-    remedy = f"materialise {FORECAST_ACCURACY.name} for these days; where that fails, its message says why"
-    return [_of("forecasts are not scored", due, remedy)] if due else []
+    until = last_due - timedelta(days=1)
+    due = [
+        (spec, [day for window in accuracy_due(spec, warehouse, until) for day in window.days])
+        for spec in MODELS.values()
+    ]
+    remedy = "materialise {} for these days; where that fails, its message says why"
+    return [
+        _of(f"{spec.forecasts.name} is not scored", days, remedy.format(spec.accuracy.name))
+        for spec, days in due
+        if days
+    ]
 
 
 def _of(what: str, days: list[date], remedy: str) -> Unfinished:

@@ -75,7 +75,7 @@ class Warehouse:
 
     def read_window(self, table: Table, window: Window) -> pd.DataFrame:
         """The contract's columns of the table's rows within `window`."""
-        begin, end = _window_bounds(table, window)
+        begin, end = window_bounds(table, window)
         columns = ", ".join(table.column_names)
         return self.read(
             f"SELECT {columns} FROM {table.name} WHERE {table.window} >= $1 AND {table.window} < $2", (begin, end)
@@ -141,7 +141,7 @@ class Transaction:
         self._clear_quarantine(table.name, window)
 
     def _delete(self, table: Table, window: Window, scope: Mapping[str, Any]) -> None:
-        begin, end = _window_bounds(table, window)
+        begin, end = window_bounds(table, window)
         conditions = "".join(f" AND {column} = ${n}" for n, column in enumerate(scope, start=3))
         self.execute(
             f"DELETE FROM {table.name} WHERE {table.window} >= $1 AND {table.window} < $2{conditions}",
@@ -216,7 +216,8 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     return table
 
 
-def _window_bounds(table: Table, window: Window) -> tuple[Any, Any]:
+def window_bounds(table: Table, window: Window) -> tuple[Any, Any]:
+    """What the table's window column begins at and ends before: days, or instants."""
     begin, end = window.bounds
     dates = table.schema.columns[table.window].dtype.type.kind == "M" and "UTC" not in str(
         table.schema.columns[table.window].dtype

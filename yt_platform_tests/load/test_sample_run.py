@@ -24,6 +24,8 @@ UNMADE = {
     # a gate may say no to a model of 25 channels, and nothing has been tuned or has come true on the first day
     "predictions.channel_forecast",
     "predictions.forecast_accuracy",
+    "predictions.video_hour_forecast_accuracy",
+    "predictions.channel_forecast_accuracy",
     "models.tuned_recipes",
     "ops.alerts",
 }

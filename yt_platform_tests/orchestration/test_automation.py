@@ -102,6 +102,18 @@ def test_a_training_is_asked_for_once_for_every_episode(made: Platform, runs: Ru
     assert anew.run_requests[0].run_key != asked.run_requests[0].run_key
 
 
+def test_failing_accuracy_trains_the_model_it_is_of(made: Platform, runs: Runs, real_clock: Clock) -> None:
+    failing = Alert(alerts.ACCURACY, "predictions.channel_forecast_accuracy", alerts.ERROR, "far off")
+    raise_alert(made.warehouse, failing, real_clock.now(), RUN_ID)
+    try:
+        asked = {name: tick(name, made, runs).run_requests for name in SENSORS if name.endswith("_on_accuracy")}
+    finally:
+        resolve_alert(made.warehouse, failing.kind, failing.subject, real_clock.now())
+    assert len(asked) == 3
+    assert [name for name, requests in asked.items() if requests] == ["retrain_channel_day_on_accuracy"]
+    assert SENSORS["retrain_channel_day_on_accuracy"].job_name == "train_channel_day"
+
+
 def test_an_edge_waits_for_the_end_of_the_cool_down(made: Platform, runs: Runs, real_clock: Clock) -> None:
     raise_alert(made.warehouse, DRIFTED, real_clock.now(), RUN_ID)
     waits = tick("retrain_on_drift", made, runs, cooldown_hours=24)
@@ -199,6 +211,8 @@ def test_outcomes_that_are_known_are_scored_and_judged(made: Platform, runs: Run
     runs.launch(SCORE, Window(LAST_DAY, LAST_DAY))
     [alert] = open_alerts(made.warehouse)
     assert (alert["kind"], alert["subject"]) == ("accuracy", "predictions.forecast_accuracy")
+    assert "models rollback --model video_forecaster" in alert["remedy"]
+    assert alert["link"].startswith("/assets/predictions/forecast_accuracy?")
     assert platform_status(made, runs.instance, runs.definitions)["alerts"][0]["message"] == alert["message"]
     resolve_alert(made.warehouse, alert["kind"], alert["subject"], made.clock.now())
 
@@ -219,6 +233,7 @@ def test_a_training_that_fails_leaves_the_champion_and_writes_an_alert(made: Pla
     assert made.warehouse.records("SELECT count(*) AS n, sum(p50) AS p50 FROM predictions.video_forecast") == forecasts
     [alert] = open_alerts(made.warehouse)
     assert (alert["kind"], alert["severity"]) == ("training", "error")
+    assert "launch the job train " in alert["remedy"]
     assert training_under_way(runs.instance, VIDEO_FORECASTER) is None
 
     run = next(run for run in runs.instance.get_runs(limit=5) if run.job_name == TRAIN)

@@ -58,6 +58,8 @@ def test_every_table_is_filled(made: Platform) -> None:
         "predictions.video_hour_forecast",
         "predictions.channel_forecast",
         "predictions.forecast_accuracy",  # nothing is known yet of the days forecast
+        "predictions.video_hour_forecast_accuracy",
+        "predictions.channel_forecast_accuracy",
         "ops.alerts",
     ]
     assert rows["metrics.channels"] == 4

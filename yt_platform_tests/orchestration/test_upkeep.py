@@ -262,7 +262,7 @@ def test_forecasts_whose_outcome_is_known_and_not_scored_are_told(refreshed: Pla
     finally:
         with refreshed.warehouse.transaction() as transaction:
             transaction.execute("DELETE FROM ops.loads WHERE table_name = 'predictions.video_forecast'")
-    assert unscored.what == "forecasts are not scored"
+    assert unscored.what == "predictions.video_forecast is not scored"
     assert (unscored.first, unscored.last, unscored.days) == (DAY + timedelta(days=1), DAY + timedelta(days=7), 3)
 
 

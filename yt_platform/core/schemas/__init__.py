@@ -18,9 +18,11 @@ from yt_platform.core.schemas.models import BACKTEST_FORECASTS, CHAMPIONS, SCORE
 from yt_platform.core.schemas.ops import ALERTS, ANOMALIES, DRIFT, QUALITY_SCORES
 from yt_platform.core.schemas.predictions import (
     CHANNEL_FORECAST,
+    CHANNEL_FORECAST_ACCURACY,
     FORECAST_ACCURACY,
     VIDEO_FORECAST,
     VIDEO_HOUR_FORECAST,
+    VIDEO_HOUR_FORECAST_ACCURACY,
 )
 
 TABLES: dict[str, Table] = {
@@ -47,6 +49,8 @@ TABLES: dict[str, Table] = {
         VIDEO_HOUR_FORECAST,
         CHANNEL_FORECAST,
         FORECAST_ACCURACY,
+        VIDEO_HOUR_FORECAST_ACCURACY,
+        CHANNEL_FORECAST_ACCURACY,
         DRIFT,
         ALERTS,
         ANOMALIES,

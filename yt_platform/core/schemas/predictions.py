@@ -1,5 +1,7 @@
 """Contracts of the `predictions` layer: forecasts, and how they did."""
 
+import pandera.pandas as pa
+
 from yt_platform.core.schemas.base import (
     CHANNEL_ID,
     VIDEO_ID,
@@ -49,6 +51,24 @@ VIDEO_FORECAST = Table(
     ),
 )
 
+
+def _beside_outcome(unit: str, step: str) -> dict[str, pa.Column]:
+    """A forecast whose outcome is known: what was forecast and what was gained, in `unit`."""
+    return {
+        "p10": number("Increment that 10 % of outcomes were to stay below", unit, minimum=0),
+        "p50": number("Median increment as forecast", unit, minimum=0),
+        "p90": number("Increment that 90 % of outcomes were to stay below", unit, minimum=0),
+        "actual": count(
+            f"Increment between the last readings of origin and target {step}; 0 where the count fell", unit
+        ),
+        "naive": number(
+            f"Increment of the last {step} times the horizon; NULL where it was unknown at the origin", unit, minimum=0
+        ),
+        "error": number("p50 minus actual", unit),
+        "within80": flag("Whether the actual lies within p10 to p90"),
+    }
+
+
 FORECAST_ACCURACY = Table(
     name="predictions.forecast_accuracy",
     description="One row per forecast of predictions.video_forecast whose outcome is known: the forecast beside it.",
@@ -64,20 +84,7 @@ FORECAST_ACCURACY = Table(
             "model_version": text("Name and version of the model in the registry"),
             "target_day": day("Day forecast: the origin and the horizon"),
             "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
-            "p10": number("Increment that 10 % of outcomes were to stay below", "target's counts", minimum=0),
-            "p50": number("Median increment as forecast", "target's counts", minimum=0),
-            "p90": number("Increment that 90 % of outcomes were to stay below", "target's counts", minimum=0),
-            "actual": count(
-                "Increment between the last readings of origin and target day; 0 where the count fell",
-                "target's counts",
-            ),
-            "naive": number(
-                "Last daily increment times the horizon; NULL where it was unknown at the origin",
-                "target's counts",
-                minimum=0,
-            ),
-            "error": number("p50 minus actual", "target's counts"),
-            "within80": flag("Whether the actual lies within p10 to p90"),
+            **_beside_outcome("target's counts", "day"),
             "basis": text("What the forecast rested on; of no_reading the actual counts from 0", among=BASES),
         }
     ),
@@ -109,6 +116,27 @@ VIDEO_HOUR_FORECAST = Table(
     ),
 )
 
+VIDEO_HOUR_FORECAST_ACCURACY = Table(
+    name="predictions.video_hour_forecast_accuracy",
+    description="One row per forecast of predictions.video_hour_forecast whose outcome is known: the forecast beside "
+    "it.",
+    key=VIDEO_HOUR_FORECAST.key,
+    write=Write.REPLACE,
+    window="target_hour",
+    schema=table_schema(
+        {
+            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "origin_hour": instant("Beginning of the last hour the forecast knew"),
+            "horizon_hours": count("Hours ahead of the origin", "hours", minimum=1),
+            "target": text("Count whose increment was forecast", among=("views",)),
+            "model_version": text("Name and version of the model in the registry"),
+            "target_hour": instant("Beginning of the hour forecast: the origin and the horizon"),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            **_beside_outcome("views", "hour"),
+        }
+    ),
+)
+
 CHANNEL_FORECAST = Table(
     name="predictions.channel_forecast",
     description="One row per channel, origin day, horizon and model version: the forecast increment of its views.",
@@ -123,6 +151,25 @@ CHANNEL_FORECAST = Table(
             "horizon_days": count("Days ahead of the origin", "days", minimum=1),
             "target": text("Count whose increment is forecast", among=("views",)),
             **_INCREMENT_OF_VIEWS,
+        }
+    ),
+)
+
+CHANNEL_FORECAST_ACCURACY = Table(
+    name="predictions.channel_forecast_accuracy",
+    description="One row per forecast of predictions.channel_forecast whose outcome is known: the forecast beside it.",
+    key=CHANNEL_FORECAST.key,
+    write=Write.REPLACE,
+    window="target_day",
+    schema=table_schema(
+        {
+            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "origin_day": day("Last day the forecast knew"),
+            "horizon_days": count("Days ahead of the origin", "days", minimum=1),
+            "target": text("Count whose increment was forecast", among=("views",)),
+            "model_version": text("Name and version of the model in the registry"),
+            "target_day": day("Day forecast: the origin and the horizon"),
+            **_beside_outcome("views", "day"),
         }
     ),
 )
