@@ -41,6 +41,7 @@ err = Console(stderr=True, highlight=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
 FAILED = 1
 MISUSED = 2
+NOTHING_LOST = "Nothing committed is lost; run the command again, it goes on where this one ended."
 
 
 def _explained(command: Callable[P, None]) -> Callable[P, None]:
@@ -68,7 +69,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             UnknownVersionError,
             NoPreviousChampionError,
         ) as error:
-            err.print(f"error: {error}", style="red", markup=False)
+            _say(f"error: {error}")
             raise typer.Exit(MISUSED) from error
         except (
             DatabaseError,
@@ -79,15 +80,32 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             BackupError,
             CorruptBatchError,
         ) as error:
-            err.print(f"error: {error}", style="red", markup=False)
+            _say(f"error: {error}", _remedy_of_full_disk(error))
+            raise typer.Exit(FAILED) from error
+        except OSError as error:
+            remedy = _remedy_of_full_disk(error)
+            if not remedy:
+                raise
+            _say(f"error: {error}", remedy)
             raise typer.Exit(FAILED) from error
         except _database_errors() as error:
             reason = str(error).strip().splitlines()[0]
-            err.print(f"error: the database stopped answering: {reason}", style="red", markup=False)
-            err.print("Nothing committed is lost; run the command again, it goes on where this one ended.", style="red")
+            _say(f"error: the database stopped answering: {reason}", _remedy_of_full_disk(error) or NOTHING_LOST)
             raise typer.Exit(FAILED) from error
 
     return run
+
+
+def _say(error: str, remedy: str | None = None) -> None:
+    for line in filter(None, (error, remedy)):
+        err.print(line, style="red", markup=False, soft_wrap=True)  # whole paths, to be copied
+
+
+def _remedy_of_full_disk(error: Exception) -> str | None:
+    from yt_platform.io.disk import room_wanted
+    from yt_platform.resources import written_folders
+
+    return room_wanted(str(error), written_folders(load_settings()))
 
 
 def _database_errors() -> tuple[type[Exception], ...]:

@@ -137,9 +137,12 @@ def _turn(platform: Platform, out: Console) -> AbstractContextManager[None]:
 
 def collect_now(settings: Settings, out: Console) -> int:
     """One collection by the real clock, or by a sandbox's; returns the exit code."""
+    from yt_platform.up import fail_orphaned_runs
+
     required_key(settings)  # before anything makes room for what cannot be collected
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         runs = Runs(platform, progress)
+        fail_orphaned_runs(runs.instance)  # a collection that was killed would hold its place in the pool for ever
         if not listed(platform.urls.warehouse):
             raise WatchListError("no channel is watched: yt-platform channels add @handle")
         if settings.policy_mode != "synthetic":

@@ -3,8 +3,9 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 from dagster import BetaWarning, InitResourceContext, ResourceDefinition
@@ -13,6 +14,7 @@ from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
 from yt_platform.io.collecting import Collector
 from yt_platform.io.databases import Databases, sqlalchemy_url
+from yt_platform.io.embedded import EmbeddedPostgresError
 from yt_platform.io.importing import SYNTHETIC, refuse_mixture
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.io.notify import Channel, Mail, Webhook
@@ -31,6 +33,15 @@ EXPERIMENT = "forecasters"
 def databases(settings: Settings) -> Databases:
     urls = (settings.database_url, settings.dagster_database_url, settings.mlflow_database_url)
     return Databases(settings.home, *(url.get_secret_value() if url else None for url in urls))
+
+
+def written_folders(settings: Settings) -> list[Path]:
+    """Folders of this machine that the platform fills."""
+    folders = [settings.home, Path(settings.raw_location)]
+    server = databases(settings).server
+    with suppress(EmbeddedPostgresError):  # which may be what is to be explained
+        folders += [server.data] if server and server.data else []
+    return folders
 
 
 def channels(settings: Settings) -> list[Channel]:

@@ -29,6 +29,10 @@ from yt_platform.io.warehouse import Window
 from yt_platform.io.youtube import ConfigurationError
 
 COMPLETE = "collection_complete"
+
+API_POOL = "youtube_api"
+"""One pull at a time, whichever runs ask for one: what is due is asked once. The pool's limit is in dagster.yaml."""
+
 SHOWN = 20
 """Skipped items shown in the metadata of a materialisation."""
 
@@ -64,6 +68,7 @@ def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
         kinds={"python", "youtube"},
         owners=OWNERS,
         code_version="1",
+        pool=API_POOL,
         check_specs=[
             AssetCheckSpec(COMPLETE, asset=asset_key(f"raw.{name}"), description="Everything that was due is collected")
         ],

@@ -147,7 +147,10 @@ def _reachable(warehouse: str) -> str:
         psycopg.connect(warehouse).close()
     except psycopg.OperationalError as error:
         if "does not exist" not in str(error):
-            raise DatabaseError(f"YT_DATABASE_URL cannot be reached: {error}") from None
+            raise DatabaseError(
+                f"YT_DATABASE_URL cannot be reached: {str(error).strip()}. See that the server runs and takes "
+                "connections from here, and to host, port, user and password in the URL"
+            ) from None
         return with_database(warehouse, "postgres")
     return warehouse
 

@@ -241,6 +241,11 @@ class EmbeddedPostgres:
             return pgpass.role_password(self._pgpass, role)
 
     @property
+    def data(self) -> Path | None:
+        """The data directory, None before the first start."""
+        return self._cluster()
+
+    @property
     def _pgpass(self) -> Path:
         return self._state / "pgpass"
 

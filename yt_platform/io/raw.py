@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from yt_platform.core.endpoints import API_RESPONSE, ENDPOINTS
+from yt_platform.io.disk import naming
 
 
 class CorruptBatchError(RuntimeError):
@@ -181,7 +182,7 @@ def _write_durably(target: Path, data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with naming(target), temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -1,19 +1,53 @@
-"""Stopping a process where a test wants it: a locked table makes it wait there, with its transaction open."""
+"""Commands as real processes, and stopping one where a test wants it: a locked table makes it wait there, with its
+transaction open."""
 
 import contextlib
+import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
-from yt_platform.io.databases import WAREHOUSE
+from yt_platform.io.databases import DAGSTER, WAREHOUSE
 from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform_tests.conftest import REPOSITORY
 
-WAIT_SECONDS = 120
+WAIT_SECONDS = 300
+
+
+def begun(home: Path, settings: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """A command on `home`, both outputs in one pipe. Not in the repository: a developer's .env is there."""
+    return begun_python(home, settings, "-m", "yt_platform.cli", *arguments)
+
+
+def begun_python(home: Path, settings: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=home.parent,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "YT_HOME": str(home), **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def completed(process: subprocess.Popen[str]) -> str:
+    """What it printed; fails unless it succeeds."""
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    return output
+
+
+def dagster_rows(home: Path, query: LiteralString) -> list[tuple[Any, ...]]:
+    """Rows of Dagster's storage."""
+    with psycopg.connect(EmbeddedPostgres(home).url(DAGSTER)) as connection:
+        return connection.execute(query).fetchall()
 
 
 @contextlib.contextmanager

@@ -4,28 +4,37 @@ At this level because only a real `kill -9` leaves a unit charged and a call uns
 catalogue.
 """
 
-import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from yt_platform.clock import Clock
 from yt_platform.core.schemas import TABLES
+from yt_platform.defs.raw import PULLS
 from yt_platform.io.databases import DAGSTER, MLFLOW, WAREHOUSE
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.watchlist import add_channels
 from yt_platform.sandbox import Fault, GeneratedWorld, Sandbox, serve
-from yt_platform_tests.conftest import REPOSITORY, reachable_folder
-from yt_platform_tests.load.crashing import barred, kill, until, waiting
+from yt_platform_tests.conftest import reachable_folder
+from yt_platform_tests.load.crashing import (
+    barred,
+    begun,
+    begun_python,
+    completed,
+    dagster_rows,
+    kill,
+    until,
+    waiting,
+)
 from yt_platform_tests.warehouse_state import fingerprint
 
 pytestmark = pytest.mark.slow
@@ -44,25 +53,18 @@ class Home:
     sandbox: Sandbox
 
     @property
-    def environment(self) -> dict[str, str]:
-        settings = {"API_KEY": KEY, "API_ENDPOINT": self.url, "POLICY_MODE": "synthetic", "HOME": str(self.path)}
-        return {**os.environ, "PYTHONPATH": str(REPOSITORY), **{f"YT_{name}": text for name, text in settings.items()}}
+    def settings(self) -> dict[str, str]:
+        return {"YT_API_KEY": KEY, "YT_API_ENDPOINT": self.url, "YT_POLICY_MODE": "synthetic"}
 
     def collect(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "yt_platform.cli", "collect"],
-            cwd=self.path.parent,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return begun(self.path, self.settings, "collect")
 
     def complete(self) -> str:
-        process = self.collect()
-        output, _ = process.communicate()
-        assert process.returncode == 0, output
-        return output
+        return completed(self.collect())
+
+    def collect_without_turn(self) -> subprocess.Popen[str]:
+        """As Dagster's processes do: a command would wait until no other is under way."""
+        return begun_python(self.path, self.settings, "-c", COLLECT)
 
     def warehouse(self) -> Warehouse:
         return Warehouse(EmbeddedPostgres(self.path).url(WAREHOUSE))
@@ -91,8 +93,7 @@ def new_home() -> Iterator[Home]:
     sandbox = Sandbox(world, STARTS_AT, keys=[KEY])
     with reachable_folder() as folder, serve(sandbox) as url:
         home = Home(folder / "home", url, sandbox)
-        command = [sys.executable, "-m", "yt_platform.cli", "migrate"]
-        subprocess.run(command, cwd=folder, env=home.environment, check=True, capture_output=True)
+        completed(begun(home.path, home.settings, "migrate"))
         with EmbeddedPostgres(home.path) as server:
             warehouse_url = server.url(WAREHOUSE)
             Clock(Warehouse(warehouse_url)).simulate(STARTS_AT)
@@ -157,10 +158,46 @@ def test_two_collections_at_once_call_nothing_twice(
 ) -> None:
     processes = [home.collect(), home.collect()]
     for process in processes:
-        output, _ = process.communicate()
-        assert process.returncode == 0, output
+        completed(process)
     assert (home.rows(), home.calls()) == undisturbed
     assert home.charged() == home.counted()
+
+
+def test_two_collections_that_dagster_runs_at_once_call_one_after_the_other(
+    home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]]
+) -> None:
+    """As two people press Materialize: no turn keeps them apart, and both would ask for what is due."""
+    home.sandbox.faults.replace([Fault(method="channels.list", nth=1, latency=10, times=1)])
+    for process in [home.collect_without_turn(), home.collect_without_turn()]:
+        completed(process)
+    assert (home.rows(), home.calls()) == undisturbed
+    assert home.charged() == home.counted()
+    (_, first_ended), (second_began, _) = dagster_rows(home.path, RUN_SPANS)
+    assert second_began < first_ended  # so it is the pool that kept their pulls apart
+    pulls = dagster_rows(home.path, PULL_SPANS)
+    assert len(pulls) == 2 * len(PULLS)
+    assert all(ended <= began for (_, ended), (began, _) in pairwise(pulls))
+
+
+RUN_SPANS = """
+SELECT min(timestamp), max(timestamp) FROM event_logs
+WHERE dagster_event_type IN ('PIPELINE_START', 'PIPELINE_SUCCESS') GROUP BY run_id ORDER BY 1
+"""
+
+PULL_SPANS = """
+SELECT min(timestamp), max(timestamp) FROM event_logs
+WHERE dagster_event_type IN ('STEP_START', 'STEP_SUCCESS') AND step_key LIKE 'raw%' GROUP BY run_id, step_key ORDER BY 1
+"""
+
+
+COLLECT = """
+from yt_platform.core.progress import silent
+from yt_platform.local import Runs, collect, open_platform
+from yt_platform.settings import load_settings
+
+with open_platform(load_settings()) as platform:
+    assert not collect(platform, Runs(platform, silent))
+"""
 
 
 def test_the_key_is_in_no_file_no_database_and_no_output(home: Home) -> None:

@@ -1,12 +1,14 @@
 """The three databases and the reader's rights, on the embedded server and on a PostgreSQL of another make."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from yt_platform.io.databases import Databases, sqlalchemy_url, with_database
+from yt_platform.io.databases import DatabaseError, Databases, sqlalchemy_url, with_database
+from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.migrations import migrate
 from yt_platform_tests.conftest import reachable_folder
 
@@ -73,6 +75,14 @@ def test_passwords_are_in_no_url(embedded: Databases) -> None:
             assert "passfile=" in url
             assert ":@" not in url
             assert psycopg.conninfo.conninfo_to_dict(url.replace("+psycopg2", "")).get("password") is None
+
+
+def test_a_wrong_password_is_told_without_it(server: EmbeddedPostgres, tmp_path: Path) -> None:
+    url = server.url("postgres").partition("?")[0].replace("youtube@", "youtube:not-the-one@")
+    with pytest.raises(DatabaseError, match="password authentication failed") as raised:
+        Databases(tmp_path, url).create()
+    assert "user and password in the URL" in str(raised.value)
+    assert "not-the-one" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

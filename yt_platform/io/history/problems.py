@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
 
+from yt_platform.io.disk import naming
+
 RECORD_LIMIT = 2_000
 """Characters of a bad record that are kept: enough to recognise it, small enough for a quarantine row."""
 
@@ -77,7 +79,7 @@ class RejectLog:
                 yield Reject(**json.loads(line))
 
     def extend(self, rejects: Iterable[Reject]) -> None:
-        with self._path.open("a", encoding="utf-8") as lines:
+        with naming(self._path), self._path.open("a", encoding="utf-8") as lines:
             for reject in rejects:
                 lines.write(json.dumps(asdict(reject)) + "\n")
                 self._count += 1

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from yt_platform.io.disk import naming
+
 BUFFER_ROWS = 500_000
 BUFFER_BYTES = 128 << 20
 """Rows with long descriptions fill the buffer by size long before they do by number."""
@@ -51,7 +53,8 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
+        with naming(self._folder):  # what is closed writes its end
+            self._open.close()
         for name in self._index:
             self._path(name).unlink(missing_ok=True)
 
@@ -72,7 +75,8 @@ class Spool:
     def finish(self) -> None:
         """Ends the adding: from here on days can be read."""
         self._spill()
-        self._open.close()
+        with naming(self._folder):
+            self._open.close()
         for kind in self._writers:
             file = self._open.enter_context(pa.OSFile(str(self._path(kind))))
             self._readers[kind] = self._open.enter_context(pa.ipc.open_file(file))
@@ -98,7 +102,8 @@ class Spool:
             rows = rows.take(pa.array(np.argsort(_days(rows), kind="stable")))
             days, starts = np.unique(_days(rows), return_index=True)
             for day, start, end in zip(days.tolist(), starts, [*starts[1:], rows.num_rows], strict=True):
-                self._writer(kind, rows.schema).write_batch(rows.slice(start, end - start))
+                with naming(self._path(kind)):
+                    self._writer(kind, rows.schema).write_batch(rows.slice(start, end - start))
                 self._index[kind][day].append(self._batches[kind])
                 self._batches[kind] += 1
         self._buffer.clear()
