@@ -34,6 +34,11 @@ COLD = "cold"
 LEADS = (1, 2, 3)
 """Days before publication from which videos without a reading are learned."""
 
+PER_VIEW = {"views": 1.0, "likes": 0.03, "comments": 0.002}
+"""What a video without a reading starts from, by view that its channel's videos gain: about what 96,732 trending videos
+have in the median when first read, 0.037 likes and 0.0023 comments. From 0 these rows would weigh next to nothing in
+the fit, and the forecast was that nobody comments."""
+
 _COUNTS = [count_column(target) for target in VIDEO_COLD.targets]
 
 
@@ -76,9 +81,9 @@ def unread_rows(videos: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
         "published_weekday": published.dt.weekday,
         "weekday": rows["day"].dt.weekday,
         "hours_to_publication": ((published - end).dt.total_seconds() / 3600).clip(lower=0.0),
-        **dict.fromkeys(VIDEO_COLD.rates.values(), 0.0),
     }
-    known[VIDEO_COLD.rates["views"]] = rows["channel_view_rate_mean"].fillna(0.0)
+    views = rows["channel_view_rate_mean"].fillna(0.0)
+    known |= {VIDEO_COLD.rates[target]: views * per_view for target, per_view in PER_VIEW.items()}
     rows = rows.assign(**known, basis=NO_READING)
     columns = ["video_id", "day", "channel_id", *VIDEO_COLD.features, *VIDEO_COLD.rates.values(), "basis"]
     origins: pd.DataFrame = rows.reindex(columns=list(dict.fromkeys(columns)))

@@ -121,6 +121,8 @@ def test_a_channel_without_a_record_is_unknown(features: pd.DataFrame) -> None:
     )
     assert unread_rows(unread("2026-06-12T06:00"), records)["start_view_rate"].tolist() == [8.0]
     assert unread_rows(unread("2026-06-12T06:00"), records)["hours_to_publication"].tolist() == [30.0]
+    rates = unread_rows(unread("2026-06-12T06:00"), records)[["start_like_rate", "start_comment_rate"]]
+    np.testing.assert_allclose(rates, [[8.0 * 0.03, 8.0 * 0.002]])  # from 0 they were forecast to stay there
     assert unread_rows(unread("2026-06-12T06:00"), records.drop(index=records.index[1]))[
         "start_view_rate"
     ].tolist() == [0.0]
