@@ -84,12 +84,12 @@ def batch_days(warehouse: Warehouse) -> list[date]:
 
 
 def newest_data(warehouse: Warehouse, table: Table) -> datetime | date | None:
-    """The newest instant or day the table holds data of, looked for from the newest day that the books have rows of:
-    the whole of a table of snapshots takes seconds."""
-    query = (
-        f"SELECT max({table.window}) AS newest FROM {table.name} WHERE {table.window} >= coalesce("
-        "(SELECT max(partition_day) FROM ops.loads WHERE table_name = $1 AND row_count > 0), '-infinity')"
-    )
+    """The newest instant or day the table holds data of, looked for from the newest day that the books have rows of,
+    as the whole of a table of snapshots takes seconds; then in all of it, as a table of newest states may have taken
+    none of that day's."""
+    newest_of = f"SELECT max({table.window}) FROM {table.name}"
+    booked = "SELECT max(partition_day) FROM ops.loads WHERE table_name = $1 AND row_count > 0"
+    query = f"SELECT coalesce(({newest_of} WHERE {table.window} >= ({booked})), ({newest_of})) AS newest"
     newest: datetime | date | None = warehouse.records(query, (table.name,))[0]["newest"]
     return newest
 

@@ -100,5 +100,7 @@ def test_old_data_is_an_alert_that_gets_worse_and_is_over_when_new_data_comes(wa
     booked(warehouse, "2026-09-01", 1)
     booked(warehouse, "2026-09-04", 0)  # a day made, and nothing in it
     assert open_at(NOW) == {"ops.quality_scores": ("warning", 3)}
+    booked(warehouse, "2026-09-05", 1)  # rows that the table did not take
+    assert open_at(NOW) == {"ops.quality_scores": ("warning", 3)}
     scored(warehouse, "2026-09-03")
     assert open_at(NOW) == {}
