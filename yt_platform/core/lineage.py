@@ -94,13 +94,14 @@ NODES = (
     ),
     Node(
         "ops.quality_scores",
-        "1",
+        "2",
         (
             Input("metrics.video_snapshots", lookback_days=GAP_DAYS),
             Input("metrics.channel_snapshots", lookback_days=GAP_DAYS),
             Input("metrics.video_versions"),
             Input("metrics.comments"),
             Input("metrics.video_daily", lookback_days=GAP_DAYS),
+            Input("metrics.channel_daily", lookback_days=GAP_DAYS),
         ),
     ),
     Node("features.channel_day", "1", (Input("metrics.channel_snapshots", lookback_days=LOOKBACK_DAYS),)),
@@ -108,9 +109,6 @@ NODES = (
 """Every table below raw that is partitioned by day, inputs first."""
 
 NODE = {node.table: node for node in NODES}
-
-LOOKING_AHEAD = frozenset(node.table for node in NODES if any(source.lookahead_days for source in node.inputs))
-"""Tables made after the others, as they read days after their own."""
 
 
 def input_version(node: Node, day: date, inputs: Versions) -> str:
@@ -164,6 +162,10 @@ def days_ahead(table: str) -> int:
     if table not in NODE:
         return 0
     return max(source.lookahead_days + days_ahead(source.name) for source in NODE[table].inputs)
+
+
+LOOKING_AHEAD = frozenset(node.table for node in NODES if days_ahead(node.table))
+"""Tables made after the others, as they depend on days after their own."""
 
 
 def settled(stale: Mapping[date, frozenset[str]], open_days: Set[date]) -> dict[date, frozenset[str]]:

@@ -6,9 +6,9 @@ to that table. A dimension that does not apply, or that had nothing to count, is
 others in proportion: a day is judged by what can be known of it.
 
 Scored are the tables that are parsed from raw, in the versions that later collections leave alone where there are such
-(`metrics.video_versions`, not `metrics.videos`), and `metrics.video_daily`, which everything else is made from.
-`metrics.channel_daily` is not: it is interpolated, and changes for a week after its day; the sums it is made of are
-compared where the channels are read.
+(`metrics.video_versions`, not `metrics.videos`), `metrics.video_daily`, which everything else is made from, and
+`metrics.channel_daily`, which reports are made from. That is interpolated, and changes for a week after its day: every
+day is scored anew as often as it is made anew.
 """
 
 from datetime import timedelta
@@ -35,6 +35,7 @@ SCORED = (
     "metrics.video_versions",
     "metrics.comments",
     "metrics.video_daily",
+    "metrics.channel_daily",
 )
 
 COUNTS = (
@@ -96,7 +97,8 @@ def _percentage(part: Series, whole: Series) -> Series:
 def overall(dimensions: pd.DataFrame) -> Series:
     """Mean of the known dimensions, columns of percentages, weighted by `WEIGHTS`; NaN where none is known."""
     weights = dimensions[list(WEIGHTS)].notna() * pd.Series(WEIGHTS)
-    return (dimensions[list(WEIGHTS)].fillna(0) * weights).sum(axis=1) / weights.sum(axis=1)
+    found = (dimensions[list(WEIGHTS)].fillna(0) * weights).sum(axis=1) / weights.sum(axis=1)
+    return found.clip(upper=100)  # sums of weights are rounded: a perfect day would be a little better than that
 
 
 def status(score: float) -> str:

@@ -4,6 +4,7 @@ Facts known while writing (the share of rejects) are checked by the assets thems
 raises: an infrastructure error is neither a pass nor a failure.
 """
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -100,6 +101,10 @@ def as_markdown(rows: Sequence[Mapping[Any, object]]) -> str:
         return "none"
     lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def as_image(png: bytes) -> MetadataValue:
+    return MetadataValue.md(f"![plot](data:image/png;base64,{b64encode(png).decode()})")
 
 
 def _freshness_check(table: Table, max_age: timedelta) -> AssetChecksDefinition:

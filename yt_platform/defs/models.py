@@ -1,6 +1,5 @@
 """Assets of the `models` layer: the candidates of a training, and the gate that moves the champion."""
 
-import base64
 from collections.abc import Iterator, Sequence
 
 from dagster import (
@@ -15,6 +14,7 @@ from dagster import (
 
 from yt_platform.core.models.protocol import NotEnoughRowsError
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
+from yt_platform.defs.checks import as_image
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import asset_key, whole
 from yt_platform.io.alerts import TRAINING, resolve_alert
@@ -159,7 +159,7 @@ def _candidate_result(spec: ModelSpec, trained: Trained, kind: str) -> Materiali
             "model": trained.versions[kind].name,
             "decision": trained.decision.reasons[kind],
             "model_card": MetadataValue.md(trained.cards[kind]),
-            **{name.removesuffix(".png"): _image(plot) for name, plot in trained.plots[kind].items()},
+            **{name.removesuffix(".png"): as_image(plot) for name, plot in trained.plots[kind].items()},
             **errors,
         },
     )
@@ -174,7 +174,7 @@ def _gate_result(spec: ModelSpec, trained: Trained) -> MaterializeResult:
             "champion": winner is not None,
             **_left_out(spec, trained),
             "model": trained.versions[winner].name if winner else "none: the champion stays",
-            "comparison": _image(trained.comparison),
+            "comparison": as_image(trained.comparison),
             "decision": MetadataValue.md(_decision_table(trained)),
             **({"model_card": MetadataValue.md(trained.cards[winner])} if winner else {}),
         },
@@ -198,7 +198,3 @@ def _decision_table(trained: Trained) -> str:
         cells = [row.candidate, trained.versions[row.candidate].name, *figures, trained.decision.reasons[row.candidate]]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _image(png: bytes) -> MetadataValue:
-    return MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")

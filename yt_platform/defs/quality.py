@@ -13,12 +13,13 @@ from dagster import (
 
 from yt_platform.core.quality import ERROR_BELOW, WARN_BELOW
 from yt_platform.core.schemas.ops import ANOMALIES, QUALITY_SCORES
-from yt_platform.defs.checks import as_markdown
+from yt_platform.defs.checks import as_image, as_markdown
 from yt_platform.defs.daily import Result, daily_table, dependencies, described, rejects_check, report
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, window_of
+from yt_platform.io import plots
 from yt_platform.io.anomalies import find_anomalies
 from yt_platform.io.loading import Loaded
-from yt_platform.io.quality import alert_on_quality, said, score_quality
+from yt_platform.io.quality import alert_on_quality, newest_scores, recent_scores, said, score_quality
 from yt_platform.io.warehouse import Window
 
 GOOD_QUALITY = "good_quality"
@@ -47,6 +48,7 @@ def build_quality(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
     def quality_scores(context: AssetExecutionContext) -> Result:
         held, run_id = context.resources, context.run.run_id
         loaded = score_quality(held.warehouse, window_of(context), run_id, held.progress)
+        _show_over_time(context, loaded)
         yield from report(context, QUALITY_SCORES, loaded)
         yield _verdict(alert_on_quality(held.warehouse, held.clock.now()))
 
@@ -55,6 +57,17 @@ def build_quality(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
 
 def _anomalies(context: AssetExecutionContext, window: Window) -> Loaded:
     return find_anomalies(context.resources.warehouse, window, context.run.run_id, context.resources.progress)
+
+
+def _show_over_time(context: AssetExecutionContext, loaded: Loaded) -> None:
+    """A plot with the newest day that was scored, where there is none after it: every partition would keep another."""
+    last = max(loaded.rows)
+    newest = newest_scores(context.resources.warehouse)
+    if newest and max(row["day"] for row in newest) <= last:
+        plot = plots.quality(recent_scores(context.resources.warehouse, last))
+        context.add_asset_metadata(
+            {"scores_over_time": as_image(plot)}, asset_key=asset_key(QUALITY_SCORES.name), partition_key=str(last)
+        )
 
 
 def _verdict(newest: list[dict[str, object]]) -> AssetCheckResult:

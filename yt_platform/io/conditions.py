@@ -61,7 +61,7 @@ def anomaly_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
 def freshness_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
     """Tables whose newest data is older than it may be: one alert for each, but none where a table it is made from is
     too old itself. A table that holds nothing yet is not judged."""
-    newest = {name: found for name in MAX_AGE if (found := newest_data(warehouse, TABLES[name]))}
+    newest = {name: at for name, limit in MAX_AGE.items() if limit and (at := newest_data(warehouse, TABLES[name]))}
     ages = {name: data_age(found, now) for name, found in newest.items()}
     remedy = "see that `yt-platform up` runs and what `yt-platform status` says is broken, or import what is new"
     return [

@@ -11,7 +11,8 @@ from html import escape
 from typing import Any
 
 from yt_platform.io.notify import Message, Picture
-from yt_platform.io.plots import bars
+from yt_platform.io.plots import bars, quality
+from yt_platform.io.quality import recent_scores
 from yt_platform.io.warehouse import Warehouse
 
 PLOTTED_DAYS = 28
@@ -39,6 +40,10 @@ _SECTIONS = {
     "Mended on the day": (
         "SELECT severity, kind, subject, message, resolved_at AS mended FROM ops.alerts "
         "WHERE resolved_at >= $1 AND resolved_at < $1 + 1 ORDER BY resolved_at"
+    ),
+    "Quality of the day's data, of 100": (
+        "SELECT table_name AS table, source, round(score::numeric, 1) AS score, status, row_count AS rows, "
+        "reject_count AS refused FROM ops.quality_scores WHERE day = $1 ORDER BY score, table_name, source"
     ),
     "Unusual readings": (
         "SELECT severity, kind, target, count(*) AS readings, count(DISTINCT video_id) AS videos FROM ops.anomalies "
@@ -68,11 +73,12 @@ _SECTIONS = {
 
 @dataclass(frozen=True)
 class DailyReport:
-    """Rows by section, and the views that tracked videos gained on each of the last days."""
+    """Rows by section, the views that tracked videos gained on each of the last days, and the scores of quality."""
 
     day: date
     sections: Mapping[str, Rows]
     views: Mapping[date, int]
+    scores: Rows
     is_synthetic: bool
 
 
@@ -88,6 +94,7 @@ def daily_report(warehouse: Warehouse, day: date) -> DailyReport:
         day,
         {title: warehouse.records(query, (day,)) for title, query in _SECTIONS.items()},
         {row["day"]: row["views"] for row in views},
+        recent_scores(warehouse, day),
         synthetic,
     )
 
@@ -97,7 +104,10 @@ def as_message(report: DailyReport) -> Message:
     alerts = len(report.sections["Open alerts"])
     subject = f"YouTube data of {report.day}: {alerts or 'no'} open alert{'' if alerts == 1 else 's'}"
     note = "Generated data, not YouTube's." if report.is_synthetic else "Forecasts are not YouTube's figures."
-    pictures = (Picture("views", bars("Views gained by tracked videos", report.views)),) if report.views else ()
+    pictures = (
+        *([Picture("views", bars("Views gained by tracked videos", report.views))] if report.views else []),
+        *([Picture("quality", quality(report.scores))] if report.scores else []),
+    )
     text = "\n\n".join([*(_as_text(title, rows) for title, rows in report.sections.items()), note])
     return Message(subject, text, _as_html(subject, report.sections, note, pictures), pictures)
 

@@ -1,9 +1,9 @@
-"""Plots a person judges a training by, as PNG. Drawn on figures of their own: pyplot keeps global state.
+"""Plots a person judges a training or the data by, as PNG. Drawn on figures of their own: pyplot keeps global state.
 
 Matplotlib is imported inside: it takes half a second.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from yt_platform.core.gate import Decision
+from yt_platform.core.quality import ERROR_BELOW, WARN_BELOW
 from yt_platform.core.tasks import Task
 
 if TYPE_CHECKING:
@@ -96,6 +97,31 @@ def bars(title: str, values: Mapping[date, int]) -> bytes:
     axes.set_title(title)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     figure.autofmt_xdate()
+    return _png(figure)
+
+
+def quality(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """PNG of scores by day, a line for each source and a part of the picture for each table, with the limits of
+    warnings and errors. `rows`: `table_name`, `source`, `day`, `score` (None where unknown); one at least."""
+    found = pd.DataFrame(rows)
+    tables = {str(table): of_table for table, of_table in found.groupby("table_name")}
+    figure = _figure(-(-len(tables) // 3), min(len(tables), 3))
+    # as a run's time is spent on it: a tight layout draws all twice, and more ticks take as long as the lines
+    figure.set_layout_engine("none")
+    figure.subplots_adjust(left=0.05, right=0.95, hspace=0.3)
+    ends = sorted({found["day"].min(), found["day"].max()})
+    for axes, (table, of_table) in zip(figure.axes, tables.items(), strict=False):
+        for source, of_source in of_table.groupby("source"):
+            days = of_source["day"].to_numpy("datetime64[D]")
+            axes.plot(days, of_source["score"].to_numpy("float64"), ".-", label=source or "all sources")
+        for limit, colour in ((WARN_BELOW, "C1"), (ERROR_BELOW, "C3")):
+            axes.axhline(limit, color=colour, linewidth=0.5)
+        axes.set_title(table)
+        axes.set_ylim(0, 102)
+        axes.set_xticks(ends)
+        axes.legend(loc="lower left", fontsize="small")
+    for axes in figure.axes[len(tables) :]:
+        axes.set_axis_off()
     return _png(figure)
 
 

@@ -4,7 +4,8 @@
 that as many days back as `$3` says; `rejects.sql` the refused rows of the tables `$3`.
 """
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +27,10 @@ FROM ops.quality_scores
 WHERE day > (SELECT max(day) FROM ops.quality_scores) - $1::integer
 ORDER BY table_name, source, day DESC
 """
+
+
+SHOWN_DAYS = 90
+"""Days of scores that a plot shows."""
 
 
 def score_quality(warehouse: Warehouse, window: Window, run_id: str, progress: Progress) -> Loaded:
@@ -55,6 +60,15 @@ def _query(name: str) -> str:
 def newest_scores(warehouse: Warehouse) -> list[dict[str, object]]:
     """The newest row of each table and source that had data in the last 7 days scored, by table and source."""
     return warehouse.records(_NEWEST, (RECENT_DAYS,))
+
+
+def recent_scores(warehouse: Warehouse, until: date) -> list[dict[str, Any]]:
+    """Scores of the 90 days up to `until` by `table_name`, `source` and `day`, for a plot."""
+    return warehouse.records(
+        "SELECT table_name, source, day, score FROM ops.quality_scores WHERE day > $1 - $2::integer AND day <= $1 "
+        "ORDER BY table_name, source, day",
+        (until, SHOWN_DAYS),
+    )
 
 
 def alert_on_quality(warehouse: Warehouse, at: datetime) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
+from dagster import AssetRecordsFilter, DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
 from yt_platform.core.progress import silent
 from yt_platform.defs.jobs import COLLECT, REFRESH, build_schedules
@@ -135,6 +135,19 @@ def test_every_hour_collects_the_day_of_the_clock_unless_that_is_simulated(refre
         refreshed.clock.follow_imports()
     [hourly] = [found for found in build_schedules() if found.name == "hourly_collection"]
     assert (hourly.job_name, hourly.cron_schedule) == (COLLECT, "7 * * * *")
+
+
+def test_the_newest_scores_of_quality_carry_a_plot_over_time(refreshed: Platform, runs: Runs) -> None:
+    """One picture, not one for each of the days of a run."""
+    plotted = []
+    for day in (LAST_DAY, LAST_DAY - timedelta(days=1)):
+        of_day = AssetRecordsFilter(asset_key("ops.quality_scores"), asset_partitions=[str(day)])
+        [record] = runs.instance.fetch_materializations(of_day, limit=1).records
+        assert record.asset_materialization
+        metadata = record.asset_materialization.metadata
+        assert "dagster/partition_row_count" in metadata
+        plotted.append("scores_over_time" in metadata)
+    assert plotted == [True, False]
 
 
 def test_a_row_lost_from_the_books_is_missing_again(refreshed: Platform, runs: Runs) -> None:

@@ -98,6 +98,7 @@ def test_what_looks_ahead_to_an_open_day_is_not_settled() -> None:
     ahead = {table: (DAYS[-1] - day).days - 1 for table, day in last.items()}
     assert {table: days for table, days in ahead.items() if days} == {
         "metrics.channel_daily": REACH_DAYS,
+        "ops.quality_scores": REACH_DAYS,
         "metrics.video_windows": 1,
     }
     assert settled(dict.fromkeys(DAYS, everything), set()) == dict.fromkeys(DAYS, everything)

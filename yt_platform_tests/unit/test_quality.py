@@ -1,6 +1,7 @@
 """Dimensions and the score are arithmetic on counts, so no database is needed."""
 
 from datetime import date
+from itertools import combinations
 
 import pandas as pd
 import pytest
@@ -59,6 +60,15 @@ def test_weights_are_those_agreed_and_spread_over_what_is_known() -> None:
     assert found[0] == pytest.approx(50 * 0.2 + 60 * 0.25 + 70 * 0.2 + 80 * 0.15 + 90 * 0.1 + 100 * 0.1)
     assert found[1] == pytest.approx((60 * 25 + 100 * 10) / 35)
     assert pd.isna(found[2])
+
+
+def test_a_perfect_day_scores_100_whatever_is_known_of_it() -> None:
+    """100.00000000000001 broke the contract of the scores, and real days of channels were refused."""
+    known = [names for size in range(1, 7) for names in combinations(WEIGHTS, size)]
+    found = overall(pd.DataFrame([{**dict.fromkeys(WEIGHTS, NONE), **dict.fromkeys(names, 100.0)} for names in known]))
+    assert len(found) == 63
+    assert found.max() <= 100
+    assert found.min() == pytest.approx(100)
 
 
 @pytest.mark.parametrize(

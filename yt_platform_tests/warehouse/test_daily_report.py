@@ -49,8 +49,17 @@ def test_what_happened_is_told_and_shown(warehouse: Warehouse) -> None:
                 "VALUES ('abcdefghijk', $1::date, 'daily', $2, 'views', $3, 'fell', $4::uuid, now())",
                 (at, "fall" if severity == "high" else "spike", severity, RUN_ID),
             )
+        for source, score in (("api", 99.9), ("import", 60.04)):
+            transaction.execute(
+                "INSERT INTO ops.quality_scores (day, table_name, source, score, status, row_count, reject_count, "
+                "run_id, loaded_at) SELECT day, 'metrics.comments', $2, $3, 'ok', 5, 1, $4::uuid, now() "
+                "FROM unnest(ARRAY[$1::date, $1::date - 100]) AS day",
+                (DAY, source, score, RUN_ID),
+            )
     message = as_message(daily_report(warehouse, DAY))
     assert message.subject == "YouTube data of 2026-03-02: 1 open alert"
+    quality = "metrics.comments | import | 60.0 | ok | 5 | 1\n  metrics.comments | api | 99.9 | ok | 5 | 1"
+    assert quality in message.text
     assert "error | run | collect | no network | 2026-03-02 04:00:00+00:00" in message.text
     assert "  high | fall | views | 1 | 1\n  low | spike | views | 1 | 1" in message.text
     assert "medium" not in message.text
@@ -59,7 +68,8 @@ def test_what_happened_is_told_and_shown(warehouse: Warehouse) -> None:
     assert "&lt;script&gt;" in message.html
     assert "<script>" not in message.html
     assert "<td>2,500</td>" in message.html
-    assert [picture.png[:4] for picture in message.pictures] == [b"\x89PNG"]
+    assert [picture.png[:4] for picture in message.pictures] == [b"\x89PNG"] * 2
     assert "cid:views" in message.html
+    assert "cid:quality" in message.html
     before = as_message(daily_report(warehouse, date(2026, 3, 1)))
     assert "video_forecaster" not in before.text  # of what came later a report says nothing

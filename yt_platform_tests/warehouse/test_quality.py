@@ -12,6 +12,7 @@ from yt_platform.core.progress import silent
 from yt_platform.core.quality import COUNTS, SCORED
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.metrics import (
+    CHANNEL_DAILY,
     CHANNEL_SNAPSHOTS,
     COMMENTS,
     VIDEO_DAILY,
@@ -168,6 +169,38 @@ def test_channels_are_compared_with_the_sum_of_their_videos(warehouse: Warehouse
     a, b = ([found[source][name] for name in COUNTS] for source in "ab")
     assert a == [2, 6, 6, 2, 1, 1, 1, 25]
     assert b == [2, 6, 5, 1, 1, 0, 2, None]
+
+
+def reported(day: str, end: float | None, gained: float | None, **columns: Any) -> dict[str, Any]:
+    """A row of `metrics.channel_daily`."""
+    row = {"channel_id": CHANNEL, "day": pd.Timestamp(day), "view_count": end, "view_increment": gained}
+    row |= {"subscriber_count": 10.0, "subscriber_increment": 0.0, "tracked_video_count": 0, "is_final": True}
+    return {**row, "revenue_assumptions": "none", **columns}
+
+
+def test_reports_of_channels_go_on_from_the_day_before(warehouse: Warehouse) -> None:
+    of_videos = {"tracked_video_count": 1, "tracked_view_increment": 10.0, "engagement_rate": 0.1}
+    put(
+        warehouse,
+        CHANNEL_DAILY,
+        reported("2026-01-01", 1_000, None),
+        reported("2026-01-09", 1_100, 50, **of_videos, tracked_like_increment=1.0, tracked_comment_increment=0.0),
+        reported("2026-01-09", 500, None, channel_id="UC" + "b" * 22),
+        reported("2026-01-10", 1_160, 60, growth_rate=0.05),
+        reported("2026-01-10", 400, -100, channel_id="UC" + "b" * 22, growth_rate=-0.2),  # a fall of a fifth
+        reported("2026-01-10", 700, 5, channel_id="UC" + "c" * 22),  # no day before
+        reported(  # of a channel that is known by its videos alone, and their likes are hidden
+            "2026-01-10", None, None, **of_videos, channel_id="UC" + "d" * 22, subscriber_count=None,
+            subscriber_increment=None,
+        ),
+    )  # fmt: skip
+    found = counted(warehouse, "metrics.channel_daily")[""]
+    assert [found[name] for name in COUNTS] == [4, 9, 7, 3, 2, 2, None, 24]
+    before = counted(warehouse, "metrics.channel_daily", date(2026, 1, 9), date(2026, 1, 9))[""]
+    assert (before["values_expected"], before["values_known"], before["gap_hours"]) == (7, 6, 168)
+    put(warehouse, CHANNEL_DAILY, reported("2026-01-09", 1_105, 55))  # made again, and the day after it was not
+    found = counted(warehouse, "metrics.channel_daily")[""]
+    assert (found["pairs_compared"], found["pairs_agreeing"]) == (2, 1)
 
 
 def test_versions_name_the_channel_of_the_readings(warehouse: Warehouse) -> None:
