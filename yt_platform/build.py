@@ -28,6 +28,7 @@ from yt_platform.defs.upkeep import (
     standing_check,
     weekly_prune,
 )
+from yt_platform.defs.views import build_views, outdated_views, refresh_views
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
 
@@ -51,14 +52,15 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *build_predictions(days),
             *build_ops(days),
             *build_quality(days),
+            *build_views(),
             BOOKS,
         ],
         asset_checks=[*build_checks(), nothing_left_behind],
-        jobs=[*build_jobs(), prune_run_logs, report, standing_check],
+        jobs=[*build_jobs(), prune_run_logs, report, standing_check, refresh_views],
         schedules=running(
             settings,
             [*build_schedules(), *build_forecasting_schedules(settings), daily, weekly_prune, daily_standing_check],
         ),
-        sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data]),
+        sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data, outdated_views]),
         resources={**build_resources(settings), **resource_overrides},
     )

@@ -30,6 +30,7 @@ from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.training import TooLittleHistoryError, training_is_due
+from yt_platform.io.views import refresh_due
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.resources import artifact_folder, databases
 from yt_platform.settings import PROJECT_ROOT, Settings
@@ -182,12 +183,12 @@ def _faults(events: "Sequence[DagsterEvent]") -> str:
 
 def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
     """Everything that follows from the catalogue: stale tables, models where one is due, the newest forecasts,
-    how earlier ones did, and drift.
+    how earlier ones did, drift, and the materialised view.
 
     Returns, by model, why it was not trained where the history is too short or too thin for it.
     """
     from yt_platform.defs.automation import training_under_way
-    from yt_platform.defs.jobs import FORECASTING, MEASURE_DRIFT, REFRESH, SCORE, TRAINING
+    from yt_platform.defs.jobs import FORECASTING, MEASURE_DRIFT, REFRESH, REFRESH_VIEWS, SCORE, TRAINING
 
     platform.clock.follow_imports()
     for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
@@ -212,6 +213,8 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
     day = drift_due(platform.warehouse, platform.registry, over)
     if day:
         runs.launch(MEASURE_DRIFT, Window(day, day))
+    if refresh_due(platform.warehouse):
+        runs.launch(REFRESH_VIEWS)
     return untrained
 
 

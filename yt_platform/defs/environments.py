@@ -27,6 +27,7 @@ RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "hourly_collection": COLLECTING,
     "daily_refresh": PRODUCTION,
     "missing_data": PRODUCTION,
+    "outdated_views": PRODUCTION,
     "daily_standing_check": PRODUCTION,
     "weekly_prune": EVERYWHERE,
     "forecasts": PRODUCTION,

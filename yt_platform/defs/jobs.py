@@ -29,6 +29,7 @@ TUNE = "tune"
 SCORE = "score"
 MEASURE_DRIFT = "measure_drift"
 FOLLOW = "follow_collection"
+REFRESH_VIEWS = "refresh_views"
 IN_ORDER = {"yt_platform/in_order": REFRESH}
 """Tag of runs that dagster.yaml lets execute one after another: a later range is made from the earlier ones."""
 OTHER_MODELS = [spec for spec in MODELS.values() if spec is not VIDEO_FORECASTER]

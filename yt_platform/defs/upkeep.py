@@ -66,7 +66,7 @@ def missing_data(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         context.update_cursor("")
         return SkipReason(f"every table is up to date with its inputs until {last_due}")
     # the cursor stays, so that the edge is not lost while a run may be making what is missing
-    if run := _making(context.instance):
+    if run := making(context.instance):
         return SkipReason(f"run {run} makes tables: what is missing is judged after its end")
     asked = set(json.loads(context.cursor)) if context.cursor else set()
     wanted = [found for found in overdue if found.version not in asked]
@@ -157,7 +157,7 @@ weekly_prune = ScheduleDefinition(
 )
 
 
-def _making(instance: DagsterInstance) -> str | None:
+def making(instance: DagsterInstance) -> str | None:
     """A run that makes tables and has not ended."""
     return next(
         (run.run_id for run in instance.get_runs(RunsFilter(statuses=UNDER_WAY)) if run.job_name in MAKING), None

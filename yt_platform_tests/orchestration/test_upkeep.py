@@ -13,9 +13,10 @@ import pytest
 from dagster import AssetRecordsFilter, DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
 from yt_platform.core.progress import silent
-from yt_platform.defs.jobs import COLLECT, REFRESH, build_schedules
+from yt_platform.defs.jobs import COLLECT, REFRESH, REFRESH_VIEWS, build_schedules
 from yt_platform.defs.partitions import RANGE_END, RANGE_START, asset_key
 from yt_platform.defs.upkeep import daily_standing_check, missing_data
+from yt_platform.defs.views import outdated_views
 from yt_platform.io.planning import overdue_ranges, stale_ranges
 from yt_platform.io.unfinished import Unfinished, unfinished
 from yt_platform.io.warehouse import Window
@@ -283,3 +284,29 @@ def test_the_standing_check_is_asked_for_daily() -> None:
     with build_schedule_context(scheduled_execution_time=datetime(2026, 3, 1, 6, tzinfo=UTC)) as context:
         assert len(daily_standing_check.evaluate_tick(context).run_requests or []) == 1
     assert (daily_standing_check.job_name, daily_standing_check.cron_schedule) == ("standing_check", "0 6 * * *")
+
+
+def test_the_materialised_view_is_refreshed_after_its_tables_were_loaded(refreshed: Platform, runs: Runs) -> None:
+    def ticked() -> Any:
+        with build_sensor_context(
+            instance=runs.instance, resources={"warehouse": refreshed.warehouse}, definitions=runs.definitions
+        ) as context:
+            return outdated_views.evaluate_tick(context)
+
+    rows = "SELECT count(*) AS n FROM bi.channel_overview_cached"
+    assert refreshed.warehouse.records(rows) == [{"n": 0}]  # as it was made, before there was anything
+    under_way = DagsterRun(job_name=REFRESH, status=DagsterRunStatus.STARTED)
+    runs.instance.add_run(under_way)
+    assert under_way.run_id in ticked().skip_message
+    runs.instance.delete_run(under_way.run_id)
+    for _ in range(2):  # nothing is lost with a tick
+        [request] = ticked().run_requests
+    runs.launch(REFRESH_VIEWS)
+    differing = "SELECT * FROM bi.channel_overview EXCEPT SELECT * FROM bi.channel_overview_cached"
+    assert refreshed.warehouse.records(differing) == []
+    assert refreshed.warehouse.records(rows)[0]["n"] > 0
+    assert "is as its tables are" in ticked().skip_message
+
+    runs.launch(REFRESH, Window(DAY, DAY), frozenset({"metrics.video_daily"}))
+    [again] = ticked().run_requests
+    assert again.run_key != request.run_key
