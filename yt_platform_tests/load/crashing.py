@@ -16,7 +16,7 @@ import pytest
 
 from yt_platform.io.databases import DAGSTER, WAREHOUSE
 from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform_tests.conftest import REPOSITORY
+from yt_platform_tests.conftest import REPOSITORY, free_port
 
 WAIT_SECONDS = 300
 
@@ -42,6 +42,24 @@ def completed(process: subprocess.Popen[str]) -> str:
     output, _ = process.communicate()
     assert process.returncode == 0, output
     return output
+
+
+def begun_up(home: Path) -> tuple[subprocess.Popen[str], str]:
+    """`yt-platform up` that serves, and what it printed until then."""
+    up = begun(home, {"YT_WEBSERVER_PORT": str(free_port()), "YT_MLFLOW_PORT": str(free_port())}, "up")
+    assert up.stdout
+    said = ""
+    for line in up.stdout:
+        said += line
+        if line.startswith("Open the UI"):
+            break
+    return up, said
+
+
+def end(up: subprocess.Popen[str]) -> str:
+    """End `up` as Ctrl-C does; what else it printed."""
+    up.send_signal(signal.SIGINT)
+    return completed(up)
 
 
 def dagster_rows(home: Path, query: LiteralString) -> list[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -21,12 +21,12 @@ import pytest
 
 from yt_platform.core.sample import generate
 from yt_platform.core.schemas import TABLES
-from yt_platform.io.databases import DAGSTER, WAREHOUSE
-from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.databases import WAREHOUSE
+from yt_platform.io.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from yt_platform.io.sample import write_sample
 from yt_platform.io.warehouse import Warehouse
-from yt_platform_tests.conftest import REPOSITORY, free_port, reachable_folder
-from yt_platform_tests.load.crashing import barred, kill, until, waiting
+from yt_platform_tests.conftest import reachable_folder
+from yt_platform_tests.load.crashing import barred, begun, begun_up, completed, dagster_rows, end, kill, until, waiting
 from yt_platform_tests.warehouse_state import fingerprint
 
 pytestmark = pytest.mark.slow
@@ -50,25 +50,14 @@ class Home:
     path: Path
     sample: Path
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "YT_HOME": str(self.path), "PYTHONPATH": str(REPOSITORY)}
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        return begun(self.path, {}, *arguments)
 
     def run(self) -> subprocess.Popen[str]:
-        """`yt-platform run` begun, both outputs in one pipe. Not in the repository: a developer's .env is there."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "yt_platform.cli", "run", "--history", str(self.sample)],
-            cwd=self.path.parent,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return self.command("run", "--history", str(self.sample))
 
     def complete(self) -> None:
-        process = self.run()
-        output, _ = process.communicate()
-        assert process.returncode == 0, output
+        completed(self.run())
 
     def state(self) -> dict[str, str]:
         """Hashes of all rows. Without model versions: a killed training has used one up, and the next takes another."""
@@ -83,19 +72,22 @@ class Home:
 
 @contextlib.contextmanager
 def run_held_at(home: Home, table: str) -> Iterator[subprocess.Popen[str]]:
-    """A first run of `home` that waits to write `table`.
-
-    The table is locked once the import has begun: migrations, which comment on every table, are over by then.
-    """
+    """A run of `home` that waits to write `table`."""
     process = home.run()
-    until(lambda: import_begun(home), process)
+    until(lambda: has_its_turn(home), process)
     with barred(home.path, table) as connection:
         until(lambda: waiting(connection, table) > 0, process)
         yield process
 
 
-def import_begun(home: Home) -> bool:
-    return any((home.path / "raw").rglob("*.parquet"))
+def has_its_turn(home: Home) -> bool:
+    """Whether a run is past the migrations, which comment on every table, and has written nothing."""
+    try:
+        with psycopg.connect(EmbeddedPostgres(home.path).url(WAREHOUSE)) as connection:
+            turn = "SELECT FROM pg_locks WHERE relation = 'ops.turn'::regclass AND mode = 'ExclusiveLock'"
+            return connection.execute(turn).rowcount > 0
+    except (EmbeddedPostgresError, psycopg.OperationalError):  # its server is starting
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +114,7 @@ def home(sample: Path) -> Iterator[Home]:
     """A home with empty databases, so that there are tables to lock before the first run."""
     with reachable_folder() as folder:
         home = Home(folder / "home", sample)
-        command = [sys.executable, "-m", "yt_platform.cli", "migrate"]
-        subprocess.run(command, cwd=folder, env=home.environment, check=True, capture_output=True)
+        completed(home.command("migrate"))
         yield home
         EmbeddedPostgres(home.path).stop()
 
@@ -151,22 +142,35 @@ def test_a_killed_run_is_completed_by_the_next(home: Home, undisturbed: dict[str
 def test_a_run_killed_without_warning_leaves_no_server_that_disturbs(home: Home, undisturbed: dict[str, str]) -> None:
     """No lease but the run's: the server, left alone, may be stopping while the next run starts."""
     process = home.run()
-    until(lambda: import_begun(home), process)
+    until(lambda: any((home.path / "raw").rglob("*.parquet")), process)  # the import has begun
     kill(process)
     home.complete()
     assert home.state() == undisturbed
 
 
-def test_a_run_whose_server_is_killed_says_so_and_the_next_completes_it(
-    home: Home, undisturbed: dict[str, str]
-) -> None:
-    with EmbeddedPostgres(home.path), run_held_at(home, "metrics.video_daily") as process:
-        os.kill(postmaster(home), signal.SIGKILL)
-        output, _ = process.communicate()
-    assert process.returncode == 1
-    assert "error: " in output
-    assert "Traceback" not in output
-    home.complete()
+def test_a_run_whose_server_goes_says_so_and_the_next_goes_on(home: Home, undisturbed: dict[str, str]) -> None:
+    """In every layer, one after the other; killed, and once stopped as an administrator does."""
+    ends = {
+        "raw.imports": signal.SIGKILL,
+        "metrics.video_snapshots": signal.SIGINT,  # PostgreSQL's fast shutdown
+        "metrics.video_daily": signal.SIGKILL,
+        "features.video_day": signal.SIGKILL,
+        "models.scorecards": signal.SIGKILL,
+        "predictions.video_forecast": signal.SIGKILL,
+    }
+    with EmbeddedPostgres(home.path):
+        for table, number in ends.items():
+            with run_held_at(home, table) as process:
+                os.kill(postmaster(home), number)
+                output, _ = process.communicate()
+            assert process.returncode == 1, output
+            # Dagster says on its own account which events it could not store, with what they hold
+            _, found, error = output.rpartition("error: ")
+            assert found, output
+            assert "Traceback" not in error
+        home.complete()
+        assert Counter(run_statuses(home))["FAILURE"] == len(ends)
+        assert set(run_statuses(home)) == {"FAILURE", "SUCCESS"}
     assert home.state() == undisturbed
 
 
@@ -186,8 +190,7 @@ def test_up_fails_an_orphaned_run_and_leaves_a_live_one_alone(home: Home, undist
             until(lambda: waiting(connection, "ops.loads") > 0, live)
             assert "runs were under way" not in up_and_down(home)
             assert run_statuses(home) == ["SUCCESS", "FAILURE", "STARTED"]
-        output, _ = live.communicate()
-        assert live.returncode == 0, output
+        completed(live)
         assert run_statuses(home)[:3] == ["SUCCESS", "FAILURE", "SUCCESS"]
     assert home.state() == undisturbed
 
@@ -203,32 +206,17 @@ def test_run_fails_an_orphaned_run(home: Home, undisturbed: dict[str, str]) -> N
 
 def up_and_down(home: Home) -> str:
     """What `yt-platform up` prints until it serves, stopped then as Ctrl-C does."""
-    ports = {"YT_WEBSERVER_PORT": str(free_port()), "YT_MLFLOW_PORT": str(free_port())}
-    command = [sys.executable, "-m", "yt_platform.cli", "up"]
-    with subprocess.Popen(
-        command, cwd=home.path.parent, env={**home.environment, **ports}, stdout=subprocess.PIPE, text=True
-    ) as up:
-        assert up.stdout
-        said: list[str] = []
-        for line in up.stdout:
-            said.append(line)
-            if line.startswith("Open the UI"):
-                break
-        up.send_signal(signal.SIGINT)
-        said += up.stdout.readlines()
-    assert up.returncode == 0, said
-    return "".join(said)
+    up, said = begun_up(home.path)
+    return said + end(up)
 
 
 def run_statuses(home: Home) -> list[str]:
     """Statuses of Dagster's runs, oldest first."""
-    with psycopg.connect(EmbeddedPostgres(home.path).url(DAGSTER)) as connection:
-        return [status for (status,) in connection.execute("SELECT status FROM runs ORDER BY id")]
+    return [status for (status,) in dagster_rows(home.path, "SELECT status FROM runs ORDER BY id")]
 
 
 def test_two_runs_at_once_on_one_home(home: Home, undisturbed: dict[str, str]) -> None:
     processes = [home.run(), home.run()]
     for process in processes:
-        output, _ = process.communicate()
-        assert process.returncode == 0, output
+        completed(process)
     assert home.state() == undisturbed
