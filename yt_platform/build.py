@@ -6,6 +6,7 @@ from typing import Any
 
 from dagster import BetaWarning, Definitions
 
+from yt_platform.core.policy import may_hold
 from yt_platform.defs.alerting import build_alert_sensors, daily, report
 from yt_platform.defs.automation import build_forecasting_schedules, build_sensors
 from yt_platform.defs.checks import build_checks
@@ -19,6 +20,7 @@ from yt_platform.defs.partitions import daily_partitions
 from yt_platform.defs.predictions import build_predictions
 from yt_platform.defs.quality import build_quality
 from yt_platform.defs.raw import build_raw
+from yt_platform.defs.retention import build_retention, daily_retention, retire_job
 from yt_platform.defs.upkeep import (
     BOOKS,
     daily_standing_check,
@@ -29,6 +31,7 @@ from yt_platform.defs.upkeep import (
     weekly_prune,
 )
 from yt_platform.defs.views import build_views, outdated_views, refresh_views
+from yt_platform.io.views import CHANNEL_OVERVIEW_CACHED
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
 
@@ -42,24 +45,42 @@ def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None 
 
 
 def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Definitions:
-    days = daily_partitions(settings.partitions_start)
+    days, mode = daily_partitions(settings.partitions_start), settings.policy_mode
+    assets = [
+        *build_raw(days),
+        *build_metrics(days),
+        *build_features(days),
+        *build_models(settings),
+        *build_predictions(days),
+        *build_ops(days),
+        *build_quality(days),
+        *build_views(),
+    ]
     return Definitions(
         assets=[
-            *build_raw(days),
-            *build_metrics(days),
-            *build_features(days),
-            *build_models(settings),
-            *build_predictions(days),
-            *build_ops(days),
-            *build_quality(days),
-            *build_views(),
+            *(asset for asset in assets if all(may_hold(mode, ".".join(key.path)) for key in asset.keys)),
+            *(build_retention() if mode else []),
             BOOKS,
         ],
-        asset_checks=[*build_checks(), nothing_left_behind],
-        jobs=[*build_jobs(), prune_run_logs, report, standing_check, refresh_views],
+        asset_checks=[*build_checks(mode), nothing_left_behind],
+        jobs=[
+            *build_jobs(mode),
+            *([retire_job] if mode else []),
+            *([refresh_views] if may_hold(mode, CHANNEL_OVERVIEW_CACHED) else []),
+            prune_run_logs,
+            report,
+            standing_check,
+        ],
         schedules=running(
             settings,
-            [*build_schedules(), *build_forecasting_schedules(settings), daily, weekly_prune, daily_standing_check],
+            [
+                *build_schedules(),
+                *build_forecasting_schedules(settings),
+                daily,
+                weekly_prune,
+                daily_standing_check,
+                daily_retention,
+            ],
         ),
         sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data, outdated_views]),
         resources={**build_resources(settings), **resource_overrides},

@@ -63,7 +63,7 @@ def run_platform(settings: Settings, history: Path | None, out: Console) -> None
         if history:
             make_room_for_real_data(platform, runs, out)
             import_path(platform, runs, history, progress)
-        elif holds_synthetic(platform.warehouse) is None:
+        elif holds_synthetic(platform.warehouse) is None and settings.policy_mode != "strict":
             import_sample(platform, runs, progress)
         if holds_synthetic(platform.warehouse) and not collected_days(platform.warehouse):
             collect_sample_day(platform, runs, progress)

@@ -16,8 +16,9 @@ import psycopg
 
 from yt_platform.clock import Clock
 from yt_platform.core.lineage import contiguous
+from yt_platform.core.policy import may_hold
 from yt_platform.core.progress import Progress
-from yt_platform.core.registered import MODELS
+from yt_platform.core.registered import MODELS, VIDEO_FORECASTER
 from yt_platform.io.accuracy import accuracy_due
 from yt_platform.io.alerts import raise_alert
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
@@ -29,6 +30,7 @@ from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
+from yt_platform.io.retention import retirement_is_due
 from yt_platform.io.training import TooLittleHistoryError, training_is_due
 from yt_platform.io.views import refresh_due
 from yt_platform.io.warehouse import Warehouse, Window
@@ -189,10 +191,16 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
     """
     from yt_platform.defs.automation import training_under_way
     from yt_platform.defs.jobs import FORECASTING, MEASURE_DRIFT, REFRESH, REFRESH_VIEWS, SCORE, TRAINING
+    from yt_platform.defs.retention import RETIRE
 
     platform.clock.follow_imports()
-    for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
+    mode = platform.settings.policy_mode
+    if mode and retirement_is_due(platform.warehouse, mode, platform.clock.now()):
+        runs.launch(RETIRE)
+    for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date(), mode):
         runs.launch(REFRESH, window, tables)
+    if not may_hold(mode, VIDEO_FORECASTER.forecasts.name):
+        return {}
     untrained: dict[str, str] = {}
     for spec in MODELS.values():
         try:

@@ -15,12 +15,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from yt_platform.core.lineage import FIRST_DAY
 from yt_platform.core.models.catalog import KINDS
+from yt_platform.core.policy import PolicyMode
 from yt_platform.core.quota import Bucket
 from yt_platform.core.revenue import RevenueRates
 
 PREFIX = "YT_"
 TEST_PREFIX = "YT_TEST_"
-PolicyMode = Literal["owned", "amended", "strict", "synthetic"]
 EnvironmentName = Literal["production", "development"]
 FORECAST_EVERY = (5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)
 PROJECT_ROOT = Path(__file__).resolve().parents[1]

@@ -35,7 +35,8 @@ def table_rows(warehouse: Warehouse) -> dict[str, int]:
 def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Definitions") -> dict[str, Any]:
     """Everything `status --json` prints."""
     clock = platform.clock
-    overdue = overdue_ranges(platform.warehouse, clock.now().date(), clock.last_day_due())
+    mode = platform.settings.policy_mode
+    overdue = overdue_ranges(platform.warehouse, clock.now().date(), clock.last_day_due(), mode)
     checks = check_outcomes(instance, defs)
     broken = [*_failed_checks(checks), *_left_behind(platform, overdue), *_failed_runs(instance)]
     return {

@@ -29,6 +29,11 @@ FIRST_DAY = date(2005, 2, 14)
 Versions = Mapping[str, Mapping[date, str]]
 """Version of each input's rows, by input and day."""
 
+Purged = Mapping[str, Set[date]]
+"""Days of which raw answers were deleted, by input."""
+
+_NOTHING: Purged = {}
+
 
 @dataclass(frozen=True)
 class Input:
@@ -122,26 +127,28 @@ def input_version(node: Node, day: date, inputs: Versions) -> str:
     return digest.hexdigest()[:32]
 
 
-def stale_versions(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[date, dict[str, str]]:
+def stale_versions(
+    raw: Versions, loaded: Versions, days: Iterable[date], purged: Purged = _NOTHING
+) -> dict[date, dict[str, str]]:
     """For each of `days`, the tables whose rows are missing or were made from other inputs,
     each with the version its rows should have.
 
-    `raw` holds the versions of the raw endpoints, `loaded` those the tables were last made from.
+    `raw` holds the versions of the raw endpoints, `loaded` those the tables were last made from. A table that reads an
+    endpoint on a day whose answers were `purged` stays as it is.
     """
     days = sorted(days)
     expected: dict[str, dict[date, str]] = {name: dict(versions) for name, versions in raw.items()}
     stale: dict[date, dict[str, str]] = {day: {} for day in days}
     for node in NODES:
-        expected[node.table] = {day: input_version(node, day, expected) for day in days}
-        for day in days:
-            if loaded.get(node.table, {}).get(day) != expected[node.table][day]:
+        made = loaded.get(node.table, {})
+        gone = set().union(*(purged.get(source.name, frozenset()) for source in node.inputs))
+        expected[node.table] = {
+            day: made.get(day, "") if day in gone else input_version(node, day, expected) for day in days
+        }
+        for day in expected[node.table].keys() - gone:
+            if made.get(day) != expected[node.table][day]:
                 stale[day][node.table] = expected[node.table][day]
     return {day: tables for day, tables in stale.items() if tables}
-
-
-def stale_tables(raw: Versions, loaded: Versions, days: Iterable[date]) -> dict[date, frozenset[str]]:
-    """As `stale_versions`, without the versions."""
-    return {day: frozenset(tables) for day, tables in stale_versions(raw, loaded, days).items()}
 
 
 def with_short_gaps(days: Iterable[date]) -> set[date]:

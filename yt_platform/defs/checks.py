@@ -25,6 +25,7 @@ from dagster import (
 )
 
 from yt_platform.core.freshness import MAX_AGE, data_age, said
+from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table
 from yt_platform.defs.partitions import asset_key, window_of_run
@@ -58,9 +59,11 @@ def _query(path: Path) -> Query:
     return Query(path.parent.name, path.stem, first.removeprefix("-- "), second == "-- blocking", text)
 
 
-def build_checks() -> list[AssetChecksDefinition]:
-    tables = groupby(queries(), key=lambda query: query.table)
-    fresh = [_freshness_check(TABLES[name], age) for name, age in MAX_AGE.items() if age]
+def build_checks(mode: PolicyMode | None = None) -> list[AssetChecksDefinition]:
+    """Of the tables that the mode lets have rows."""
+    held = (query for query in queries() if may_hold(mode, query.table))
+    tables = groupby(held, key=lambda query: query.table)
+    fresh = [_freshness_check(TABLES[name], age) for name, age in MAX_AGE.items() if age and may_hold(mode, name)]
     return [*(_table_checks(table, list(group)) for table, group in tables), *fresh]
 
 

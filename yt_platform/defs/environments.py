@@ -17,18 +17,21 @@ class Environment(Enum):
     DEVELOPMENT = auto()  # YT_ENVIRONMENT=development: a person asks for every run
     IMPORTS = auto()  # without YT_API_KEY: data comes by import alone
     COLLECTING = auto()
+    STRICT = auto()  # YT_POLICY_MODE=strict: nothing is derived from what is collected
 
 
 PRODUCTION = frozenset({Environment.IMPORTS, Environment.COLLECTING})
-COLLECTING = frozenset({Environment.COLLECTING})
+COLLECTING = frozenset({Environment.COLLECTING, Environment.STRICT})
+DATA = PRODUCTION | COLLECTING
 EVERYWHERE = frozenset(Environment)
 
 RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "hourly_collection": COLLECTING,
-    "daily_refresh": PRODUCTION,
-    "missing_data": PRODUCTION,
+    "daily_refresh": DATA,
+    "missing_data": DATA,
     "outdated_views": PRODUCTION,
-    "daily_standing_check": PRODUCTION,
+    "daily_standing_check": DATA,
+    "daily_retention": COLLECTING,
     "weekly_prune": EVERYWHERE,
     "forecasts": PRODUCTION,
     "weekly_train": PRODUCTION,
@@ -41,7 +44,7 @@ RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "retrain_when_stale": PRODUCTION,
     "retrain_video_hour_when_stale": PRODUCTION,
     "retrain_channel_day_when_stale": PRODUCTION,
-    "daily_report": PRODUCTION,
+    "daily_report": DATA,
     "training_failures": EVERYWHERE,
     "run_alerts": EVERYWHERE,
     "check_alerts": EVERYWHERE,
@@ -61,6 +64,8 @@ Named = TypeVar("Named", bound=Automation)
 def environment(settings: Settings) -> Environment:
     if settings.environment == "development":
         return Environment.DEVELOPMENT
+    if settings.policy_mode == "strict":
+        return Environment.STRICT
     return Environment.COLLECTING if settings.api_key else Environment.IMPORTS
 
 

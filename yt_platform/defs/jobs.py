@@ -15,6 +15,7 @@ from dagster import (
 )
 
 from yt_platform.core.lineage import NODES
+from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.defs.raw import PULLS
@@ -46,7 +47,12 @@ def training_answers(spec: ModelSpec) -> str:
     )
 
 
-def build_jobs() -> list[Any]:
+def build_jobs(mode: PolicyMode | None) -> list[Any]:
+    """Those of the tables that the mode lets have rows."""
+    return [*_jobs_of_the_data(mode), *(_jobs_of_models() if may_hold(mode, VIDEO_FORECASTER.forecasts.name) else [])]
+
+
+def _jobs_of_the_data(mode: PolicyMode | None) -> list[Any]:
     pulled = [asset_key(f"raw.{name}") for name in PULLS]
     from_pulls = [asset_key(node.table) for node in NODES if any("raw.api_" in source.name for source in node.inputs)]
     return [
@@ -58,10 +64,15 @@ def build_jobs() -> list[Any]:
         define_asset_job(IMPORT, AssetSelection.assets("raw/history"), description="Import a file or folder"),
         define_asset_job(
             REFRESH,
-            AssetSelection.assets(*(asset_key(node.table) for node in NODES)),
+            AssetSelection.assets(*(asset_key(node.table) for node in NODES if may_hold(mode, node.table))),
             tags=IN_ORDER,
             description="Make metrics and features of the chosen days from their inputs",
         ),
+    ]
+
+
+def _jobs_of_models() -> list[Any]:
+    return [
         *(
             define_asset_job(
                 TRAINING[spec.name],
@@ -114,12 +125,13 @@ def build_schedules() -> list[ScheduleDefinition]:
         cron_schedule="0 2 * * *",
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
-        required_resource_keys={"warehouse", "clock"},
+        required_resource_keys={"warehouse", "settings", "clock"},
         description="Every day at 02:00 UTC: make what is missing or stale, up to the platform's day",
     )
     def daily_refresh(context: ScheduleEvaluationContext) -> Iterator[RunRequest | SkipReason]:
-        day = context.resources.clock.now().date()
-        ranges = stale_ranges(context.resources.warehouse, day)
+        held = context.resources
+        day = held.clock.now().date()
+        ranges = stale_ranges(held.warehouse, day, held.settings.policy_mode)
         if not ranges:
             yield SkipReason(f"every table is up to date with its inputs on {day}")
         for window, tables in ranges:

@@ -124,6 +124,11 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
         held = context.resources
         window = window_of(context)
         try:
+            if held.settings.policy_mode == "strict":
+                raise ImportRefusedError(
+                    "YT_POLICY_MODE=strict keeps no statistic for longer than 30 days and derives none, so no history "
+                    "is imported: import it into a YT_HOME of its own, without a mode or under the one its terms allow"
+                )
             if config.path:
                 spool_root = held.settings.home / "spool"
                 spool_root.mkdir(parents=True, exist_ok=True)

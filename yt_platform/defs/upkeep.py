@@ -54,14 +54,14 @@ MAKING = {COLLECT, IMPORT, REFRESH, MATERIALISED_BY_HAND}
     job_name=REFRESH,
     minimum_interval_seconds=ASK_EVERY_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
-    required_resource_keys={"warehouse", "clock"},
+    required_resource_keys={"warehouse", "settings", "clock"},
     description="Asks for the days that are missing or older than their inputs, once for every change of either; "
     "days that are still collected are the daily run's",
 )
 def missing_data(context: SensorEvaluationContext) -> SensorResult | SkipReason:
     warehouse, clock = context.resources.warehouse, context.resources.clock
     last_due = clock.last_day_due()
-    overdue = overdue_ranges(warehouse, clock.now().date(), last_due)
+    overdue = overdue_ranges(warehouse, clock.now().date(), last_due, context.resources.settings.policy_mode)
     if not overdue:
         context.update_cursor("")
         return SkipReason(f"every table is up to date with its inputs until {last_due}")
@@ -100,11 +100,12 @@ LEFT_BEHIND = AssetCheckKey(BOOKS.key, "nothing_left_behind")
     name=LEFT_BEHIND.name,
     asset=LEFT_BEHIND.asset_key,
     description="No partition is left unmade, no day of the last week uncollected, no forecast unscored",
-    required_resource_keys={"warehouse", "clock"},
+    required_resource_keys={"warehouse", "settings", "clock"},
 )
 def nothing_left_behind(context: AssetCheckExecutionContext) -> AssetCheckResult:
     warehouse, last_due = context.resources.warehouse, context.resources.clock.last_day_due()
-    overdue = overdue_ranges(warehouse, context.resources.clock.now().date(), last_due)
+    mode = context.resources.settings.policy_mode
+    overdue = overdue_ranges(warehouse, context.resources.clock.now().date(), last_due, mode)
     found = unfinished(warehouse, overdue, last_due)
     return AssetCheckResult(
         passed=not found,

@@ -159,7 +159,9 @@ def _name(url: str) -> str:
 
 def _catalogue(url: str) -> list[tuple[str, str]]:
     with psycopg.connect(url) as connection:
-        return connection.execute("SELECT path, sha256 FROM raw.batches ORDER BY batch_id").fetchall()
+        return connection.execute(
+            "SELECT path, sha256 FROM raw.batches WHERE purged_at IS NULL ORDER BY batch_id"
+        ).fetchall()
 
 
 def _table_count(url: str) -> int:

@@ -8,7 +8,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,6 +34,10 @@ overlap later."""
 
 Parser = Callable[[pa.Table], pd.DataFrame]
 Item = TypeVar("Item")
+
+
+class PurgedError(ValueError):
+    """A day is to be made from raw answers that had to be deleted."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,11 @@ class Batch:
 
 
 def batches_of(warehouse: Warehouse, endpoints: list[str], window: Window) -> list[Batch]:
-    """The catalogue's batches of these endpoints and days, oldest first."""
+    """The catalogue's batches of these endpoints and days that have files, oldest first."""
     rows = warehouse.records(
         "SELECT batch_id, endpoint, partition_day AS day, path, sha256, row_count FROM raw.batches "
-        "WHERE endpoint = ANY($1) AND partition_day BETWEEN $2 AND $3 ORDER BY partition_day, batch_id",
+        "WHERE endpoint = ANY($1) AND partition_day BETWEEN $2 AND $3 AND purged_at IS NULL "
+        "ORDER BY partition_day, batch_id",
         (endpoints, window.first, window.last),
     )
     return [Batch(**row) for row in rows]
@@ -140,9 +145,10 @@ def load_from_raw(
     """Parse the raw batches of `window` into `table`, `parsers` saying how for each endpoint.
 
     Days that only gained batches since the same code last loaded them are parsed from the new batches; other days
-    are made anew from all of their batches.
+    are made anew from all of their batches. Raises PurgedError for days whose batches are no longer all there.
     """
     node = NODE[table.name]
+    _refuse_purged(warehouse, list(parsers), window)
     versions = raw_versions(warehouse, window)
     batches: dict[date, list[Batch]] = {day: [] for day in window.days} | _by_day(
         batches_of(warehouse, list(parsers), window)
@@ -171,6 +177,28 @@ def load_from_raw(
         total = total.plus(counts, _unaccepted(rejects, accepted_rejects))
         progress(len(total.rows), len(window.days), f"{table.name}, days")
     return _booked(warehouse, table, total)
+
+
+def _refuse_purged(warehouse: Warehouse, endpoints: list[str], window: Window) -> None:
+    gone = purged_days(warehouse)
+    purged: set[date] = set().union(*(gone.get(f"raw.{name}", set()) for name in endpoints))
+    days = sorted(day for day in purged if window.first <= day <= window.last)
+    if days:
+        raise PurgedError(
+            f"raw answers of {len(days)} days up to {days[-1]} were deleted, as YouTube's policies demand after 30 "
+            f"days: their rows cannot be made again. Ask for days from {days[-1] + timedelta(days=1)} on"
+        )
+
+
+def purged_days(warehouse: Warehouse) -> dict[str, set[date]]:
+    """Days of which a raw batch was deleted, `raw.<endpoint>` → days."""
+    rows = warehouse.records(
+        "SELECT DISTINCT 'raw.' || endpoint AS name, partition_day AS day FROM raw.batches WHERE purged_at IS NOT NULL"
+    )
+    days: dict[str, set[date]] = {}
+    for row in rows:
+        days.setdefault(row["name"], set()).add(row["day"])
+    return days
 
 
 def _packs(batches: list[Batch], rows: int) -> Iterator[list[Batch]]:

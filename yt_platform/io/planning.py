@@ -1,7 +1,7 @@
 """What is to be made and to be called: stale days from the catalogue and the books, the day's plan of quota."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,14 +12,14 @@ from yt_platform.core.lineage import (
     Versions,
     contiguous,
     settled,
-    stale_tables,
     stale_versions,
     with_short_gaps,
 )
+from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.polling import Plan, plan
 from yt_platform.core.quota import Bucket
 from yt_platform.core.schemas.base import Table
-from yt_platform.io.loading import loaded_versions, raw_versions
+from yt_platform.io.loading import loaded_versions, purged_days, raw_versions
 from yt_platform.io.warehouse import Warehouse, Window
 
 
@@ -32,23 +32,24 @@ class Overdue:
     version: str
 
 
-def stale_ranges(warehouse: Warehouse, until: date) -> list[tuple[Window, frozenset[str]]]:
-    """Ranges of days up to `until` with the tables to make there, in the order to make them."""
+def stale_ranges(
+    warehouse: Warehouse, until: date, mode: PolicyMode | None = None
+) -> list[tuple[Window, frozenset[str]]]:
+    """Ranges of days up to `until` with the tables to make there under a policy mode, in the order to make them."""
     window = Window(FIRST_DAY, until)
     raw, loaded = raw_versions(warehouse, window), loaded_versions(warehouse, window)
-    return _in_order(stale_tables(raw, loaded, _days(raw, loaded)))
+    expected = stale_versions(raw, loaded, _days(raw, loaded), purged_days(warehouse))
+    return _in_order(_held(expected, mode))
 
 
-def overdue_ranges(warehouse: Warehouse, today: date, last_due: date) -> list[Overdue]:
+def overdue_ranges(warehouse: Warehouse, today: date, last_due: date, mode: PolicyMode | None = None) -> list[Overdue]:
     """What of `stale_ranges` should have been made by now: later days than `last_due` are still collected, and what
     looks ahead to them is made again with them."""
     window = Window(FIRST_DAY, today)
     raw, loaded = raw_versions(warehouse, window), loaded_versions(warehouse, window)
     days = _days(raw, loaded)
-    expected = stale_versions(raw, loaded, days)
-    stale = settled(
-        {day: frozenset(tables) for day, tables in expected.items()}, {day for day in days if day > last_due}
-    )
+    expected = stale_versions(raw, loaded, days, purged_days(warehouse))
+    stale = settled(_held(expected, mode), {day for day in days if day > last_due})
     found = []
     for ranged, tables in _in_order(stale):
         versions = [
@@ -65,6 +66,11 @@ def _days(raw: Versions, loaded: Versions) -> set[date]:
     Dagster's pages takes long gaps as well, and what it booked is an input of the days after."""
     made = {day for table in NODE for day in loaded.get(table, {})}
     return made | with_short_gaps(day for versions in raw.values() for day in versions)
+
+
+def _held(stale: Mapping[date, Collection[str]], mode: PolicyMode | None = None) -> dict[date, frozenset[str]]:
+    """What is stale of the tables that the mode lets have rows."""
+    return {day: frozenset(table for table in tables if may_hold(mode, table)) for day, tables in stale.items()}
 
 
 def _in_order(stale: Mapping[date, frozenset[str]]) -> list[tuple[Window, frozenset[str]]]:

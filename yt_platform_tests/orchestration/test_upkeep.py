@@ -5,6 +5,7 @@ No daemon runs: a tick is evaluated as the daemon would, and what it asks for is
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 from dagster import AssetRecordsFilter, DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
+from yt_platform.core.policy import first_kept
 from yt_platform.core.progress import silent
 from yt_platform.defs.jobs import COLLECT, REFRESH, REFRESH_VIEWS, build_schedules
 from yt_platform.defs.partitions import RANGE_END, RANGE_START, asset_key
+from yt_platform.defs.retention import RETIRE, daily_retention
 from yt_platform.defs.upkeep import daily_standing_check, missing_data
 from yt_platform.defs.views import outdated_views
 from yt_platform.io.planning import overdue_ranges, stale_ranges
+from yt_platform.io.retention import oldest
 from yt_platform.io.unfinished import Unfinished, unfinished
 from yt_platform.io.warehouse import Window
 from yt_platform.local import Platform, RunFailedError, Runs, dagster_environment, import_path
@@ -73,7 +77,7 @@ def refresh(platform: Platform, runs: Runs) -> None:
 
 def tick(platform: Platform, runs: Runs, cursor: str = "") -> Any:
     """What the sensor's evaluation came to: `run_requests`, `skip_message` and `cursor`."""
-    held = {"warehouse": platform.warehouse, "clock": platform.clock}
+    held = {"warehouse": platform.warehouse, "settings": platform.settings, "clock": platform.clock}
     with build_sensor_context(
         instance=runs.instance, cursor=cursor, resources=held, definitions=runs.definitions
     ) as context:
@@ -83,7 +87,7 @@ def tick(platform: Platform, runs: Runs, cursor: str = "") -> Any:
 def scheduled(name: str, platform: Platform, runs: Runs) -> Any:
     """What a schedule's evaluation came to: `run_requests` and `skip_message`."""
     schedules = {found.name: found for found in build_schedules()}
-    held = {"warehouse": platform.warehouse, "clock": platform.clock}
+    held = {"warehouse": platform.warehouse, "settings": platform.settings, "clock": platform.clock}
     with build_schedule_context(
         resources=held,
         repository_def=runs.definitions.get_repository_def(),
@@ -310,3 +314,21 @@ def test_the_materialised_view_is_refreshed_after_its_tables_were_loaded(refresh
     runs.launch(REFRESH, Window(DAY, DAY), frozenset({"metrics.video_daily"}))
     [again] = ticked().run_requests
     assert again.run_key != request.run_key
+
+
+def test_retention_is_asked_for_when_something_is_too_old(refreshed: Platform, runs: Runs) -> None:
+    """Tick by tick; a location under `strict` has the job, which deletes what the import of another mode left."""
+    platform = replace(refreshed, settings=refreshed.settings.model_copy(update={"policy_mode": "strict"}))
+    held = {"warehouse": platform.warehouse, "settings": platform.settings, "clock": platform.clock}
+
+    def ask() -> Any:
+        with build_schedule_context(resources=held, scheduled_execution_time=datetime.now(UTC)) as context:
+            return daily_retention.evaluate_tick(context)
+
+    assert len(ask().run_requests) == 1
+    strict = Runs(platform, silent)
+    with strict.instance:
+        strict.launch(RETIRE)
+    assert "nothing is older" in ask().skip_message
+    assert min(oldest(platform.warehouse).values()) == first_kept(LAST_DAY)
+    assert stale_ranges(platform.warehouse, LAST_DAY, "strict") == []

@@ -10,7 +10,8 @@ from yt_platform.settings import Settings
 SETTINGS = {
     Environment.DEVELOPMENT: {"environment": "development", "api_key": SecretStr("key"), "policy_mode": "strict"},
     Environment.IMPORTS: {},
-    Environment.COLLECTING: {"api_key": SecretStr("key"), "policy_mode": "strict"},
+    Environment.COLLECTING: {"api_key": SecretStr("key"), "policy_mode": "amended"},
+    Environment.STRICT: {"api_key": SecretStr("key"), "policy_mode": "strict"},
 }
 
 
@@ -25,7 +26,7 @@ def test_a_location_holds_the_automations_of_its_environment_and_no_other(here: 
 
 def test_without_a_key_nothing_collects_and_in_development_nothing_begins() -> None:
     """The table itself, said a second time for the two rows that would cost quota or surprise."""
-    assert RUNS_IN["hourly_collection"] == {Environment.COLLECTING}
+    assert RUNS_IN["hourly_collection"] == {Environment.COLLECTING, Environment.STRICT}
     beginning = {name for name, environments in RUNS_IN.items() if Environment.DEVELOPMENT in environments}
     # which only write down what failed and tell of it, and keep the logs small
     alerting = {"training_failures", "run_alerts", "check_alerts", "data_alerts", "deliver_alerts"}

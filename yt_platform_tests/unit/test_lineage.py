@@ -10,11 +10,12 @@ from yt_platform.core.lineage import (
     LOOKBACK_DAYS,
     NODES,
     REACH_DAYS,
+    Versions,
     contiguous,
     input_version,
     pack_days,
     settled,
-    stale_tables,
+    stale_versions,
     with_short_gaps,
 )
 
@@ -30,16 +31,21 @@ def loaded(raw: dict[str, dict[date, str]]) -> dict[str, dict[date, str]]:
     return versions
 
 
+def tables_of(raw: Versions, made: Versions, days: list[date]) -> dict[date, set[str]]:
+    """What is stale, without the versions."""
+    return {day: set(tables) for day, tables in stale_versions(raw, made, days).items()}
+
+
 def test_everything_is_stale_at_first_and_nothing_once_made() -> None:
-    assert set(stale_tables(RAW, {}, DAYS)) == set(DAYS)
-    assert stale_tables(RAW, {}, DAYS)[DAYS[0]] == {node.table for node in NODES}
-    assert stale_tables(RAW, loaded(RAW), DAYS) == {}
+    assert set(tables_of(RAW, {}, DAYS)) == set(DAYS)
+    assert tables_of(RAW, {}, DAYS)[DAYS[0]] == {node.table for node in NODES}
+    assert tables_of(RAW, loaded(RAW), DAYS) == {}
 
 
 def test_a_late_batch_makes_stale_exactly_what_looks_at_its_day() -> None:
     late = DAYS[20]
     changed = {**RAW, "raw.video_snapshots": {**RAW["raw.video_snapshots"], late: "other"}}
-    stale = stale_tables(changed, loaded(RAW), DAYS)
+    stale = tables_of(changed, loaded(RAW), DAYS)
     by_table = {node.table: [day for day in DAYS if node.table in stale.get(day, ())] for node in NODES}
     assert by_table["metrics.video_snapshots"] == [late]
     assert by_table["metrics.videos"] == []
@@ -52,9 +58,20 @@ def test_what_looks_ahead_is_stale_again_when_later_days_arrive() -> None:
     """Its days were once made before the readings after them, and stayed as they were."""
     until = DAYS[:20]
     early = {name: {day: version for day, version in days.items() if day in until} for name, days in RAW.items()}
-    stale = stale_tables(RAW, loaded(early), DAYS)
+    stale = tables_of(RAW, loaded(early), DAYS)
     assert {day for day in until if "metrics.channel_daily" in stale.get(day, ())} >= set(until[-REACH_DAYS:])
     assert not any("metrics.video_daily" in stale.get(day, ()) for day in until)
+
+
+def test_what_read_answers_that_were_deleted_stays_as_it_is_and_so_does_what_follows() -> None:
+    """New code once would have asked for them for ever, and for all that is made from them."""
+    made, gone = loaded(RAW), DAYS[3]
+    made["metrics.video_snapshots"] = {**made["metrics.video_snapshots"], gone: "of older code"}
+    for node in NODES:
+        if node.table != "metrics.video_snapshots":
+            made[node.table] = {day: input_version(node, day, made) for day in DAYS}
+    assert "metrics.video_snapshots" in stale_versions(RAW, made, DAYS)[gone]
+    assert stale_versions(RAW, made, DAYS, {"raw.video_snapshots": {gone}}) == {}
 
 
 def test_ranges_join_neighbouring_days_with_the_same_tables() -> None:

@@ -1,0 +1,108 @@
+"""What YouTube's developer policies let a mode keep and make, table by table; docs/policy.md says it clause by clause.
+
+Here: what a table holds in the terms of the policies, and what follows from it in each mode. Not here: how it is
+deleted (`io/retention.py`), and which mode an operator may declare, which nobody but they can know.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from enum import Enum
+from typing import Literal, get_args
+
+PolicyMode = Literal["owned", "amended", "strict", "synthetic"]
+MODES: tuple[PolicyMode, ...] = get_args(PolicyMode)
+
+KEPT_DAYS = 29
+"""Whole days, today among them, of what may be kept 30: a row of a day's first second is gone before it is 30 days old,
+though the purge runs once a day."""
+
+
+class Holds(Enum):
+    """What a table has of YouTube's, in the terms of its developer policies (III.E.4, as of 2026-11)."""
+
+    STATISTICS = "statistics"
+    """Counts, as the API told them to a key alone ("Non-Authorized Data")."""
+    METADATA = "metadata"
+    """Any other data of the API: titles, descriptions, comments. Refreshed or deleted within 30 days."""
+    STORED = "stored answers"
+    """Answers as received: statistics and metadata together."""
+    AUTHORIZED = "authorized"
+    """Of channels whose owners authorised it: kept as long as the authorisation is verified."""
+    DERIVED = "derived"
+    """Computed from them: what only the Analytics & Reporting amendment, or the owner, allows."""
+    IDS = "ids"
+    """What is watched, by id, with the platform's own notes."""
+    NOTHING = "nothing"
+    """The platform's own books."""
+
+
+HOLDS: Mapping[str, Holds] = {
+    "raw.batches": Holds.STORED,
+    "raw.imports": Holds.NOTHING,
+    "metrics.video_snapshots": Holds.STATISTICS,
+    "metrics.channel_snapshots": Holds.STATISTICS,
+    "metrics.videos": Holds.METADATA,
+    "metrics.video_versions": Holds.METADATA,
+    "metrics.channels": Holds.METADATA,
+    "metrics.comments": Holds.METADATA,
+    "metrics.video_daily": Holds.DERIVED,
+    "metrics.video_hourly": Holds.DERIVED,
+    "metrics.channel_daily": Holds.DERIVED,
+    "metrics.video_windows": Holds.DERIVED,
+    "features.video_day": Holds.DERIVED,
+    "features.video_hour": Holds.DERIVED,
+    "features.channel_day": Holds.DERIVED,
+    "models.scorecards": Holds.DERIVED,
+    "models.champions": Holds.NOTHING,
+    "models.tuned_recipes": Holds.NOTHING,
+    "models.backtest_forecasts": Holds.DERIVED,
+    "predictions.video_forecast": Holds.DERIVED,
+    "predictions.video_hour_forecast": Holds.DERIVED,
+    "predictions.channel_forecast": Holds.DERIVED,
+    "predictions.forecast_accuracy": Holds.DERIVED,
+    "predictions.video_hour_forecast_accuracy": Holds.DERIVED,
+    "predictions.channel_forecast_accuracy": Holds.DERIVED,
+    "bi.channel_overview_cached": Holds.DERIVED,
+    "ops.anomalies": Holds.DERIVED,
+    "ops.drift": Holds.DERIVED,
+    "ops.quality_scores": Holds.DERIVED,
+    "ops.quarantine": Holds.STORED,
+    "ops.watched_channels": Holds.IDS,
+    "ops.tracked_videos": Holds.IDS,
+    "ops.alerts": Holds.IDS,
+    "ops.alert_deliveries": Holds.NOTHING,
+    "ops.accepted_rejects": Holds.NOTHING,
+    "ops.clock": Holds.NOTHING,
+    "ops.loads": Holds.NOTHING,
+    "ops.quota_calls": Holds.NOTHING,
+    "ops.quota_ledger": Holds.NOTHING,
+    "ops.turn": Holds.NOTHING,
+    "ops.writers": Holds.NOTHING,
+}
+"""Every table and materialised view of the warehouse; a test fails on one that is not here."""
+
+_EXPIRES: Mapping[str, frozenset[Holds]] = {
+    "strict": frozenset({Holds.STATISTICS, Holds.METADATA, Holds.STORED}),
+    "owned": frozenset({Holds.METADATA, Holds.STORED}),
+    "amended": frozenset({Holds.METADATA, Holds.STORED}),
+    "synthetic": frozenset(),
+}
+
+
+_OF_DERIVED = ("features.", "models.", "predictions.")
+
+
+def may_hold(mode: PolicyMode | None, table: str) -> bool:
+    """Whether the mode lets a table, or an asset of its layer, be made at all: `strict` lets nothing be derived.
+    Without a mode there is no key, and what people import is theirs to judge."""
+    return mode != "strict" or not (HOLDS.get(table) is Holds.DERIVED or table.startswith(_OF_DERIVED))
+
+
+def expires(mode: PolicyMode, table: str) -> bool:
+    """Whether rows of the table that were not refreshed for `KEPT_DAYS` must go."""
+    return HOLDS[table] in _EXPIRES[mode]
+
+
+def first_kept(today: date) -> date:
+    """The oldest UTC day of which something that expires is kept."""
+    return today - timedelta(days=KEPT_DAYS - 1)

@@ -1,0 +1,103 @@
+"""Deletion of what YouTube's policies let nobody keep longer: rows, and the files of raw batches.
+
+What expires is `core/policy.py`'s. A batch whose file is deleted stays in the catalogue with its hash, so that what was
+made from it is not taken for outdated and made anew from less.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from yt_platform.core.policy import HOLDS, Holds, PolicyMode, expires, first_kept, may_hold
+from yt_platform.core.schemas import TABLES
+from yt_platform.io.raw import RawStore
+from yt_platform.io.views import refresh
+from yt_platform.io.warehouse import Warehouse
+
+BATCHES = "raw.batches"
+QUARANTINE = "ops.quarantine"
+OF_COUNTS_ALONE = "api_video_stats"
+"""The one endpoint whose answers hold statistics and no metadata."""
+
+
+@dataclass(frozen=True)
+class _Expired:
+    """Rows of a table that must go."""
+
+    table: str
+    where: str
+    parameters: tuple[object, ...] = ()
+
+
+def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetime, run_id: str) -> dict[str, int]:
+    """Delete what the mode lets nobody keep; returns the rows deleted by table, and the raw batches.
+
+    Files are deleted after the catalogue says so, and again where an earlier call ended between the two.
+    """
+    removed: dict[str, int] = {}
+    for expired in _expired(mode, first_kept(now.date())):
+        with warehouse.transaction() as transaction:
+            found = transaction.records(
+                f"SELECT count(*) AS n FROM {expired.table} {expired.where}", expired.parameters
+            )
+            if found[0]["n"]:
+                removed[expired.table] = found[0]["n"]
+                transaction.execute(_deletion(expired), expired.parameters)
+    for path in _without_file(warehouse):
+        store.delete(path)
+    if removed:
+        refresh(warehouse, run_id)  # a materialised view is a copy
+    return removed
+
+
+def retirement_is_due(warehouse: Warehouse, mode: PolicyMode, now: datetime) -> bool:
+    """Whether anything is older than the mode lets it be kept."""
+    return any(
+        warehouse.records(f"SELECT FROM {expired.table} {expired.where} LIMIT 1", expired.parameters)
+        for expired in _expired(mode, first_kept(now.date()))
+    )
+
+
+def oldest(warehouse: Warehouse) -> Mapping[str, date]:
+    """The oldest day with rows, by table that holds data of the API as it came, and raw batch with a file."""
+    rows = warehouse.records(
+        " UNION ALL ".join(
+            f"SELECT '{name}' AS name, min({table.window})::date AS day FROM {name}"
+            for name, table in TABLES.items()
+            if HOLDS[name] in (Holds.STATISTICS, Holds.METADATA)
+        )
+        + f" UNION ALL SELECT '{BATCHES}', min(partition_day) FROM {BATCHES} WHERE purged_at IS NULL"
+    )
+    return {row["name"]: row["day"] for row in rows if row["day"]}
+
+
+def _expired(mode: PolicyMode, kept_from: date) -> Iterator[_Expired]:
+    """In the order to delete: what others are made from last, so that an interruption leaves nothing without its
+    origin."""
+    of_all = mode == "strict"  # what people imported is theirs to judge, but strict keeps no statistic at all
+    imported = "" if of_all else "source = 'api' AND "
+    for name, table in reversed(TABLES.items()):
+        if HOLDS[name] is Holds.DERIVED and not may_hold(mode, name):
+            yield _Expired(name, "")
+        elif expires(mode, name):
+            yield _Expired(name, f"WHERE {imported}{table.window} < $1", (kept_from,))
+    if expires(mode, QUARANTINE):
+        yield _Expired(QUARANTINE, "WHERE coalesce(partition_day, quarantined_at::date) < $1", (kept_from,))
+    if expires(mode, BATCHES):
+        counts = "" if of_all else f"endpoint <> '{OF_COUNTS_ALONE}' AND "
+        yield _Expired(BATCHES, f"WHERE {imported}{counts}purged_at IS NULL AND partition_day < $1", (kept_from,))
+
+
+def _deletion(expired: _Expired) -> str:
+    if expired.table == BATCHES:
+        return f"UPDATE {BATCHES} SET purged_at = now() {expired.where}"
+    return f"DELETE FROM {expired.table} {expired.where}"
+
+
+def _without_file(warehouse: Warehouse) -> list[str]:
+    """Files of batches purged of late, unless a batch that is kept has the same content."""
+    rows = warehouse.records(
+        f"SELECT path FROM {BATCHES} WHERE purged_at > now() - interval '7 days' "
+        f"EXCEPT SELECT path FROM {BATCHES} WHERE purged_at IS NULL"
+    )
+    return [row["path"] for row in rows]

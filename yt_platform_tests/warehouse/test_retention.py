@@ -1,0 +1,130 @@
+"""What is deleted when it is too old, in Postgres and the raw store: a mode's promise is about what is left there."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from yt_platform.core.policy import HOLDS, PolicyMode, first_kept
+from yt_platform.core.progress import silent
+from yt_platform.core.sample import generate
+from yt_platform.defs.metrics import PARSERS
+from yt_platform.io.importing import import_history
+from yt_platform.io.loading import PurgedError, load_from_raw
+from yt_platform.io.planning import stale_ranges
+from yt_platform.io.raw import RawStore
+from yt_platform.io.retention import oldest, retire, retirement_is_due
+from yt_platform.io.sample import write_sample
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform_tests.frames import RUN_ID
+
+LAST = date(2026, 3, 1)
+DAYS = Window(LAST - timedelta(days=39), LAST)
+NOW = datetime.combine(LAST, time(0, 10), UTC)
+STATISTICS = {"metrics.video_snapshots", "metrics.channel_snapshots"}
+
+
+@pytest.fixture
+def store(warehouse: Warehouse, tmp_path: Path) -> RawStore:
+    """Forty days as if the API had told them, with everything that is parsed from them."""
+    store = RawStore(str(tmp_path / "raw"))
+    (tmp_path / "spool").mkdir()
+    write_sample(tmp_path / "sample", generate(channels=2, videos=50, days=40, last_day=LAST))
+    import_history(warehouse, store, tmp_path / "sample", tmp_path / "spool", DAYS, RUN_ID, silent)
+    for table, parsers in PARSERS:
+        load_from_raw(warehouse, store, table, parsers, DAYS, RUN_ID, silent)
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE raw.batches SET source = 'api'")
+        transaction.execute("UPDATE raw.batches SET endpoint = 'api_video_stats' WHERE endpoint = 'video_snapshots'")
+        for table, _ in PARSERS:
+            transaction.execute(f"UPDATE {table.name} SET source = 'api'")
+    return store
+
+
+def days_of(table: str, ranges: list[tuple[Window, frozenset[str]]]) -> set[date]:
+    return {day for window, tables in ranges if table in tables for day in window.days}
+
+
+def files(folder: Path) -> set[str]:
+    return {path.parent.name for path in folder.rglob("*") if path.is_file()}
+
+
+def test_strict_keeps_no_row_and_no_file_past_its_day(warehouse: Warehouse, store: RawStore, tmp_path: Path) -> None:
+    assert min(oldest(warehouse).values()) == DAYS.first
+    assert retirement_is_due(warehouse, "strict", NOW)
+    removed = retire(warehouse, store, "strict", NOW, RUN_ID)
+    assert STATISTICS | {"metrics.video_versions", "raw.batches", "ops.quarantine"} <= removed.keys()
+    assert min(oldest(warehouse).values()) >= first_kept(LAST)
+    assert min(files(tmp_path / "raw")) == str(first_kept(LAST))
+    assert not retirement_is_due(warehouse, "strict", NOW)
+    assert retire(warehouse, store, "strict", NOW, RUN_ID) == {}
+
+
+@pytest.mark.parametrize("mode", ["owned", "amended"])
+def test_statistics_stay_where_terms_let_them(
+    warehouse: Warehouse, store: RawStore, tmp_path: Path, mode: PolicyMode
+) -> None:
+    retire(warehouse, store, mode, NOW, RUN_ID)
+    found = oldest(warehouse)
+    assert {name for name, day in found.items() if day == DAYS.first} == STATISTICS | {"raw.batches"}
+    left = warehouse.records(
+        "SELECT DISTINCT endpoint FROM raw.batches WHERE partition_day < $1 AND purged_at IS NULL", (first_kept(LAST),)
+    )
+    assert left == [{"endpoint": "api_video_stats"}]
+    assert min(files(tmp_path / "raw" / "video_snapshots")) == str(DAYS.first)
+    assert min(files(tmp_path / "raw" / "videos")) >= str(first_kept(LAST))
+
+
+def test_what_was_imported_is_the_operators_to_judge(warehouse: Warehouse, store: RawStore) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE raw.batches SET source = 'import'")
+        for table, _ in PARSERS:
+            transaction.execute(f"UPDATE {table.name} SET source = 'a file'")
+        transaction.execute("DELETE FROM ops.quarantine")
+    assert not retirement_is_due(warehouse, "amended", NOW)
+    assert retire(warehouse, store, "amended", NOW, RUN_ID) == {}
+
+
+def test_a_sandbox_keeps_everything(warehouse: Warehouse, store: RawStore) -> None:
+    assert retire(warehouse, store, "synthetic", NOW, RUN_ID) == {}
+
+
+def test_an_interrupted_deletion_is_taken_up_again(warehouse: Warehouse, store: RawStore, tmp_path: Path) -> None:
+    """The catalogue was told, and the process ended before the files went."""
+
+    class Killed(RawStore):
+        def delete(self, path: str) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retire(warehouse, Killed(str(tmp_path / "raw")), "strict", NOW, RUN_ID)
+    assert min(files(tmp_path / "raw")) == str(DAYS.first)
+    assert retire(warehouse, store, "strict", NOW, RUN_ID) == {}
+    assert min(files(tmp_path / "raw")) == str(first_kept(LAST))
+
+
+def test_days_whose_answers_are_gone_are_not_made_anew_from_less(warehouse: Warehouse, store: RawStore) -> None:
+    """Neither by the plan nor by a person: rows of statistics that may stay would be lost."""
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE ops.loads SET input_version = 'of older code' WHERE table_name = 'metrics.videos'")
+    before = days_of("metrics.videos", stale_ranges(warehouse, LAST))
+    retire(warehouse, store, "amended", NOW, RUN_ID)
+    purged = "SELECT DISTINCT partition_day AS day FROM raw.batches WHERE endpoint = 'videos' AND purged_at IS NOT NULL"
+    rows = warehouse.records(purged)
+    gone = {row["day"] for row in rows}
+    assert gone
+    assert days_of("metrics.videos", stale_ranges(warehouse, LAST)) == before - gone
+    for table, parsers in PARSERS:
+        if "videos" in parsers:
+            with pytest.raises(PurgedError, match=f"Ask for days from {max(gone) + timedelta(days=1)} on"):
+                load_from_raw(warehouse, store, table, parsers, DAYS, RUN_ID, silent)
+
+
+def test_every_table_of_the_warehouse_is_classified(warehouse: Warehouse) -> None:
+    """One that is not would be kept for ever, whatever it holds."""
+    rows = warehouse.records(
+        "SELECT nspname || '.' || relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        "WHERE nspname = ANY($1) AND relkind IN ('r', 'p', 'm') AND NOT relispartition",
+        (["raw", "metrics", "features", "models", "predictions", "ops", "bi"],),
+    )
+    assert {row["name"] for row in rows} == set(HOLDS)
