@@ -189,12 +189,14 @@ def _left_out(spec: ModelSpec, trained: Trained) -> dict[str, str]:
 
 
 def _decision_table(trained: Trained) -> str:
+    """The figures, and below them why: Dagster's pages would cut a column of sentences off."""
     lines = [
-        "| candidate | version | mean WAPE | naive's | p (naive) | champion's | p (champion) | decision |",
-        "|---|---|---|---|---|---|---|---|",
+        "| candidate | version | mean WAPE | naive's | p (naive) | champion's | p (champion) |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in trained.decision.overall.itertuples():
-        figures = (f"{x:.4f}" for x in (row.wape, row.naive_wape, row.p_naive, row.champion_wape, row.p_champion))
-        cells = [row.candidate, trained.versions[row.candidate].name, *figures, trained.decision.reasons[row.candidate]]
+        figures = (row.wape, row.naive_wape, row.p_naive, row.champion_wape, row.p_champion)
+        cells = [row.candidate, trained.versions[row.candidate].name, *("" if x != x else f"{x:.4f}" for x in figures)]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    reasons = [f"- **{candidate}**: {reason}" for candidate, reason in trained.decision.reasons.items()]
+    return "\n".join([*lines, "", *reasons])
