@@ -16,6 +16,9 @@ _MADE_DAILY = timedelta(hours=50)
 _REFRESHED_MONTHLY = timedelta(days=32)
 """Metadata is read when a video is new, and again within 30 days (YouTube's policy)."""
 
+_REPORTED = timedelta(days=5)
+"""Of owners' reports: made 48 hours after the Pacific day and at times a day later, asked for daily, a day of grace."""
+
 MAX_AGE: dict[str, timedelta | None] = {
     "metrics.video_snapshots": _DAY_AND_GRACE,
     "metrics.channel_snapshots": _MADE_DAILY,
@@ -27,6 +30,11 @@ MAX_AGE: dict[str, timedelta | None] = {
     "metrics.video_hourly": _MADE_DAILY,
     "metrics.channel_daily": _MADE_DAILY,
     "metrics.video_windows": _MADE_DAILY,
+    "metrics.report_basic": _REPORTED,
+    "metrics.report_demographics": _REPORTED,
+    "metrics.report_traffic_sources": _REPORTED,
+    "metrics.report_reach": _REPORTED,
+    "metrics.report_revenue": _REPORTED,
     "features.video_day": _MADE_DAILY,
     "features.video_hour": _MADE_DAILY,
     "features.channel_day": _MADE_DAILY,

@@ -39,6 +39,7 @@ class Holds(Enum):
 HOLDS: Mapping[str, Holds] = {
     "raw.batches": Holds.STORED,
     "raw.imports": Holds.NOTHING,
+    "raw.reports": Holds.NOTHING,
     "metrics.video_snapshots": Holds.STATISTICS,
     "metrics.channel_snapshots": Holds.STATISTICS,
     "metrics.videos": Holds.METADATA,
@@ -49,6 +50,11 @@ HOLDS: Mapping[str, Holds] = {
     "metrics.video_hourly": Holds.DERIVED,
     "metrics.channel_daily": Holds.DERIVED,
     "metrics.video_windows": Holds.DERIVED,
+    "metrics.report_basic": Holds.AUTHORIZED,
+    "metrics.report_demographics": Holds.AUTHORIZED,
+    "metrics.report_traffic_sources": Holds.AUTHORIZED,
+    "metrics.report_reach": Holds.AUTHORIZED,
+    "metrics.report_revenue": Holds.AUTHORIZED,
     "features.video_day": Holds.DERIVED,
     "features.video_hour": Holds.DERIVED,
     "features.channel_day": Holds.DERIVED,
@@ -76,6 +82,7 @@ HOLDS: Mapping[str, Holds] = {
     "ops.loads": Holds.NOTHING,
     "ops.quota_calls": Holds.NOTHING,
     "ops.quota_ledger": Holds.NOTHING,
+    "ops.report_cursors": Holds.NOTHING,
     "ops.turn": Holds.NOTHING,
     "ops.writers": Holds.NOTHING,
 }

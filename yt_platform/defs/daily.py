@@ -136,7 +136,10 @@ def dependencies(table: Table) -> list[AssetDep]:
 
 
 def raw_asset(source: str) -> str:
-    """The asset that makes an input: raw.videos stores endpoint api_videos, and raw.history everything imported."""
+    """The asset that makes an input: raw.videos stores endpoint api_videos, raw.reports all reports, and raw.history
+    everything imported."""
+    if source.startswith("raw.report_"):
+        return "raw.reports"
     if source.startswith("raw.api_"):
         return source.replace("api_", "", 1)
     return "raw.history" if source.startswith("raw.") else source

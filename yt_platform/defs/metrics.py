@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
 
-from yt_platform.core import parse, parse_api
+from yt_platform.core import parse, parse_api, reports
 from yt_platform.core.metrics import video_daily, video_hourly
 from yt_platform.core.reporting import channel_daily
 from yt_platform.core.schemas.base import Table
@@ -51,6 +51,7 @@ PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
         },
     ),
     (COMMENTS, {"api_comments": parse_api.comments}),
+    *((family.table, {family.endpoint: reports.rows}) for family in reports.FAMILIES),
 )
 """Tables parsed from raw batches, and the function that parses each endpoint."""
 

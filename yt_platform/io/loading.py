@@ -5,7 +5,7 @@ A chunk of days is one transaction: rows, rejects and the entry in `ops.loads` a
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -82,10 +82,12 @@ class Batch:
 
 
 def batches_of(warehouse: Warehouse, endpoints: list[str], window: Window) -> list[Batch]:
-    """The catalogue's batches of these endpoints and days that have files, oldest first."""
+    """The catalogue's batches of these endpoints and days that have files, oldest first, but for reports that YouTube
+    restated."""
     rows = warehouse.records(
         "SELECT batch_id, endpoint, partition_day AS day, path, sha256, row_count FROM raw.batches "
         "WHERE endpoint = ANY($1) AND partition_day BETWEEN $2 AND $3 AND purged_at IS NULL "
+        "AND batch_id NOT IN (SELECT batch_id FROM raw.superseded_reports WHERE partition_day BETWEEN $2 AND $3) "
         "ORDER BY partition_day, batch_id",
         (endpoints, window.first, window.last),
     )
@@ -364,11 +366,13 @@ def _parsed(
     """
     for together in _packs(batches, ROWS_AT_ONCE):
         keys, refused = [], []
+        # a lone batch beyond the limit has no other to repair it, and its keys would be held in memory
+        repaired = len(together) > 1 or together[0].expected_rows <= ROWS_AT_ONCE
         for pack in _packs(together, ROWS_OF_A_PACK):
-            accepted, rejected = _judged_pack(store, table, parsers, pack)
-            keys.append(accepted[list(table.key)])
-            refused.append(rejected)
-            yield accepted, _as_quarantined(rejected.iloc[:0])
+            for accepted, rejected in _judged_pack(store, table, parsers, pack):
+                keys.append(accepted[list(table.key)] if repaired else accepted[list(table.key)].iloc[:0])
+                refused.append(rejected)
+                yield accepted, _as_quarantined(rejected.iloc[:0])
         yield accepted.iloc[:0], _as_quarantined(_unrepaired(table, concat(refused), concat(keys)))
 
 
@@ -384,25 +388,45 @@ def _as_quarantined(refused: pd.DataFrame) -> pd.DataFrame:
 
 def _judged_pack(
     store: RawStore, table: Table, parsers: Mapping[str, Parser], pack: list[Batch]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Accepted rows, oldest record first where the table keeps the newest, and the refused ones."""
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Accepted rows, oldest record first where the table keeps the newest, and the refused ones; piece by piece where
+    one batch is the pack, as a report may be of any size."""
+    if len(pack) == 1:
+        for piece in _pieces(store, pack):
+            yield _in_order(table, [_judged(table, parsers[pack[0].endpoint], [piece])])
+        return
     of_endpoint = {endpoint: [batch for batch in pack if batch.endpoint == endpoint] for endpoint in parsers}
-    verdicts = [_judged(store, table, parsers[name], batches) for name, batches in of_endpoint.items() if batches]
+    yield _in_order(
+        table,
+        [_judged(table, parsers[name], _pieces(store, batches)) for name, batches in of_endpoint.items() if batches],
+    )
+
+
+def _pieces(store: RawStore, batches: list[Batch]) -> Iterator[tuple[Batch, pa.Table]]:
+    return ((batch, piece) for batch in batches for piece in store.read_tables(batch.path, batch.sha256))
+
+
+def _in_order(table: Table, verdicts: list[tuple[pd.DataFrame, pd.DataFrame]]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = concat([accepted for accepted, _ in verdicts])
     if table.newest:
         rows = rows.sort_values(list(table.newest), kind="stable", ignore_index=True)
     return rows, concat([rejected for _, rejected in verdicts])
 
 
-def _judged(store: RawStore, table: Table, parser: Parser, batches: list[Batch]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _judged(
+    table: Table, parser: Parser, pieces: Iterable[tuple[Batch, pa.Table]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Accepted rows of batches of one endpoint, and the refused with their `day` and `origin`.
 
     Judged together: a judgement costs some 20 ms however few the rows are.
     """
-    parsed = [parser(store.read_table(batch.path, batch.sha256)) for batch in batches]
+    of, parsed = [], []
+    for batch, piece in pieces:
+        of.append(batch)
+        parsed.append(parser(piece))
     verdict = judge(table, concat([*parsed, pd.DataFrame(columns=table.column_names)]))
     ends = np.cumsum([len(frame) for frame in parsed])
-    owners = [batches[number] for number in np.searchsorted(ends, verdict.rejected.index, side="right")]
+    owners = [of[number] for number in np.searchsorted(ends, verdict.rejected.index, side="right")]
     days = pd.Series([pd.Timestamp(owner.day) for owner in owners], index=verdict.rejected.index, dtype=DAY)
     return verdict.accepted, verdict.rejected.assign(day=days, origin=[owner.path for owner in owners])
 

@@ -5,16 +5,19 @@ Not here: what the rows mean (`core/endpoints.py`) and which batches exist (the 
 """
 
 import contextlib
+import gzip
 import hashlib
+import io
 import json
 import os
+import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import fsspec
 import pyarrow as pa
@@ -23,7 +26,11 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from yt_platform.core.endpoints import API_RESPONSE, ENDPOINTS
+from yt_platform.core.reports import pieces
 from yt_platform.io.disk import naming
+
+REPORT = "csv.gz"
+_BLOCK = 1 << 20
 
 
 class CorruptBatchError(RuntimeError):
@@ -64,8 +71,8 @@ class Answer:
 
 
 class RawStore:
-    """Batches under `<url>/<endpoint>/<day>/<first 16 digits of the sha256>`: `.parquet` for imports, and for answers
-    of the API `.jsonl.zst`, a JSON object a line.
+    """Batches under `<url>/<endpoint>/<day>/<first 16 digits of the sha256>`: `.parquet` for imports, for answers of
+    the API `.jsonl.zst`, a JSON object a line, and for bulk reports `.csv.gz` (`core/reports.py` says what is in it).
 
     A local file appears under its name only when it is complete and on disk (written beside it, synced, renamed); on
     object stores one put does the same. A killed writer leaves at most a hidden `.tmp` file that nothing reads.
@@ -89,6 +96,18 @@ class RawStore:
     def write_answers(self, endpoint: str, day: date, answers: Sequence[Answer]) -> RawFile:
         """Stores answers in their order, as compressed lines of JSON."""
         return self._write(endpoint, day, "jsonl.zst", _json_lines(answers), len(answers))
+
+    def write_report(self, endpoint: str, day: date, file: Path, rows: int) -> RawFile:
+        """Stores a report's file, however large."""
+        with file.open("rb") as stream:
+            sha256 = _digest(stream)
+        path = f"{endpoint}/{day.isoformat()}/{sha256[:16]}.{REPORT}"
+        if isinstance(self._fs, LocalFileSystem):
+            with file.open("rb") as stream:
+                _write_durably(Path(self._full(path)), stream)
+        else:
+            self._fs.put_file(str(file), self._full(path))
+        return RawFile(path, sha256, file.stat().st_size, rows)
 
     def _write(self, endpoint: str, day: date, suffix: str, data: bytes, rows: int) -> RawFile:
         sha256 = hashlib.sha256(data).hexdigest()
@@ -119,6 +138,23 @@ class RawStore:
             return _read_json_lines(data, columns)
         return pq.read_table(pa.BufferReader(data), columns=columns)
 
+    def read_tables(self, path: str, sha256: str) -> Iterator[pa.Table]:
+        """Rows of a batch, those of a report in pieces of bounded size. Raises CorruptBatchError, and ReportError for a
+        report that cannot be read."""
+        if not path.endswith(REPORT):
+            yield self.read_table(path, sha256)
+            return
+        try:
+            with self._fs.open(self._full(path), "rb") as stream:
+                found = _digest(stream)
+                if found != sha256:
+                    raise CorruptBatchError(path, sha256, found)
+                stream.seek(0)
+                with gzip.open(stream) as text:
+                    yield from pieces(io.BufferedReader(cast("io.RawIOBase", text), _BLOCK))
+        except FileNotFoundError:
+            raise CorruptBatchError(path, sha256, "no file") from None
+
     def delete(self, path: str) -> None:
         """Remove a batch; one that is gone already is no error."""
         with contextlib.suppress(FileNotFoundError):
@@ -135,7 +171,7 @@ class RawStore:
 
     def _put(self, path: str, data: bytes) -> None:
         if isinstance(self._fs, LocalFileSystem):
-            _write_durably(Path(self._full(path)), data)
+            _write_durably(Path(self._full(path)), BytesIO(data))
         else:
             self._fs.pipe_file(self._full(path), data)
 
@@ -178,12 +214,19 @@ def _read_json_lines(data: bytes, columns: Sequence[str] | None) -> pa.Table:
     return table.select(names)
 
 
-def _write_durably(target: Path, data: bytes) -> None:
+def _digest(stream: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while block := stream.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _write_durably(target: Path, data: IO[bytes]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         with naming(target), temporary.open("xb") as file:
-            file.write(data)
+            shutil.copyfileobj(data, file, _BLOCK)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)

@@ -84,7 +84,8 @@ def _expired(mode: PolicyMode, kept_from: date) -> Iterator[_Expired]:
     if expires(mode, QUARANTINE):
         yield _Expired(QUARANTINE, "WHERE coalesce(partition_day, quarantined_at::date) < $1", (kept_from,))
     if expires(mode, BATCHES):
-        counts = "" if of_all else f"endpoint <> '{OF_COUNTS_ALONE}' AND "
+        # an owner's reports may be kept in every mode
+        counts = "source <> 'report' AND " if of_all else f"endpoint <> '{OF_COUNTS_ALONE}' AND "
         yield _Expired(BATCHES, f"WHERE {imported}{counts}purged_at IS NULL AND partition_day < $1", (kept_from,))
 
 

@@ -24,6 +24,13 @@ from yt_platform.core.schemas.predictions import (
     VIDEO_HOUR_FORECAST,
     VIDEO_HOUR_FORECAST_ACCURACY,
 )
+from yt_platform.core.schemas.reports import (
+    REPORT_BASIC,
+    REPORT_DEMOGRAPHICS,
+    REPORT_REACH,
+    REPORT_REVENUE,
+    REPORT_TRAFFIC_SOURCES,
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -38,6 +45,11 @@ TABLES: dict[str, Table] = {
         VIDEO_HOURLY,
         CHANNEL_DAILY,
         VIDEO_WINDOWS,
+        REPORT_BASIC,
+        REPORT_DEMOGRAPHICS,
+        REPORT_TRAFFIC_SOURCES,
+        REPORT_REACH,
+        REPORT_REVENUE,
         VIDEO_DAY,
         VIDEO_HOUR,
         CHANNEL_DAY,

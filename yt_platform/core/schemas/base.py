@@ -211,8 +211,8 @@ def instant(description: str, *, nullable: bool = False) -> pa.Column:
     return _column(DateTime(**_COERCED_INSTANT), description, "UTC", [], nullable)
 
 
-def day(description: str, *, nullable: bool = False) -> pa.Column:
-    return _column(DAY, description, "UTC day", [], nullable)
+def day(description: str, *, nullable: bool = False, unit: str = "UTC day") -> pa.Column:
+    return _column(DAY, description, unit, [], nullable)
 
 
 def _column(dtype: object, description: str, unit: str, checks: list[pa.Check], nullable: bool) -> pa.Column:

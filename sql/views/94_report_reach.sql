@@ -1,0 +1,23 @@
+CREATE OR REPLACE VIEW bi.report_reach AS
+SELECT
+    report.day,
+    report.account,
+    report.channel_id,
+    channel.title AS channel_title,
+    report.video_id,
+    video.title,
+    report.claimed_status,
+    report.uploader_type,
+    report.live_or_on_demand,
+    report.subscribed_status,
+    report.country_code,
+    report.video_thumbnail_impressions,
+    report.video_thumbnail_impressions_ctr,
+    report.reported_at,
+    report.source = 'synthetic' AS is_synthetic
+FROM metrics.report_reach AS report
+LEFT JOIN metrics.videos AS video USING (video_id)
+LEFT JOIN metrics.channels AS channel ON channel.channel_id = report.channel_id;
+
+COMMENT ON VIEW bi.report_reach IS
+    'One row per account, Pacific day, channel and video: figures of the owner''s bulk reports. These are YouTube''s own; days are those of Pacific time.';

@@ -1,0 +1,184 @@
+"""Stored reports against a real Postgres and real files: what the tables and their views hold after each load."""
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from yt_platform.core import reports
+from yt_platform.core.progress import silent
+from yt_platform.core.reports import FAMILIES, Family, ReportHead, family_of
+from yt_platform.io.loading import Loaded, load_from_raw
+from yt_platform.io.planning import stale_ranges
+from yt_platform.io.pulls import Origin
+from yt_platform.io.raw import CorruptBatchError, RawStore
+from yt_platform.io.report_files import TruncatedError, keep, spool
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform_tests.frames import CHANNEL, RUN_ID, VIDEO
+
+DAY = date(2026, 3, 1)
+MADE = datetime(2026, 3, 3, 12, tzinfo=UTC)
+Row = dict[str, object]
+
+
+@dataclass
+class Rig:
+    """A warehouse and a raw store; reports are stored as a download brings them."""
+
+    url: str
+    folder: Path
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(self.url)
+
+    @property
+    def store(self) -> RawStore:
+        return RawStore(str(self.folder / "raw"))
+
+    def receive(
+        self,
+        report_type: str,
+        text: str,
+        *,
+        account: str = "studio",
+        made: datetime = MADE,
+        pack: Callable[[bytes], bytes] = gzip.compress,
+    ) -> bool:
+        """Whether the report was new."""
+        start = datetime(DAY.year, DAY.month, DAY.day, 8, tzinfo=UTC)
+        name = f"{report_type}-{made:%d%H}"
+        head = ReportHead(account, report_type, "job", name, start, made, made, "api")
+        sent = pack(text.encode())
+        blocks = [sent[begin : begin + 7] for begin in range(0, len(sent), 7)]
+        spooled = spool(head, blocks, pack is gzip.compress, self.folder / "spooled")
+        return keep(self.url, self.store, spooled, Origin(RUN_ID, synthetic=False))
+
+    def load(self, family: Family) -> Loaded:
+        parsers, days = {family.endpoint: reports.rows}, Window(DAY, DAY)
+        return load_from_raw(self.warehouse, self.store, family.table, parsers, days, RUN_ID, silent)
+
+    def rows(self, table: str) -> list[Row]:
+        return self.warehouse.records(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9")
+
+
+@pytest.fixture
+def rig(warehouse_url: str, tmp_path: Path) -> Rig:
+    return Rig(warehouse_url, tmp_path)
+
+
+def report(family: Family, *rows: Row) -> str:
+    """A file with every column the family has in its own table; what a row does not say is 1."""
+    given = {"date": DAY.strftime("%Y%m%d"), "channel_id": CHANNEL, "video_id": VIDEO}
+    lines = [",".join(str((given | row).get(name, 1)) for name in family.columns) for row in rows]
+    return "\n".join([",".join(family.columns), *lines, ""])
+
+
+BASIC = FAMILIES[0]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_report_of_every_family_is_in_its_table_and_its_view(family: Family, rig: Rig) -> None:
+    rig.receive(f"{family.stems[-1]}_a1", report(family, {}, {"country_code": "DE"}))
+    assert (rig.load(family).row_count, rig.load(family).row_count) == (2, 2)
+    [first, second] = rig.rows(family.table.name)
+    assert (first["account"], first["day"], first["country_code"], second["country_code"]) == ("studio", DAY, "1", "DE")
+    shown = rig.rows(f"bi.{family.table.short_name}")
+    assert [row["country_code"] for row in shown] == ["1", "DE"]
+    assert not any(row["is_synthetic"] for row in shown)
+    hidden = {"source", "access", "refreshed_at"}
+    assert set(family.table.column_names) - hidden <= set(shown[0])
+
+
+def test_a_restated_day_is_what_the_newest_report_says_and_nothing_of_the_one_before(rig: Rig) -> None:
+    rig.receive("channel_basic_a3", report(BASIC, {"views": 10}, {"country_code": "DE", "views": 5}))
+    rig.receive("channel_basic_a3", report(BASIC, {"views": 70}), account="other")
+    rig.load(BASIC)
+    later = MADE.replace(day=5)
+    rig.receive("channel_basic_a3", report(BASIC, {"views": 9}), made=later)
+    [(window, _)] = [found for found in stale_ranges(rig.warehouse, DAY) if BASIC.table.name in found[1]]
+    assert window == Window(DAY, DAY)
+    rig.load(BASIC)
+    assert [(row["account"], row["views"]) for row in rig.rows(BASIC.table.name)] == [("other", 70), ("studio", 9)]
+    # one that comes late, though made before, changes nothing; nor does an older type of the day
+    rig.receive("channel_basic_a3", report(BASIC, {"views": 1}), made=MADE.replace(day=4))
+    rig.receive("channel_basic_a2", report(BASIC, {"views": 2}), made=MADE.replace(day=6))
+    rig.load(BASIC)
+    assert [row["views"] for row in rig.rows(BASIC.table.name)] == [70, 9]
+
+
+def test_a_restatement_without_rows_leaves_the_day_empty(rig: Rig) -> None:
+    rig.receive("channel_basic_a3", report(BASIC, {}))
+    rig.load(BASIC)
+    rig.receive("channel_basic_a3", report(BASIC), made=MADE.replace(day=5))
+    assert rig.load(BASIC).row_count == 0
+    assert rig.rows(BASIC.table.name) == []
+
+
+def test_reports_without_rows_of_two_accounts_are_two_batches_though_their_text_is_one(rig: Rig) -> None:
+    assert rig.receive("channel_basic_a3", report(BASIC))
+    assert rig.receive("channel_basic_a3", report(BASIC), account="other")
+    assert not rig.receive("channel_basic_a3", report(BASIC))
+    assert rig.warehouse.records("SELECT count(*) AS n, sum(row_count)::bigint AS rows FROM raw.batches") == [
+        {"n": 2, "rows": 0}
+    ]
+
+
+def test_tables_of_reports_are_made_on_days_that_have_reports_and_on_no_other(rig: Rig) -> None:
+    """Five tables more on every day of an imported history would cost seconds."""
+    rig.receive(
+        "channel_demographics_a1", report(family_of("channel_demographics_a1") or BASIC, {"views_percentage": 9})
+    )
+    of_reports = {table for _, tables in stale_ranges(rig.warehouse, DAY) for table in tables if "report_" in table}
+    assert of_reports == {"metrics.report_demographics"}
+
+
+def test_the_file_is_what_was_sent_behind_a_line_that_says_what_it_is(rig: Rig) -> None:
+    text = report(BASIC, {}, {"country_code": "DE"}) + "no end of line"
+    for account, pack in {"packed": gzip.compress, "plain": bytes}.items():
+        rig.receive("channel_basic_a3", text, account=account, pack=pack)
+    for row in rig.warehouse.records(
+        "SELECT path, row_count, account FROM raw.batches JOIN raw.reports USING (batch_id)"
+    ):
+        stored = (rig.folder / "raw" / row["path"]).read_bytes()
+        head, _, rest = gzip.decompress(stored).partition(b"\n")
+        assert ReportHead.parse(head).account == row["account"]
+        assert rest == text.encode()
+        assert row["row_count"] == 3
+        if row["account"] == "packed":
+            assert stored.endswith(gzip.compress(text.encode())[10:])
+
+
+def test_a_download_that_is_cut_short_is_not_stored(rig: Rig) -> None:
+    with pytest.raises(TruncatedError):
+        spool(HEAD, [gzip.compress(b"x" * 10_000)[:-9]], True, rig.folder / "spooled")
+    with pytest.raises(TruncatedError):
+        spool(HEAD, [b"not gzip"], True, rig.folder / "spooled")
+
+
+HEAD = ReportHead("a", "channel_basic_a3", "job", "r", MADE, MADE, MADE, "api")
+
+
+def test_a_damaged_file_is_never_read_as_rows(rig: Rig) -> None:
+    rig.receive("channel_basic_a3", report(BASIC, {}))
+    [file] = (rig.folder / "raw").rglob("*.csv.gz")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(CorruptBatchError):
+        rig.load(BASIC)
+    file.unlink()
+    with pytest.raises(CorruptBatchError):
+        rig.load(BASIC)
+
+
+def test_a_large_report_is_loaded_in_pieces(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "PIECE_BYTES", 2_000)
+    rows = [{"country_code": f"{number:04}", "views": number} for number in range(500)]
+    rows[499]["views"] = "x"
+    rig.receive("channel_basic_a3", report(BASIC, *rows))
+    loaded = rig.load(BASIC)
+    assert (loaded.row_count, loaded.reject_count) == (499, 1)
+    [sums] = rig.warehouse.records("SELECT sum(views)::bigint AS views FROM metrics.report_basic")
+    assert sums["views"] == sum(range(499))
