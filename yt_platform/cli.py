@@ -29,10 +29,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="YouTube data
 channels = typer.Typer(no_args_is_help=True, help="The watch list: channels that are collected.")
 quota = typer.Typer(no_args_is_help=True, help="Units of the YouTube Data API: what is spent, and what for.")
 models = typer.Typer(no_args_is_help=True, help="Trained models: their versions, and which one forecasts.")
+accounts = typer.Typer(no_args_is_help=True, help="Accounts of channel owners, and whether they may still be used.")
 db = typer.Typer(no_args_is_help=True, help="The database server of this platform.")
 app.add_typer(channels, name="channels")
 app.add_typer(quota, name="quota")
 app.add_typer(models, name="models")
+app.add_typer(accounts, name="accounts")
 app.add_typer(db, name="db")
 
 out = Console(highlight=False)
@@ -50,12 +52,14 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         from yt_platform.core.models.protocol import NotEnoughRowsError
+        from yt_platform.io.accounts import AccountError, AuthorizationError
         from yt_platform.io.backup import BackupError
         from yt_platform.io.champions import NoPreviousChampionError
         from yt_platform.io.history import HistoryError
+        from yt_platform.io.ledger import QuotaExhaustedError
         from yt_platform.io.raw import CorruptBatchError
         from yt_platform.io.registry import UnknownVersionError
-        from yt_platform.io.youtube import ConfigurationError
+        from yt_platform.io.youtube import ConfigurationError, UnavailableError
         from yt_platform.local import RunFailedError
         from yt_platform.up import UpError
 
@@ -65,6 +69,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             SettingsError,
             HistoryError,
             NotEnoughRowsError,
+            AccountError,
             WatchListError,
             UnknownVersionError,
             NoPreviousChampionError,
@@ -77,6 +82,9 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             RunFailedError,
             UpError,
             ConfigurationError,
+            AuthorizationError,
+            UnavailableError,
+            QuotaExhaustedError,
             BackupError,
             CorruptBatchError,
         ) as error:
@@ -382,6 +390,68 @@ def rollback(
     from yt_platform.commands import roll_back_model
 
     roll_back_model(load_settings(), model, version, out)
+
+
+AccountName = Annotated[str, typer.Argument(help="Small letters, digits, - and _; chosen by you.")]
+
+
+@accounts.command(name="add")
+@_explained
+def add_account(
+    name: AccountName,
+    client_secrets: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="JSON of a desktop client from Google's console.")
+    ] = None,
+    service_account: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="JSON key of a content partner's service account.")
+    ] = None,
+    content_owner: Annotated[str | None, typer.Option(help="Content owner the service account acts for.")] = None,
+    monetary: Annotated[bool, typer.Option("--monetary", help="Ask to see revenue too.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address to open instead.")] = False,
+    port: Annotated[int, typer.Option(help="Port the browser comes back to, to be forwarded; 0: a free one.")] = 0,
+) -> None:
+    """Let the platform see a channel: by its owner's consent in the browser, or a content partner's service account."""
+    from yt_platform.account_commands import add_owner, add_partner
+
+    if client_secrets and not (service_account or content_owner):
+        add_owner(load_settings(), name, client_secrets, monetary, not no_browser, port, out)
+    elif service_account and content_owner and not client_secrets:
+        add_partner(load_settings(), name, service_account, content_owner, monetary, out)
+    else:
+        err.print("error: give --client-secrets, or --service-account with --content-owner", style="red", markup=False)
+        raise typer.Exit(MISUSED)
+
+
+@accounts.command(name="list")
+@_explained
+def list_accounts(as_json: AsJson = False) -> None:
+    """The accounts, what they may see, and why one may no longer."""
+    from yt_platform.account_commands import listed_accounts
+    from yt_platform.report import print_accounts
+
+    found = listed_accounts(load_settings())
+    if as_json:
+        print(json.dumps([asdict(account) for account in found], indent=2, default=str))
+    else:
+        print_accounts(found, out)
+
+
+@accounts.command(name="check")
+@_explained
+def check_accounts(name: Annotated[str | None, typer.Argument(help="One account; all if none.")] = None) -> None:
+    """Ask YouTube whether accounts may still be used; exits with 1 when one may not."""
+    from yt_platform.account_commands import check_named
+
+    raise typer.Exit(FAILED if check_named(load_settings(), name, out) else 0)
+
+
+@accounts.command(name="remove")
+@_explained
+def remove_account(name: AccountName) -> None:
+    """Forget an account's token, and revoke it at Google where that can be done; what was collected stays."""
+    from yt_platform.account_commands import remove_named
+
+    remove_named(load_settings(), name, out)
 
 
 @db.command()

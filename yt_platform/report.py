@@ -13,6 +13,7 @@ from rich.table import Table
 from yt_platform.core.polling import Plan
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.models import SCORECARDS
+from yt_platform.io.authorization import Listed
 from yt_platform.io.watchlist import Watched
 from yt_platform.local import Platform, Runs
 from yt_platform.settings import Settings
@@ -184,6 +185,18 @@ def print_channels(found: Sequence[Watched], out: Console) -> None:
         state = channel.failure or ("paused" if channel.paused else "watched")
         listed_at = f"{channel.uploads_polled_at:%Y-%m-%d %H:%M}" if channel.uploads_polled_at else "never"
         table.add_row(channel.reference, channel.channel_id or "", channel.title or "", listed_at, state)
+    out.print(table)
+
+
+def print_accounts(found: Sequence[Listed], out: Console) -> None:
+    table = Table(show_edge=False)
+    for column in ("account", "sees", "scopes", "last checked", "state"):
+        table.add_column(column)
+    for account in found:
+        state = f"{account.state}: {account.reason}; {account.remedy}" if account.reason else account.state
+        sees = account.channel_id or account.content_owner or ""
+        checked = f"{account.authorization_checked_at:%Y-%m-%d %H:%M}"
+        table.add_row(account.name, sees, account.scopes, checked, state)
     out.print(table)
 
 

@@ -52,6 +52,7 @@ MAX_AGE: dict[str, timedelta | None] = {
     "ops.alerts": None,
     "ops.anomalies": None,
     "ops.quality_scores": _MADE_DAILY,
+    "ops.accounts": None,
 }
 """By table; None for events, of which no news is good news. How old a model may be is judged where it is retrained."""
 

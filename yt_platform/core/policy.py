@@ -75,6 +75,7 @@ HOLDS: Mapping[str, Holds] = {
     "ops.quarantine": Holds.STORED,
     "ops.watched_channels": Holds.IDS,
     "ops.tracked_videos": Holds.IDS,
+    "ops.accounts": Holds.IDS,
     "ops.alerts": Holds.IDS,
     "ops.alert_deliveries": Holds.NOTHING,
     "ops.accepted_rejects": Holds.NOTHING,

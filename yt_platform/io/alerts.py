@@ -28,6 +28,7 @@ _SECRETS = (
     (re.compile(r"(://[^\s:/@]*):\S*@"), r"\1:***@"),  # user:password@ of a URL; a password may hold anything
     (re.compile(r"(?i)\b((?:password|passwd|pwd|token|secret|api_?key|key)\s*[=:]\s*)[^\s,;&]+"), r"\1***"),
     (re.compile(r"AIza[0-9A-Za-z_-]{35}"), "***"),  # a key of Google's APIs
+    (re.compile(r"ya29\.[\w.-]+|\b[14]//?[\w-]{20,}|GOCSPX-[\w-]+"), "***"),  # Google's tokens and client secrets
 )
 
 

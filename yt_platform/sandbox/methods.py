@@ -11,6 +11,7 @@ from functools import partial
 from yt_platform.sandbox import comments, resources
 from yt_platform.sandbox.discovery import Method, Parameters, missing
 from yt_platform.sandbox.errors import ApiError, not_spoken
+from yt_platform.sandbox.oauth import YOUTUBE, Grant
 from yt_platform.sandbox.paging import Page, Paging
 from yt_platform.sandbox.world import VideoDetails, VideoState, World
 
@@ -31,6 +32,7 @@ class Call:
     at: float
     world: World
     paging: Paging
+    grant: Grant | None = None
 
     @property
     def parts(self) -> list[str]:
@@ -44,8 +46,11 @@ class Call:
     def filter(self, *spoken: str, others: tuple[str, ...] = ()) -> str:
         """The one filter of the call. Raises ApiError for none, two, an owner's, or one the sandbox lacks."""
         owners = self.given & _OWNER_FILTERS
-        if owners:
+        if owners and self.grant is None:
             raise ApiError("authorizationRequired", location=min(owners))
+        if self.grant:
+            self.grant.require(YOUTUBE)
+            self.grant.act_for(self.parameters.get("onBehalfOfContentOwner"))
         chosen = [name for name in (*spoken, *others) if self.parameters.get(name)]
         if not chosen:
             names = ", ".join((*spoken, *others))
@@ -77,8 +82,10 @@ def incompatible(names: list[str]) -> ApiError:
 
 
 def channels_list(call: Call) -> tuple[str, str]:
-    chosen = call.filter("id", "forHandle", others=("forUsername", "categoryId"))
-    ids = call.ids() if chosen == "id" else _handle_owner(call)
+    chosen = call.filter(
+        "id", "forHandle", "mine", "managedByMe", others=("forUsername", "categoryId", "mySubscribers")
+    )
+    ids = _CHANNELS[chosen](call)
     items = [resources.channel(state, call.parts) for state in call.world.channels(ids, call.at)]
     per_page = len(items) if chosen == "id" else call.parameters["maxResults"]
     return resources.listing(call.method.kind, items, total=len(items), per_page=per_page)
@@ -88,6 +95,24 @@ def _handle_owner(call: Call) -> list[str]:
     handle = "@" + call.text("forHandle").removeprefix("@").lower()
     owner = call.world.channel_with_handle(handle)
     return [owner] if owner else []
+
+
+def _own_channel(call: Call) -> list[str]:
+    return [call.grant.channel_id] if call.grant and call.grant.channel_id else []
+
+
+def _managed_channels(call: Call) -> list[str]:
+    if call.grant is None or "onBehalfOfContentOwner" not in call.given:
+        raise ApiError("forbidden", location="managedByMe")
+    return list(call.grant.channels)
+
+
+_CHANNELS: dict[str, Callable[[Call], list[str]]] = {
+    "id": Call.ids,
+    "forHandle": _handle_owner,
+    "mine": _own_channel,
+    "managedByMe": _managed_channels,
+}
 
 
 def videos_list(call: Call) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""One call from its request to its answer: key, quota, faults, validation, ETag.
+"""One call from its request to its answer: key or token, quota, faults, validation, ETag.
 
 Here: the order of these steps, which is Google's. Not here: HTTP (`server.py`), the methods (`methods.py`).
 
@@ -8,9 +8,10 @@ call with a valid key is charged before a fault strikes it, the dearest of what 
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,6 +22,7 @@ from yt_platform.sandbox.discovery import Method, methods
 from yt_platform.sandbox.errors import ApiError, ReasonPlace, key_invalid
 from yt_platform.sandbox.faults import Fault, Faults
 from yt_platform.sandbox.methods import METHODS, Call
+from yt_platform.sandbox.oauth import CLIENT_ID, PATHS, Authorizations, Grant
 from yt_platform.sandbox.paging import Paging
 from yt_platform.sandbox.quota import Quota, pacific_day
 from yt_platform.sandbox.world import World
@@ -74,6 +76,7 @@ class Sandbox:
         self.quota = Quota(limits or {})
         self.faults = Faults(faults)
         self.world = world
+        self.authorizations = Authorizations(self.clock)
         self._keys = frozenset(keys)
         self._paging = paging or Paging()
         self._calls: Counter[str] = Counter()
@@ -84,6 +87,9 @@ class Sandbox:
         """Raises nothing: what the request does wrong is an error body."""
         with self._lock:
             self._requests += 1
+        if request.path in PATHS:
+            asked = (request.verb, request.path, request.query, request.headers, request.body)
+            return Answer(*self.authorizations.answer(*asked))
         method = methods().get((request.verb, request.path))
         try:
             if method is None:
@@ -109,44 +115,46 @@ class Sandbox:
     def _call(self, method: Method, request: Request) -> Answer:
         at = self.clock.now().timestamp()
         query = parse_qsl(request.query, keep_blank_values=True)
-        key = _key(query, request.headers)
-        if key not in self._keys:
+        grant = self.authorizations.grant(request.headers)
+        key = CLIENT_ID if grant else _key(query, request.headers)
+        if key is None or not (grant or key in self._keys):
             raise key_invalid()
         with self._lock:
             self._calls[method.name] += 1
         self.quota.charge(key, method.name, at)
         fault = self.faults.strike(method.name, _items(query))
-        if fault is None:
-            return self._serve(method, query, request, at)
-        return self._struck(fault, method, query, request, at)
+        serve = partial(self._serve, method, query, request, grant, at)
+        return serve() if fault is None else _struck(fault, serve)
 
-    def _serve(self, method: Method, query: list[tuple[str, str]], request: Request, at: float) -> Answer:
+    def _serve(
+        self, method: Method, query: list[tuple[str, str]], request: Request, grant: Grant | None, at: float
+    ) -> Answer:
         serve = METHODS.get(method.name)
         if serve is None:
             raise ApiError("notFound")
         parameters = method.parse(query)
         given = frozenset(name for name, _ in query)
-        text, tag = serve(Call(method, parameters, given, at, self.world, self._paging))
+        text, tag = serve(Call(method, parameters, given, at, self.world, self._paging, grant))
         if tag in _tags(request.headers.get("if-none-match", "")):
             return Answer(304, headers=(("etag", f'"{tag}"'),))
         if "fields" in parameters:
             text = json.dumps(selector.select(json.loads(text), parameters["fields"]), ensure_ascii=False)
         return Answer(200, text.encode(), (("etag", f'"{tag}"'),))
 
-    def _struck(
-        self, fault: Fault, method: Method, query: list[tuple[str, str]], request: Request, at: float
-    ) -> Answer:
-        error = fault.error()
-        if error is not None:
-            retry = () if fault.retry_after is None else (("retry-after", str(fault.retry_after)),)
-            return error_answer(error, fault.reason_in, retry, fault.latency)
-        if fault.garbage:
-            return Answer(200, b'{"kind": "youtube#', latency=fault.latency)
-        try:
-            served = self._serve(method, query, request, at)
-        except ApiError as refused:
-            served = error_answer(refused)
-        return Answer(served.status, served.body, served.headers, fault.latency, fault.cut)
+
+def _struck(fault: Fault, serve: Callable[[], Answer]) -> Answer:
+    """What becomes of an answer that a fault strikes."""
+    error = fault.error()
+    if error is not None:
+        retry = () if fault.retry_after is None else (("retry-after", str(fault.retry_after)),)
+        return error_answer(error, fault.reason_in, retry, fault.latency)
+    if fault.garbage:
+        return Answer(200, b'{"kind": "youtube#', latency=fault.latency)
+    try:
+        served = serve()
+    except ApiError as refused:
+        served = error_answer(refused)
+    return Answer(served.status, served.body, served.headers, fault.latency, fault.cut)
 
 
 def error_answer(

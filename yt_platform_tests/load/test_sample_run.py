@@ -30,6 +30,7 @@ UNMADE = {
     "predictions.channel_forecast_accuracy",
     "models.tuned_recipes",
     "ops.alerts",
+    "ops.accounts",  # nobody owns the sample
 }
 
 

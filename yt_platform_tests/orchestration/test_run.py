@@ -62,6 +62,7 @@ def test_every_table_is_filled(made: Platform) -> None:
         "predictions.video_hour_forecast_accuracy",
         "predictions.channel_forecast_accuracy",
         "ops.alerts",
+        "ops.accounts",
     ]
     assert rows["metrics.channels"] == 4
     assert rows["predictions.video_forecast"] % 3 == 0

@@ -15,7 +15,7 @@ from yt_platform.core.schemas.metrics import (
     VIDEOS,
 )
 from yt_platform.core.schemas.models import BACKTEST_FORECASTS, CHAMPIONS, SCORECARDS, TUNED_RECIPES
-from yt_platform.core.schemas.ops import ALERTS, ANOMALIES, DRIFT, QUALITY_SCORES
+from yt_platform.core.schemas.ops import ACCOUNTS, ALERTS, ANOMALIES, DRIFT, QUALITY_SCORES
 from yt_platform.core.schemas.predictions import (
     CHANNEL_FORECAST,
     CHANNEL_FORECAST_ACCURACY,
@@ -67,5 +67,6 @@ TABLES: dict[str, Table] = {
         ALERTS,
         ANOMALIES,
         QUALITY_SCORES,
+        ACCOUNTS,
     )
 }

@@ -1,5 +1,5 @@
-"""Contracts of the `ops` layer that people read: drift of what models are given and give, alerts, anomalies and
-quality.
+"""Contracts of the `ops` layer that people read: drift of what models are given and give, alerts, anomalies, quality
+and accounts of owners.
 
 Books that only the platform's own code reads (`ops.loads`, `ops.quota_ledger`, ...) are described in `sql/migrations`.
 """
@@ -144,6 +144,31 @@ QUALITY_SCORES = Table(
             "validity": _dimension("Rows that kept the contract, of those kept and refused"),
             "row_count": count("Rows scored", "rows"),
             "reject_count": count("Rows refused", "rows"),
+        }
+    ),
+)
+
+ACCOUNT_KINDS = ("owner", "content_owner")
+ACCOUNT_STATES = ("authorized", "unauthorized")
+
+ACCOUNTS = Table(
+    name="ops.accounts",
+    description="One row per account of an owner: what it may see, and whether it still may. No secret is in it.",
+    key=("name",),
+    write=Write.UPSERT,
+    window="authorized_at",
+    schema=table_schema(
+        {
+            "name": text("Name given to the account here"),
+            "kind": text("owner of a channel, or service account of a content_owner", among=ACCOUNT_KINDS),
+            "channel_id": text("Channel of the owner", pattern=CHANNEL_ID, nullable=True),
+            "content_owner": text("Content owner the service account acts for", nullable=True),
+            "scopes": text("What was granted: the last parts of Google's scopes, by spaces"),
+            "authorized_at": instant("When it was authorised, by the platform's clock"),
+            "authorization_checked_at": instant("When YouTube was last asked whether it still may"),
+            "state": text("Whether it still may, as last seen", among=ACCOUNT_STATES),
+            "reason": text("Why it may not", nullable=True),
+            "remedy": text("What to do then", nullable=True),
         }
     ),
 )

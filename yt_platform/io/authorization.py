@@ -1,0 +1,298 @@
+"""Authorisation of accounts: consent in the browser, whether it still holds, its end, and the books in `ops.accounts`.
+
+Not here: the files and their secrets (`io/accounts.py`).
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import httplib2
+from googleapiclient.discovery import build
+from googleapiclient.errors import HttpError
+
+from yt_platform.core.errors import Kind, classify, reasons, telling
+from yt_platform.io.accounts import (
+    ANALYTICS,
+    MONETARY,
+    OWNER,
+    PARTNER,
+    YOUTUBE,
+    Account,
+    AccountError,
+    Accounts,
+    AuthorizationError,
+    Stored,
+    checked_uri,
+    owner_secret,
+)
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.io.youtube import TIMEOUT_SECONDS, UnavailableError
+
+CONSENT_SECONDS = 600
+AUTHORIZED, UNAUTHORIZED = "authorized", "unauthorized"
+_AGAIN = "run `yt-platform accounts add` again and "
+_PROMPT = "Open this address in a browser on this machine, and let the platform see the channel:\n{url}"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An account as `ops.accounts` has it."""
+
+    name: str
+    kind: str
+    channel_id: str | None
+    content_owner: str | None
+    scopes: str
+    authorized_at: datetime
+    authorization_checked_at: datetime
+    state: str
+    reason: str | None
+    remedy: str | None
+
+
+def scopes(monetary: bool) -> tuple[str, ...]:
+    return (YOUTUBE, ANALYTICS, MONETARY) if monetary else (YOUTUBE, ANALYTICS)
+
+
+def consented(
+    name: str, client_secrets: Path, asked: tuple[str, ...], at: datetime, *, open_browser: bool, port: int
+) -> Stored:
+    """What an owner gives in the browser, by the installed-app flow (RFC 8252); `port` 0 takes a free one.
+
+    Raises AccountError for a file that is no client's, AuthorizationError where consent was not given in full.
+    """
+    # imported here: requests and oauthlib take 0.2 s, which only this needs
+    from google_auth_oauthlib.flow import InstalledAppFlow, WSGITimeoutError
+    from oauthlib.oauth2 import OAuth2Error
+
+    config = _read(client_secrets).get("installed")
+    if not isinstance(config, dict) or not {"client_id", "client_secret", "auth_uri", "token_uri"} <= config.keys():
+        raise AccountError(
+            f"{client_secrets} holds no desktop client: make one in the Google Cloud console (Clients, Create client, "
+            "Desktop app) and download its JSON"
+        )
+    flow = InstalledAppFlow.from_client_config({"installed": config}, scopes=list(asked))
+    try:
+        with _plain_http_to_this_machine(checked_uri(config["token_uri"])):
+            given = flow.run_local_server(
+                port=port,
+                open_browser=open_browser,
+                authorization_prompt_message=_PROMPT,
+                timeout_seconds=CONSENT_SECONDS,
+                prompt="consent",  # else Google gives no refresh token the second time
+            )
+    except OAuth2Error as error:
+        raise AuthorizationError(
+            name, error.error, f"consent was not given ({error.error})", _AGAIN + "let it see the channel"
+        ) from None
+    except WSGITimeoutError:
+        minutes = CONSENT_SECONDS // 60
+        raise AuthorizationError(name, "timeout", f"no consent within {minutes} minutes", _AGAIN + "give it") from None
+    except Warning as error:  # how oauthlib says that other scopes were given than asked for
+        raise _short(name) from error.with_traceback(None)
+    if not set(asked) <= set(given.granted_scopes or asked):
+        raise _short(name)
+    if not given.refresh_token:
+        raise AuthorizationError(name, "no_refresh_token", "Google gave no lasting token", _AGAIN + "consent anew")
+    return Stored(OWNER, asked, at, owner_secret(given))
+
+
+def _short(name: str) -> AuthorizationError:
+    return AuthorizationError(name, "scopes", "not all that was asked for was granted", _AGAIN + "tick every box")
+
+
+def partner(key: Path, content_owner: str, asked: tuple[str, ...], at: datetime) -> Stored:
+    """A service account that acts for a content owner. Raises AccountError for a file that is no such key."""
+    found = _read(key)
+    if found.get("type") != "service_account" or not {"private_key", "client_email", "token_uri"} <= found.keys():
+        raise AccountError(f"{key} is no key of a service account: download one as JSON in the Google Cloud console")
+    checked_uri(found["token_uri"])
+    return Stored(PARTNER, asked, at, found, content_owner=content_owner)
+
+
+def verify(account: Account, endpoint: str | None, charge: Callable[[str], None]) -> str | None:
+    """The account's channel, None for a content owner's, as YouTube says now; `charge` is told the method called.
+
+    Raises AuthorizationError where it may not, UnavailableError where YouTube does not say.
+    """
+    asked: dict[str, Any] = {"mine": True}
+    if account.content_owner:
+        asked = {"managedByMe": True, "onBehalfOfContentOwner": account.content_owner, "maxResults": 1}
+    options = {"api_endpoint": endpoint} if endpoint else None
+    charge("channels.list")
+    try:
+        with build(
+            "youtube", "v3", credentials=account.credentials, client_options=options, static_discovery=True
+        ) as service:
+            found = service.channels().list(part="id", **asked).execute(num_retries=1).get("items", [])
+    except HttpError as error:
+        raise _refused(account.name, error) from None
+    except (OSError, httplib2.HttpLib2Error) as error:
+        raise UnavailableError(f"account {account.name}: YouTube cannot be reached ({type(error).__name__})") from None
+    if account.content_owner:
+        return None
+    if not found:
+        raise _no_channel(account.name)
+    return str(found[0]["id"])
+
+
+def _no_channel(name: str) -> AuthorizationError:
+    return AuthorizationError(
+        name,
+        "no_channel",
+        "the Google account has no YouTube channel",
+        _AGAIN + "choose the account, or the brand account, that owns the channel",
+    )
+
+
+def _refused(name: str, error: HttpError) -> Exception:
+    named = reasons(error.content)
+    code = telling(named) or f"HTTP {error.status_code}"
+    if "youtubeSignupRequired" in named:
+        return _no_channel(name)
+    if classify(error.status_code, named) in (Kind.QUOTA, Kind.TRANSIENT):
+        return UnavailableError(f"account {name}: YouTube does not answer ({code}); try again later")
+    return AuthorizationError(
+        name,
+        code,
+        f"YouTube refuses it ({code})",
+        "see that the YouTube Data API v3 is enabled in its project, then authorise again with `yt-platform accounts "
+        "add`",
+    )
+
+
+def add(
+    warehouse: Warehouse,
+    accounts: Accounts,
+    name: str,
+    given: Stored,
+    endpoint: str | None,
+    charge: Callable[[str], None],
+) -> Stored:
+    """Keep an account that YouTube answers to; in place of one of that name, which stays where this one is refused.
+
+    Raises AuthorizationError and UnavailableError like `verify`.
+    """
+    stored = replace(given, channel_id=verify(accounts.opened(name, given), endpoint, charge))
+    accounts.write(name, stored)
+    enter(warehouse, name, stored, stored.authorized_at, None)
+    return stored
+
+
+def check(
+    warehouse: Warehouse,
+    accounts: Accounts,
+    name: str,
+    endpoint: str | None,
+    charge: Callable[[str], None],
+    at: datetime,
+) -> AuthorizationError | None:
+    """Ask YouTube whether the account still may, and enter it; returns why not.
+
+    Raises AccountError, and UnavailableError where YouTube does not say: then nothing is entered.
+    """
+    stored, error = accounts.read(name), None
+    try:
+        stored = replace(stored, channel_id=verify(accounts.open(name), endpoint, charge))
+    except AuthorizationError as dead:
+        error = dead
+    enter(warehouse, name, stored, at, error)
+    return error
+
+
+def enter(warehouse: Warehouse, name: str, stored: Stored, at: datetime, error: AuthorizationError | None) -> None:
+    """Write the account's row in `ops.accounts`, as it was found at `at`."""
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO ops.accounts (name, kind, channel_id, content_owner, scopes, authorized_at, "
+            "authorization_checked_at, state, reason, remedy) "
+            "VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $7::timestamptz, $8, $9, $10) "
+            "ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, "
+            "channel_id = coalesce(excluded.channel_id, accounts.channel_id), "
+            "content_owner = excluded.content_owner, scopes = excluded.scopes, "
+            "authorized_at = excluded.authorized_at, authorization_checked_at = excluded.authorization_checked_at, "
+            "state = excluded.state, reason = excluded.reason, remedy = excluded.remedy, loaded_at = now()",
+            (
+                name,
+                stored.kind,
+                stored.channel_id,
+                stored.content_owner,
+                " ".join(scope.rpartition("/")[2] for scope in stored.scopes),
+                stored.authorized_at,
+                at,
+                UNAUTHORIZED if error else AUTHORIZED,
+                error.reason if error else None,
+                error.remedy if error else None,
+            ),
+        )
+
+
+def enter_dead(warehouse: Warehouse, error: AuthorizationError, at: datetime) -> None:
+    """Write down that an account was refused in the middle of its work."""
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE ops.accounts SET state = $2, reason = $3, remedy = $4, "
+            "authorization_checked_at = $5::timestamptz, loaded_at = now() WHERE name = $1",
+            (error.account, UNAUTHORIZED, error.reason, error.remedy, at),
+        )
+
+
+def listed(warehouse: Warehouse) -> list[Listed]:
+    """Every account there is, by name."""
+    rows = warehouse.records(
+        "SELECT name, kind, channel_id, content_owner, scopes, authorized_at, authorization_checked_at, state, reason, "
+        "remedy FROM ops.accounts ORDER BY name"
+    )
+    return [Listed(**row) for row in rows]
+
+
+def remove(warehouse: Warehouse, accounts: Accounts, name: str) -> bool:
+    """End the account here, and at Google too where that can be done: whether it was. Raises AccountError."""
+    stored = accounts.read(name)
+    revoked = stored.kind == OWNER and _revoke(stored)
+    accounts.remove(name)
+    with warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM ops.accounts WHERE name = $1", (name,))
+    return revoked
+
+
+def _revoke(stored: Stored) -> bool:
+    """RFC 7009; the address is Google's, beside that of its tokens."""
+    with closing(httplib2.Http(timeout=TIMEOUT_SECONDS)) as http, suppress(OSError, httplib2.HttpLib2Error):
+        answer, _ = http.request(
+            urljoin(stored.secret["token_uri"], "revoke"),
+            "POST",
+            body=f"token={quote(stored.secret['refresh_token'], safe='')}",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        return bool(answer.status == 200)
+    return False
+
+
+@contextmanager
+def _plain_http_to_this_machine(token_uri: str) -> Iterator[None]:
+    """Let oauthlib speak to a server without TLS, which `checked_uri` lets pass on this machine alone."""
+    name = "OAUTHLIB_INSECURE_TRANSPORT"
+    if token_uri.startswith("https:") or name in os.environ:
+        yield
+        return
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:  # the cause may repeat what the file holds
+        raise AccountError(f"{path} cannot be read as JSON ({type(error).__name__})") from None
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,297 @@
+"""Accounts of owners against the sandbox by HTTP, with real files and a real warehouse."""
+
+import json
+import os
+import stat
+import threading
+import webbrowser
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from yt_platform.io import accounts as files
+from yt_platform.io.accounts import Account, AccountError, Accounts, AuthorizationError, Stored, owner_secret
+from yt_platform.io.alerts import without_secrets
+from yt_platform.io.authorization import add, check, consented, enter_dead, listed, partner, remove, scopes, verify
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.io.youtube import UnavailableError
+from yt_platform.sandbox import GeneratedWorld, Sandbox, serve
+from yt_platform_tests.sandbox.client import STARTS_AT, control
+from yt_platform_tests.sandbox.consent import granted
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = 86_400
+
+
+@pytest.fixture(scope="module")
+def world() -> GeneratedWorld:
+    return GeneratedWorld(seed=3, channels=2, videos=20, new_per_day=1, starts_at=STARTS_AT, days=2)
+
+
+@pytest.fixture
+def url(world: GeneratedWorld) -> Iterator[str]:
+    with serve(Sandbox(world, STARTS_AT)) as url:
+        yield url
+
+
+@pytest.fixture
+def channel_id(world: GeneratedWorld) -> str:
+    found = world.channel_with_handle("@synthetic-01")
+    assert found
+    return found
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Accounts:
+    return Accounts(tmp_path / "home")
+
+
+def given(url: str, channel_id: str | None, at: datetime = AT, **consent: Any) -> Stored:
+    """What consent gives, as `consented` returns it."""
+    asked = scopes(monetary=False)
+    return Stored(files.OWNER, asked, at, owner_secret(granted(url, channel_id, " ".join(asked), **consent)))
+
+
+def free(_: str) -> None:
+    """Quota is the ledger's own test's matter."""
+
+
+def seen(account: Account, url: str) -> str | None:
+    return verify(account, url, free)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_files_are_for_their_user_alone_and_several_accounts_lie_side_by_side(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    """On the files and the table: what one account may, the other's file does not change."""
+    charged: list[str] = []
+    for name in ("one", "two"):
+        assert add(warehouse, accounts, name, given(url, channel_id), url, charged.append).channel_id == channel_id
+    assert charged == ["channels.list"] * 2
+    assert accounts.names() == ["one", "two"]
+    assert mode(accounts.folder) == 0o700
+    assert [mode(path) for path in sorted(accounts.folder.iterdir())] == [0o600, 0o600]
+    assert accounts.open("one").channel_id == channel_id
+    rows = listed(warehouse)
+    assert [(row.name, row.kind, row.channel_id, row.scopes, row.state) for row in rows] == [
+        (name, "owner", channel_id, "youtube.readonly yt-analytics.readonly", "authorized") for name in ("one", "two")
+    ]
+
+
+def test_a_token_that_is_spent_is_refreshed_and_stored_again(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    """A second process, which opens the file anew, must not need to refresh again."""
+    add(warehouse, accounts, "one", given(url, channel_id), url, free)
+    before = accounts.read("one").secret["token"]
+    control(url, "clock", {"advance_seconds": 3_600})
+    assert seen(accounts.open("one"), url) == channel_id
+    after = accounts.read("one").secret["token"]
+    assert after != before
+    assert mode(accounts.path("one")) == 0o600
+    assert accounts.open("one").credentials.token == after
+    assert seen(accounts.open("one"), url) == channel_id
+    assert accounts.read("one").secret["token"] == after
+
+
+def test_a_refresh_does_not_bring_back_an_account_that_was_removed(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    """By two holders of one account: a long run has it open while a person removes it."""
+    add(warehouse, accounts, "one", given(url, channel_id), url, free)
+    open_elsewhere = accounts.open("one")
+    accounts.remove("one")
+    control(url, "clock", {"advance_seconds": 3_600})
+    assert seen(open_elsewhere, url) == channel_id
+    assert accounts.names() == []
+
+
+@pytest.mark.parametrize(
+    ("consent", "later", "code", "reason", "remedy"),
+    [
+        ({"testing": True}, 7 * DAY, "invalid_grant", "testing mode, whose tokens die after 7 days", "Publish app"),
+        ({}, None, "invalid_grant", "the owner revoked it", "accounts add"),
+    ],
+)
+def test_a_token_that_died_is_told_with_what_to_do_and_entered(
+    warehouse: Warehouse,
+    accounts: Accounts,
+    url: str,
+    channel_id: str,
+    consent: dict[str, Any],
+    later: int | None,
+    code: str,
+    reason: str,
+    remedy: str,
+) -> None:
+    """From the token endpoint's answer to the row that people read."""
+    add(warehouse, accounts, "mine", given(url, channel_id, **consent), url, free)
+    if later:
+        control(url, "clock", {"advance_seconds": later})
+    else:
+        control(url, "revoke", {"channel_id": channel_id})
+    found = check(warehouse, accounts, "mine", url, free, AT + timedelta(days=7))
+    assert isinstance(found, AuthorizationError)
+    assert (found.account, found.code) == ("mine", code)
+    assert "account mine: " in str(found)
+    assert reason in found.reason
+    assert remedy in found.remedy
+    [row] = listed(warehouse)
+    assert (row.state, row.reason, row.remedy) == ("unauthorized", found.reason, found.remedy)
+    assert (row.authorized_at, row.authorization_checked_at) == (AT, AT + timedelta(days=7))
+    assert row.channel_id == channel_id
+    add(warehouse, accounts, "mine", given(url, channel_id, AT + timedelta(days=8)), url, free)
+    assert [(row.state, row.reason) for row in listed(warehouse)] == [("authorized", None)]
+
+
+def test_an_account_without_channel_is_refused_and_the_one_before_it_stays(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    """By its file: a wrong choice in the browser must not cost the account that works."""
+    add(warehouse, accounts, "mine", given(url, channel_id), url, free)
+    with pytest.raises(AuthorizationError, match=r"account mine: the Google account has no YouTube channel; .*brand"):
+        add(warehouse, accounts, "mine", given(url, None), url, free)
+    assert seen(accounts.open("mine"), url) == channel_id
+
+
+def test_a_service_account_acts_for_a_content_owner(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str, tmp_path: Path
+) -> None:
+    """With a key file as Google's console gives it."""
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps(control(url, "partner", {"content_owner": "CMS1", "channels": [channel_id]})))
+    add(warehouse, accounts, "network", partner(key, "CMS1", scopes(monetary=True), AT), url, free)
+    opened = accounts.open("network")
+    assert (opened.content_owner, opened.channel_id) == ("CMS1", None)
+    assert mode(accounts.path("network")) == 0o600
+    [row] = listed(warehouse)
+    assert (row.kind, row.content_owner) == ("content_owner", "CMS1")
+    assert row.scopes == "youtube.readonly yt-analytics.readonly yt-analytics-monetary.readonly"
+    with pytest.raises(AuthorizationError, match="account other: YouTube refuses it"):
+        add(warehouse, accounts, "other", partner(key, "CMS2", scopes(monetary=True), AT), url, free)
+    assert accounts.names() == ["network"]
+
+
+def test_a_server_that_does_not_answer_says_nothing_of_the_account(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    """By the row: an outage must not read as a revocation."""
+    add(warehouse, accounts, "mine", given(url, channel_id), url, free)
+    control(url, "faults", [{"method": "channels.list", "status": 403, "reason": "quotaExceeded"}])
+    with pytest.raises(UnavailableError, match="mine"):
+        check(warehouse, accounts, "mine", url, free, AT + timedelta(days=1))
+    with pytest.raises(UnavailableError, match="mine"):
+        check(warehouse, accounts, "mine", "http://127.0.0.1:1", free, AT + timedelta(days=1))
+    assert [(row.state, row.authorization_checked_at) for row in listed(warehouse)] == [("authorized", AT)]
+
+
+def test_a_refusal_in_the_middle_of_work_is_entered(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    add(warehouse, accounts, "mine", given(url, channel_id), url, free)
+    enter_dead(warehouse, AuthorizationError("mine", "invalid_grant", "it was revoked", "authorise again"), AT)
+    assert [(row.state, row.reason) for row in listed(warehouse)] == [("unauthorized", "it was revoked")]
+
+
+def test_removing_ends_the_token_at_google_too(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    """With the very token, which must be worth nothing afterwards to whoever copied the file."""
+    add(warehouse, accounts, "mine", given(url, channel_id), url, free)
+    copied = accounts.open("mine")
+    assert remove(warehouse, accounts, "mine")
+    assert (accounts.names(), listed(warehouse)) == ([], [])
+    with pytest.raises(AuthorizationError, match="revoked"):
+        seen(copied, url)
+
+
+class Browser(webbrowser.BaseBrowser):
+    """Follows the address it is given, as a browser does whose owner consents at once."""
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        threading.Thread(target=self._follow, args=(url,)).start()
+        return True
+
+    def _follow(self, url: str) -> None:
+        with urlopen(url, timeout=20) as page:
+            page.read()
+
+
+@pytest.fixture
+def browser() -> None:
+    webbrowser.register("test", None, Browser(), preferred=True)
+
+
+@pytest.mark.usefixtures("browser")
+@pytest.mark.parametrize(
+    ("consent", "said"),
+    [({"denied": True}, "access_denied"), ({"withheld": [files.YOUTUBE]}, "tick every box"), ({}, None)],
+)
+def test_consent_is_given_in_full_or_refused(
+    url: str, channel_id: str, tmp_path: Path, consent: dict[str, Any], said: str | None
+) -> None:
+    """Google's flow as the command runs it, with its server on loopback and PKCE."""
+    client = tmp_path / "client.json"
+    client.write_text(json.dumps(control(url, "client")))
+    control(url, "consent", {"channel_id": channel_id, **consent})
+    expected = pytest.raises(AuthorizationError, match=said) if said else nullcontext()
+    with expected:
+        asked = scopes(monetary=True)
+        stored = consented("mine", client, asked, AT, open_browser=True, port=0)
+        assert (stored.scopes, bool(stored.secret["refresh_token"])) == (asked, True)
+    assert "OAUTHLIB_INSECURE_TRANSPORT" not in os.environ
+
+
+def test_what_is_no_usable_account_is_named_with_its_remedy(accounts: Accounts, tmp_path: Path) -> None:
+    """Each mistake a person can make with files, by its message."""
+    with pytest.raises(AccountError, match=r"no account mine; .*accounts add.*none yet"):
+        accounts.open("mine")
+    for name in ("../mine", "Mine", "", "a.b"):
+        with pytest.raises(AccountError, match="cannot name an account"):
+            accounts.open(name)
+    secret = {"token_uri": "http://example.org/token", "refresh_token": "1//abc"}
+    accounts.write("mine", Stored(files.OWNER, (), AT, secret))
+    with pytest.raises(AccountError, match="no https"):
+        accounts.open("mine")
+    accounts.write("mine", Stored(files.OWNER, (), AT, {"token_uri": "https://example.org/token", "token": "ya29.x"}))
+    with pytest.raises(AccountError, match="damaged"):
+        accounts.open("mine")
+    accounts.path("mine").chmod(0o640)
+    with pytest.raises(AccountError, match="chmod 600"):
+        accounts.open("mine")
+    accounts.path("mine").chmod(0o600)
+    accounts.path("mine").write_text('{"kind": "owner"')
+    with pytest.raises(AccountError, match="damaged"):
+        accounts.open("mine")
+    for content in ("", "[]", '{"web": {}}', '{"installed": {"client_id": "x"}}'):
+        (tmp_path / "client.json").write_text(content)
+        with pytest.raises(AccountError, match=r"no desktop client|cannot be read"):
+            consented("mine", tmp_path / "client.json", (), AT, open_browser=True, port=0)
+    (tmp_path / "key.json").write_text('{"type": "authorized_user"}')
+    with pytest.raises(AccountError, match="no key of a service account"):
+        partner(tmp_path / "key.json", "CMS1", (), AT)
+
+
+def test_no_secret_shows_in_what_is_printed_of_an_account(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    """By every way an account is turned to text, and by what strikes secrets out of alerts."""
+    add(warehouse, accounts, "mine", given(url, channel_id), url, free)
+    stored, opened = accounts.read("mine"), accounts.open("mine")
+    control(url, "revoke", {"channel_id": channel_id})
+    error = check(warehouse, accounts, "mine", url, free, AT)
+    text = f"{stored!r} {stored} {opened!r} {opened} {opened.credentials!r} {error!r} {error} {listed(warehouse)}"
+    secrets = [str(stored.secret[name]) for name in ("token", "refresh_token", "client_secret")]
+    assert all(len(secret) > 20 for secret in secrets)
+    assert not [secret for secret in secrets if secret in text]
+    struck = without_secrets("it said " + ", then ".join(secrets) + " and ended")
+    assert not [secret for secret in secrets if secret in struck]
