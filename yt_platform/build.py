@@ -8,6 +8,7 @@ from dagster import BetaWarning, Definitions
 
 from yt_platform.core.policy import may_hold
 from yt_platform.defs.alerting import build_alert_sensors, daily, report
+from yt_platform.defs.authorizations import build_authorizations, daily_authorizations, verify_job
 from yt_platform.defs.automation import build_forecasting_schedules, build_sensors
 from yt_platform.defs.checks import build_checks
 from yt_platform.defs.environments import running
@@ -60,6 +61,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
         assets=[
             *(asset for asset in assets if all(may_hold(mode, ".".join(key.path)) for key in asset.keys)),
             *(build_retention() if mode else []),
+            *build_authorizations(),
             BOOKS,
         ],
         asset_checks=[*build_checks(mode), nothing_left_behind],
@@ -69,6 +71,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *([refresh_views] if may_hold(mode, CHANNEL_OVERVIEW_CACHED) else []),
             prune_run_logs,
             report,
+            verify_job,
             standing_check,
         ],
         schedules=running(
@@ -80,6 +83,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
                 weekly_prune,
                 daily_standing_check,
                 daily_retention,
+                daily_authorizations,
             ],
         ),
         sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data, outdated_views]),

@@ -12,6 +12,7 @@ from dagster import BetaWarning, InitResourceContext, ResourceDefinition
 
 from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
+from yt_platform.io.accounts import Accounts
 from yt_platform.io.collecting import Collector
 from yt_platform.io.databases import Databases, sqlalchemy_url
 from yt_platform.io.embedded import EmbeddedPostgresError
@@ -104,6 +105,14 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
         with databases(settings).open() as urls:
             yield partial(open_collector, settings, urls.warehouse, held.raw_store, held.clock)
 
+    def accounts(_: InitResourceContext) -> Accounts:
+        return Accounts(settings.home)
+
+    def quota_ledger(context: InitResourceContext) -> Iterator[QuotaLedger]:
+        ticking = context.resources.clock.ticking()
+        with databases(settings).open() as urls, QuotaLedger(urls.warehouse, settings.allowed_units, ticking) as ledger:
+            yield ledger
+
     def registry(_: InitResourceContext) -> Iterator[ModelRegistry]:
         with databases(settings).open() as urls:
             yield ModelRegistry(sqlalchemy_url(urls.mlflow), artifact_folder(settings))
@@ -145,6 +154,10 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
         "clock": ResourceDefinition(clock, required_resource_keys={"warehouse"}, description="The platform's time"),
         "collecting": ResourceDefinition(
             collecting, required_resource_keys={"raw_store", "clock"}, description="The YouTube Data API, and its quota"
+        ),
+        "accounts": ResourceDefinition(accounts, description="Accounts of owners, in files"),
+        "quota_ledger": ResourceDefinition(
+            quota_ledger, required_resource_keys={"clock"}, description="Units of the YouTube Data API"
         ),
         "registry": ResourceDefinition(registry, description="Model registry in MLflow"),
         "mlflow": ResourceDefinition(

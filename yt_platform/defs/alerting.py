@@ -33,7 +33,7 @@ from yt_platform.defs.predictions import WITHIN_VALIDATION
 from yt_platform.defs.quality import GOOD_QUALITY
 from yt_platform.io import alerts
 from yt_platform.io.alerts import Alert, open_of_kind, raise_alert, resolve_alert, settle_alerts
-from yt_platform.io.conditions import anomaly_alerts, freshness_alerts, quota_alerts
+from yt_platform.io.conditions import anomaly_alerts, authorization_alerts, freshness_alerts, quota_alerts
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.notify import Log, NotDeliveredError
 from yt_platform.io.outbox import deliver
@@ -123,8 +123,8 @@ def _offending(evaluation: AssetCheckEvaluation) -> str:
     minimum_interval_seconds=300,
     default_status=DefaultSensorStatus.RUNNING,
     required_resource_keys=HELD,
-    description="Alerts of quota that is spent, of anomalies of high severity, one for each day and kind, and of "
-    "tables whose newest data is too old",
+    description="Alerts of quota that is spent, of anomalies of high severity, one for each day and kind, of "
+    "tables whose newest data is too old, and of owners' accounts that may no longer be used",
 )
 def data_alerts(context: SensorEvaluationContext) -> SkipReason:
     held = context.resources
@@ -132,7 +132,8 @@ def data_alerts(context: SensorEvaluationContext) -> SkipReason:
     settle_alerts(held.warehouse, alerts.QUOTA, quota_alerts(held.warehouse, held.settings.allowed_units, now), now)
     settle_alerts(held.warehouse, alerts.ANOMALY, anomaly_alerts(held.warehouse, now), now)
     settle_alerts(held.warehouse, alerts.FRESHNESS, freshness_alerts(held.warehouse, now), now)
-    return _standing(context, alerts.QUOTA, alerts.ANOMALY, alerts.FRESHNESS)
+    settle_alerts(held.warehouse, alerts.AUTHORIZATION, authorization_alerts(held.warehouse, now), now)
+    return _standing(context, alerts.QUOTA, alerts.ANOMALY, alerts.FRESHNESS, alerts.AUTHORIZATION)
 
 
 def _standing(context: SensorEvaluationContext, *kinds: str) -> SkipReason:

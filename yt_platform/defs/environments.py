@@ -32,6 +32,7 @@ RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "outdated_views": PRODUCTION,
     "daily_standing_check": DATA,
     "daily_retention": COLLECTING,
+    "daily_authorizations": DATA,
     "weekly_prune": EVERYWHERE,
     "forecasts": PRODUCTION,
     "weekly_train": PRODUCTION,

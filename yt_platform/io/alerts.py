@@ -17,6 +17,7 @@ QUOTA = "quota"
 ANOMALY = "anomaly"
 QUALITY = "quality"
 FRESHNESS = "freshness"
+AUTHORIZATION = "authorization"
 
 WARNING = "warning"
 ERROR = "error"

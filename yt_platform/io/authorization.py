@@ -5,10 +5,10 @@ Not here: the files and their secrets (`io/accounts.py`).
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -36,6 +36,9 @@ from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import TIMEOUT_SECONDS, UnavailableError
 
 CONSENT_SECONDS = 600
+VERIFY_AFTER = timedelta(days=29)
+"""Looked at daily, no authorisation is ever unverified for more than the 30 days that YouTube's policies give."""
+
 AUTHORIZED, UNAUTHORIZED = "authorized", "unauthorized"
 _AGAIN = "run `yt-platform accounts add` again and "
 _PROMPT = "Open this address in a browser on this machine, and let the platform see the channel:\n{url}"
@@ -205,6 +208,43 @@ def check(
         error = dead
     enter(warehouse, name, stored, at, error)
     return error
+
+
+def due(warehouse: Warehouse, accounts: Accounts, now: datetime) -> list[str]:
+    """Accounts that were not asked about for `VERIFY_AFTER`, or never, and those that lost their file."""
+    known = {row.name: row for row in listed(warehouse)}
+    recent = {name for name, row in known.items() if row.authorization_checked_at > now - VERIFY_AFTER}
+    lost = {name for name, row in known.items() if row.state == AUTHORIZED} - set(accounts.names())
+    return sorted(set(accounts.names()) - recent | lost)
+
+
+def recheck(
+    warehouse: Warehouse,
+    accounts: Accounts,
+    names: Sequence[str],
+    endpoint: str | None,
+    charge: Callable[[str], None],
+    at: datetime,
+) -> list[AuthorizationError]:
+    """Check each of these accounts; returns why some may no longer.
+
+    Raises UnavailableError after the last, where YouTube did not say of one, which stays due; QuotaExhaustedError.
+    """
+    refused, unknown = [], []
+    for name in names:
+        try:
+            error = check(warehouse, accounts, name, endpoint, charge, at)
+        except AccountError as unusable:
+            error = AuthorizationError(name, "file", str(unusable), "add it again with `yt-platform accounts add`")
+            enter_dead(warehouse, error, at)
+        except UnavailableError as unsaid:
+            unknown.append(str(unsaid))
+            continue
+        if error:
+            refused.append(error)
+    if unknown:
+        raise UnavailableError("; ".join(unknown))
+    return refused
 
 
 def enter(warehouse: Warehouse, name: str, stored: Stored, at: datetime, error: AuthorizationError | None) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong by the platform's own books and data, as alerts: quota, anomalies and data that is too old.
+"""What is wrong by the platform's own books and data, as alerts: quota, anomalies, old data, accounts that died.
 
 Belongs here: questions that one cheap query answers at any time. Not here: what a run finds out and raises itself.
 """
@@ -9,12 +9,18 @@ from datetime import datetime, timedelta
 from yt_platform.core.freshness import FAR_TOO_OLD, MAX_AGE, data_age, outdated, said
 from yt_platform.core.quota import Bucket, pacific_day, resets_at
 from yt_platform.core.schemas import TABLES
-from yt_platform.io.alerts import ANOMALY, ERROR, FRESHNESS, QUOTA, WARNING, Alert
+from yt_platform.io.alerts import ANOMALY, AUTHORIZATION, ERROR, FRESHNESS, QUOTA, WARNING, Alert
+from yt_platform.io.authorization import AUTHORIZED, listed
 from yt_platform.io.planning import newest_data
 from yt_platform.io.warehouse import Warehouse
 
 ANOMALY_DAYS = 3
 """Days for which an alert of anomalies stays open: long enough for a weekend."""
+
+UNVERIFIED_AFTER = timedelta(days=30)
+"""How old YouTube's policies let a verification of an authorisation be."""
+
+_AUTHORIZATIONS = "/assets/ops/authorizations"
 
 
 def quota_alerts(warehouse: Warehouse, allowed: Mapping[Bucket, int], now: datetime) -> list[Alert]:
@@ -76,3 +82,17 @@ def freshness_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
         )
         for name, limit in outdated(ages).items()
     ]
+
+
+def authorization_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
+    """Accounts of owners that may no longer be used, and those of which YouTube could not be asked for too long."""
+    found = []
+    for account in listed(warehouse):
+        if account.state != AUTHORIZED:
+            message = f"may no longer be used since {account.authorization_checked_at:%Y-%m-%d}: {account.reason}"
+            found.append(Alert(AUTHORIZATION, account.name, ERROR, message, account.remedy, _AUTHORIZATIONS))
+        elif now - account.authorization_checked_at > UNVERIFIED_AFTER:
+            message = f"was last verified on {account.authorization_checked_at:%Y-%m-%d}, over 30 days ago"
+            remedy = "run `yt-platform accounts check`, and see that `yt-platform up` runs"
+            found.append(Alert(AUTHORIZATION, account.name, WARNING, message, remedy, _AUTHORIZATIONS))
+    return found

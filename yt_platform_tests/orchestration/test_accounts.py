@@ -5,15 +5,25 @@ import shlex
 import stat
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster import build_schedule_context
 
+from yt_platform.core.progress import silent
+from yt_platform.defs.authorizations import VERIFY, daily_authorizations
+from yt_platform.io.accounts import OWNER, Accounts, Stored, owner_secret
+from yt_platform.io.authorization import add, listed
+from yt_platform.local import Platform, Runs
 from yt_platform.sandbox import GeneratedWorld, Sandbox, serve
+from yt_platform.sandbox.oauth import YOUTUBE
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.orchestration.test_cli import call
 from yt_platform_tests.sandbox.client import STARTS_AT, control
+from yt_platform_tests.sandbox.consent import granted
 
 BROWSER = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=20).read()"
 
@@ -25,6 +35,35 @@ def home() -> Iterator[Path]:
         call(folder / "home", "db", "start")
         yield folder / "home"
         call(folder / "home", "db", "stop")
+
+
+def test_verification_is_asked_for_when_one_is_due(platform: Platform, runs: Runs) -> None:
+    """Tick by tick, with the run between them that a tick asks for."""
+    world = GeneratedWorld(seed=3, channels=2, videos=20, new_per_day=1, starts_at=STARTS_AT, days=2)
+    channel_id = world.channel_with_handle("@synthetic-01")
+    kept = Accounts(platform.settings.home)
+
+    def ask() -> Any:
+        held = {"warehouse": platform.warehouse, "accounts": kept, "clock": platform.clock}
+        with build_schedule_context(resources=held, scheduled_execution_time=datetime.now(UTC)) as context:
+            return daily_authorizations.evaluate_tick(context)
+
+    assert "within 29 days" in ask().skip_message
+    with serve(Sandbox(world, STARTS_AT)) as url:
+        secret = owner_secret(granted(url, channel_id, YOUTUBE))
+        given = Stored(OWNER, (YOUTUBE,), platform.clock.now() - timedelta(days=29), secret)
+        add(platform.warehouse, kept, "mine", given, url, lambda _: None)
+        assert len(ask().run_requests) == 1
+        settings = platform.settings.model_copy(update={"api_endpoint": url})
+        here = Runs(replace(platform, settings=settings), silent)
+        with here.instance:
+            here.launch(VERIFY)
+    assert "within 29 days" in ask().skip_message
+    [account] = listed(platform.warehouse)
+    assert (account.state, account.channel_id) == ("authorized", channel_id)
+    assert platform.warehouse.records("SELECT method, calls FROM ops.quota_calls") == [
+        {"method": "channels.list", "calls": 1}
+    ]
 
 
 def test_accounts_from_consent_to_removal_without_a_secret_in_any_output(home: Path, tmp_path: Path) -> None:

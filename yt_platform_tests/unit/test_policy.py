@@ -27,6 +27,7 @@ def test_strict_makes_nothing_after_the_snapshots() -> None:
         "metrics.comments",
         *FROM_REPORTS,  # an owner's own, which the owner let be kept
         "ops.retention",
+        "ops.authorizations",
         "ops.loads",
     }
 

@@ -16,8 +16,21 @@ import pytest
 
 from yt_platform.io import accounts as files
 from yt_platform.io.accounts import Account, AccountError, Accounts, AuthorizationError, Stored, owner_secret
-from yt_platform.io.alerts import without_secrets
-from yt_platform.io.authorization import add, check, consented, enter_dead, listed, partner, remove, scopes, verify
+from yt_platform.io.alerts import AUTHORIZATION, open_of_kind, settle_alerts, without_secrets
+from yt_platform.io.authorization import (
+    add,
+    check,
+    consented,
+    due,
+    enter_dead,
+    listed,
+    partner,
+    recheck,
+    remove,
+    scopes,
+    verify,
+)
+from yt_platform.io.conditions import authorization_alerts
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import UnavailableError
 from yt_platform.sandbox import GeneratedWorld, Sandbox, serve
@@ -200,6 +213,41 @@ def test_a_refusal_in_the_middle_of_work_is_entered(
     add(warehouse, accounts, "mine", given(url, channel_id), url, free)
     enter_dead(warehouse, AuthorizationError("mine", "invalid_grant", "it was revoked", "authorise again"), AT)
     assert [(row.state, row.reason) for row in listed(warehouse)] == [("unauthorized", "it was revoked")]
+
+
+def test_authorisations_are_due_after_29_days_and_alerts_follow_the_books(
+    warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
+) -> None:
+    """From the age of a check to the open alerts, over two accounts of which one died and one lost its file."""
+
+    def told(at: datetime) -> dict[str, tuple[str, str]]:
+        settle_alerts(warehouse, AUTHORIZATION, authorization_alerts(warehouse, at), at)
+        open_now = open_of_kind(warehouse, AUTHORIZATION)
+        return {subject: (alert["severity"], alert["message"]) for subject, alert in open_now.items()}
+
+    for name in ("dies", "lost"):
+        add(warehouse, accounts, name, given(url, channel_id), url, free)
+    assert due(warehouse, accounts, AT + timedelta(days=29, seconds=-1)) == []
+    later = AT + timedelta(days=29)
+    assert due(warehouse, accounts, later) == ["dies", "lost"]
+    assert told(AT + timedelta(days=30)) == {}
+    overdue = told(AT + timedelta(days=30, seconds=1))
+    assert {name: severity for name, (severity, _) in overdue.items()} == {"dies": "warning", "lost": "warning"}
+    with pytest.raises(UnavailableError, match=r"dies.*; .*lost"):
+        recheck(warehouse, accounts, ["dies", "lost"], "http://127.0.0.1:1", free, later)
+    assert due(warehouse, accounts, later) == ["dies", "lost"]
+    control(url, "revoke", {"channel_id": channel_id})
+    accounts.remove("lost")
+    refused = recheck(warehouse, accounts, due(warehouse, accounts, later), url, free, later)
+    assert [(error.account, error.code) for error in refused] == [("dies", "invalid_grant"), ("lost", "file")]
+    assert due(warehouse, accounts, later) == []
+    dead = told(later)
+    assert dead["dies"][0] == "error"
+    assert "since 2026-03-30: Google takes its token no longer" in dead["dies"][1]
+    assert "there is no account lost" in dead["lost"][1]
+    for name in ("dies", "lost"):
+        add(warehouse, accounts, name, given(url, channel_id, later), url, free)
+    assert told(later) == {}
 
 
 def test_removing_ends_the_token_at_google_too(

@@ -72,7 +72,8 @@ ALERTS = Table(
             "dedupe_key": text("What the alert is about; at most one alert of a key is open"),
             "severity": text("error where something failed, warning where it may", among=SEVERITIES),
             "kind": text(
-                "What went wrong: run, check, training, accuracy, drift, quality, freshness, anomaly or quota"
+                "What went wrong: run, check, training, accuracy, drift, quality, freshness, anomaly, quota or "
+                "authorization"
             ),
             "subject": text("Model, table or job concerned"),
             "message": text("What happened, as last seen; without secrets"),
