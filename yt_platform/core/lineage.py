@@ -73,7 +73,7 @@ NODES = (
     Node("metrics.video_hourly", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
     Node(
         "metrics.channel_daily",
-        "1",
+        "2",
         (
             Input("metrics.video_hourly", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
             Input("metrics.channel_snapshots", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
@@ -84,16 +84,16 @@ NODES = (
     Node("metrics.report_traffic_sources", "1", (Input("raw.report_traffic_sources"),)),
     Node("metrics.report_reach", "1", (Input("raw.report_reach"),)),
     Node("metrics.report_revenue", "1", (Input("raw.report_revenue"),)),
-    Node("metrics.video_windows", "1", (Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),)),
+    Node("metrics.video_windows", "2", (Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),)),
     Node(
         "features.video_day",
-        "3",
+        "4",
         (
             Input("metrics.video_daily", lookback_days=LOOKBACK_DAYS),
             Input("metrics.video_versions", lookback_days=LOOKBACK_DAYS),
         ),
     ),
-    Node("features.video_hour", "1", (Input("metrics.video_hourly", lookback_days=HOURS_DAYS),)),
+    Node("features.video_hour", "2", (Input("metrics.video_hourly", lookback_days=HOURS_DAYS),)),
     Node(
         "ops.anomalies",
         "1",
@@ -114,7 +114,7 @@ NODES = (
             Input("metrics.channel_daily", lookback_days=GAP_DAYS),
         ),
     ),
-    Node("features.channel_day", "1", (Input("metrics.channel_snapshots", lookback_days=LOOKBACK_DAYS),)),
+    Node("features.channel_day", "2", (Input("metrics.channel_snapshots", lookback_days=LOOKBACK_DAYS),)),
 )
 """Every table below raw that is partitioned by day, inputs first."""
 

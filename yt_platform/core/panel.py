@@ -84,5 +84,8 @@ def ratio(part: Floats, whole: Floats) -> Floats:
 
 def mean(columns: list[Floats]) -> Floats:
     """Row by row over the known values."""
-    table = np.stack(columns)
-    return ratio(np.nansum(table, axis=0), (~np.isnan(table)).sum(axis=0).astype(np.float64))
+    total, known = np.zeros(len(columns[0])), np.zeros(len(columns[0]))
+    for column in columns:  # added in this order: numpy's sum over a table of one row alone would round otherwise
+        total += np.nan_to_num(column)
+        known += ~np.isnan(column)
+    return ratio(total, known)

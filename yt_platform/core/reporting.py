@@ -4,9 +4,13 @@ Such values use readings of later days, so no feature may read them: features ar
 `metrics.video_daily`.
 
 The count at a midnight lies on the straight line between the last reading up to it and the first after it, where both
-are at most `REACH_DAYS` away. Before the first reading of a video it is 0 at midnights before publication and unknown
-later. At the midnight that ends the day of the last reading it is that reading, and the day is not final: the next
-reading changes it. Readings with different definitions of a view are never joined by a line.
+are in reach: at most `REACH_DAYS` before it, and less than that after it. Where no reading before it is in reach, it is
+0 when the next one that tells the publication says that it was later, and unknown otherwise. At the midnight that ends
+the day of the last reading it is that reading, and the day is not final: the next reading changes it. Readings with
+different definitions of a view are never joined by a line.
+
+Reach is counted from each midnight, whatever else is known: a day's rows are the same however days are grouped into
+calls.
 """
 
 import numpy as np
@@ -16,11 +20,13 @@ import pandas as pd
 from yt_platform.core.lineage import REACH_DAYS
 from yt_platform.core.metrics import engagement_rate, growth_rate
 from yt_platform.core.revenue import RevenueRates, revenue_estimates
-from yt_platform.core.schemas.base import TEXT
 from yt_platform.core.schemas.metrics import CHANNEL_DAILY
 
 _DAY = pd.Timedelta(days=1)
 _DAY_MS = 86_400_000
+_REACH_MS = REACH_DAYS * _DAY_MS
+
+_SERIES = ["channel_id", "video_id", "view_definition"]
 
 
 def channel_daily(
@@ -43,26 +49,23 @@ def channel_daily(
 
 def _of_channels(channels: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:
     """Totals of each channel at the day's end, and what it gained, by channel and day."""
-    unborn = channels.rename(columns={"channel_id": "series"}).assign(
-        published_at=pd.Series(pd.NaT, channels.index, "datetime64[us, UTC]")
+    readings = channels.sort_values("source", kind="stable").assign(
+        video_id="", published_at=pd.Series(pd.NaT, channels.index, "datetime64[us, UTC]")
     )
-    gained = _gained(unborn, {"view": "view_count", "subscriber": "subscriber_count"}, days)
-    groups = gained.groupby(["series", "day"])  # two rows on a day on which the definition of a view changes
+    gained = _gained(readings, {"view": "view_count", "subscriber": "subscriber_count"}, days)
+    groups = gained.groupby(["channel_id", "day"])  # two rows on a day on which the definition of a view changes
     found = groups[["view_count", "subscriber_count"]].last()
     found[["view_increment", "subscriber_increment"]] = groups[["view_increment", "subscriber_increment"]].sum(
         min_count=1
     )
-    return found.assign(is_final=groups["is_final"].all()).rename_axis(["channel_id", "day"]).reset_index()
+    return found.assign(is_final=groups["is_final"].all()).reset_index()
 
 
 def _of_tracked_videos(hourly: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:
     """What the videos of each channel gained, by channel and day."""
-    known = hourly[hourly["channel_id"].notna()]
     counts = {name: f"{name}_count" for name in ("view", "like", "comment")}
-    gained = _gained(known.rename(columns={"video_id": "series"}), counts, days)
-    channel_of = known.drop_duplicates("video_id", keep="last").set_index("video_id")["channel_id"]
-    gained = gained[gained["view_increment"].notna()].assign(channel_id=gained["series"].map(channel_of).astype(TEXT))
-    groups = gained.groupby(["channel_id", "day"])
+    gained = _gained(hourly[hourly["channel_id"].notna()], counts, days)
+    groups = gained[gained["view_increment"].notna()].groupby(["channel_id", "day"])
     # min_count: a sum of nothing known is unknown, not 0
     found = groups[["view_increment", "like_increment", "comment_increment"]].sum(min_count=1).add_prefix("tracked_")
     return found.assign(tracked_video_count=groups.size(), tracked_final=groups["is_final"].all()).reset_index()
@@ -71,13 +74,13 @@ def _of_tracked_videos(hourly: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataF
 def _gained(readings: pd.DataFrame, counts: dict[str, str], days: pd.DatetimeIndex) -> pd.DataFrame:
     """By series and day: each count at the day's end and what was gained, and whether that is final.
 
-    Only days at whose end something is known. `readings`: `series`, `collected_at`, `published_at`,
-    `view_definition`, and the columns of `counts`.
+    Only days at whose end something is known. `readings`: `channel_id`, `video_id`, `view_definition`, `collected_at`,
+    `published_at`, and the columns of `counts`.
     """
-    ordered = readings.sort_values(["series", "view_definition", "collected_at"], kind="stable", ignore_index=True)
-    number = ordered.groupby(["series", "view_definition"], sort=False).ngroup().to_numpy().astype(np.int64)
+    ordered = readings.sort_values([*_SERIES, "collected_at"], kind="stable", ignore_index=True)
+    number = ordered.groupby(_SERIES, sort=False).ngroup().to_numpy().astype(np.int64)
     first_of = ordered[np.diff(number, prepend=-1) != 0]
-    midnights = _Midnights(ordered, number, first_of, pd.DatetimeIndex([*days, days[-1] + _DAY]))
+    midnights = _Midnights(ordered, number, pd.DatetimeIndex([*days, days[-1] + _DAY]))
     found: dict[str, npt.NDArray[np.float64]] = {}
     final = np.ones((len(first_of), len(days)), dtype=bool)
     for name, column in counts.items():
@@ -87,7 +90,7 @@ def _gained(readings: pd.DataFrame, counts: dict[str, str], days: pd.DatetimeInd
         final &= np.isnan(at[:, 1:]) | (certain[:, 1:] & (certain[:, :-1] | np.isnan(at[:, :-1])))
     frame = pd.DataFrame(
         {
-            "series": first_of["series"].repeat(len(days)).array,
+            "channel_id": first_of["channel_id"].repeat(len(days)).array,
             "day": np.tile(days.to_numpy("datetime64[ns]"), len(first_of)),
             **found,
             "is_final": final.ravel(),
@@ -97,44 +100,43 @@ def _gained(readings: pd.DataFrame, counts: dict[str, str], days: pd.DatetimeInd
 
 
 class _Midnights:
-    """Counts of series at midnights; times are milliseconds since the first of all, series numbers from 0."""
+    """Counts of series at midnights: arrays of series, numbered from 0, by midnight."""
 
-    def __init__(
-        self,
-        ordered: pd.DataFrame,
-        number: npt.NDArray[np.int64],
-        first_of: pd.DataFrame,
-        midnights: pd.DatetimeIndex,
-    ) -> None:
-        self._ordered, self._number = ordered, number
-        times, self._asked = _milliseconds(ordered["collected_at"]), _milliseconds(midnights.to_series())
-        self._begin = min(times.min(initial=self._asked[0]), self._asked[0])
-        self._span = max(times.max(initial=0), self._asked[-1]) - self._begin + 1
-        self._times = times
-        born = first_of["published_at"]
-        self._born = np.where(born.isna(), self._begin - 1, _milliseconds(born.fillna(midnights[0].tz_localize("UTC"))))
+    def __init__(self, ordered: pd.DataFrame, number: npt.NDArray[np.int64], midnights: pd.DatetimeIndex) -> None:
+        times, asked = _milliseconds(ordered["collected_at"]), _milliseconds(midnights.to_series())
+        begin = min(times.min(initial=asked[0]), asked[0])
+        # one ascending number for series and time, in which another series is out of reach
+        span = max(times.max(initial=asked[-1]), asked[-1]) - begin + _REACH_MS + 1
+        self._ordered = ordered
+        self._key = np.append(number * span + times - begin, 0)
+        self._asked = np.arange(number.max(initial=-1) + 1)[:, None] * span + asked - begin
+        told = ordered["published_at"].notna().to_numpy()
+        born = np.append(_milliseconds(ordered["published_at"].where(told, ordered["collected_at"])), 0)
+        _, after = self._neighbours(told)
+        self._unborn = (after >= 0) & (asked <= born[after])
 
     def of(self, column: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """The column of every series (rows) at every midnight (columns), and whether no later reading changes it."""
-        known = self._ordered[column].notna().to_numpy()
-        values = np.append(self._ordered.loc[known, column].to_numpy("float64"), np.nan)
-        key = self._number[known] * self._span + self._times[known] - self._begin
-        asked = np.arange(len(self._born))[:, None] * self._span + (self._asked - self._begin)
-        after = np.searchsorted(key, asked, side="right")
-        padded = np.append(key, np.iinfo("int64").max)
-        since = asked - np.where(after > 0, padded[after - 1], np.iinfo("int64").min // 2)
-        until = padded[after] - asked
-        # a neighbour further than the span is another series'
-        mine, theirs = asked // self._span, padded[after] // self._span
-        has_old = (after > 0) & (padded[after - 1] // self._span == mine) & (since <= REACH_DAYS * _DAY_MS)
-        has_new = (theirs == mine) & (until <= REACH_DAYS * _DAY_MS)
-        old, new = values[after - 1], values[after]
-        share = since / np.where(has_old & has_new, since + until, 1)
-        at = np.where(has_old & has_new, old + (new - old) * share, np.nan)
-        last = has_old & ~has_new & (since <= _DAY_MS)
-        unborn = ~has_old & (self._asked <= self._born[:, None])
-        at = np.where(last, old, np.where(unborn, 0.0, at))
-        return at, (has_old & has_new) | unborn
+        values = np.append(self._ordered[column].to_numpy("float64", na_value=np.nan), np.nan)
+        before, after = self._neighbours(self._ordered[column].notna().to_numpy())
+        since, between = self._asked - self._key[before], self._key[after] - self._key[before]
+        joined = (before >= 0) & (after >= 0)
+        line = values[before] + (values[after] - values[before]) * (since / np.where(joined, between, 1))
+        last = (before >= 0) & (after < 0) & (since <= _DAY_MS)
+        unborn = (before < 0) & self._unborn
+        at = np.select([joined, last, unborn], [line, values[before], np.zeros(since.shape)], np.nan)
+        return at, joined | unborn
+
+    def _neighbours(self, known: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Of the known readings the last up to each midnight and the first after it, by position; -1 where none is in
+        reach."""
+        rows = np.append(np.flatnonzero(known), -1)
+        place = np.searchsorted(self._key[rows[:-1]], self._asked, side="right")
+        before, after = rows[place - 1], rows[place]
+        return (
+            np.where(self._asked - self._key[before] <= _REACH_MS, before, -1),
+            np.where(self._key[after] - self._asked < _REACH_MS, after, -1),
+        )
 
 
 def _milliseconds(times: pd.Series) -> npt.NDArray[np.int64]:

@@ -1,10 +1,15 @@
 """Sliding windows over the readings of channels that are read many times a day.
 
-A reading tells what its video gained since the reading before, at the instant it was taken. A window of a channel sums
-what the readings inside it tell, so an hour without a reading is an hour without a window, not a quiet one.
+A reading tells what its video gained since the reading before, at the instant it was taken, where that was in the 24
+hours before. A window of a channel sums what the readings inside it tell, so an hour without a reading is an hour
+without a window, not a quiet one.
 
-Late readings: a day's windows are made anew whenever a batch of that day arrives. `is_final` says that the watermark,
-the newest reading of all less `LATENESS`, has passed the window's end, after which no collection adds to it.
+Late readings: a day's windows are made anew whenever a batch of that day or the next arrives. `is_final` says that the
+watermark, the newest reading of these days less `LATENESS`, has passed the window's end, after which no collection adds
+to it.
+
+A window depends on readings from the day before its begin's to the day after alone: a day's rows are the same however
+days are grouped into calls.
 """
 
 import numpy as np
@@ -35,10 +40,17 @@ def video_windows(snapshots: pd.DataFrame, first: pd.Timestamp, last: pd.Timesta
     windows = pd.concat(by_length, ignore_index=True)
     begins = windows["window_start"].dt.tz_localize(None)
     windows = windows[begins.between(first, last + _DAY, inclusive="left")]
-    watermark = snapshots["collected_at"].max() - LATENESS
     ends = windows["window_start"] + pd.to_timedelta(windows["window_minutes"], unit="min")
-    windows = windows.assign(is_final=ends <= watermark).reset_index(drop=True)
-    found: pd.DataFrame = windows.reindex(columns=VIDEO_WINDOWS.column_names)
+    windows = windows.assign(is_final=ends <= _watermarks(snapshots, windows["window_start"]))
+    found: pd.DataFrame = windows.reset_index(drop=True).reindex(columns=VIDEO_WINDOWS.column_names)
+    return found
+
+
+def _watermarks(snapshots: pd.DataFrame, starts: pd.Series) -> pd.Series:
+    """For each begin of a window the newest reading of its day and the next, less `LATENESS`."""
+    newest = snapshots.groupby(snapshots["collected_at"].dt.floor("D"))["collected_at"].max()
+    days = starts.dt.floor("D")
+    found: pd.Series = (days + _DAY).map(newest).fillna(days.map(newest)) - LATENESS
     return found
 
 
@@ -51,14 +63,15 @@ def _sub_daily(snapshots: pd.DataFrame) -> pd.DataFrame:
 
 
 def _increments(readings: pd.DataFrame) -> pd.DataFrame:
-    """Readings with what each gained since the one before of its video; a video's first tells nothing.
+    """Readings with what each gained since the one before of its video; the first in 24 hours tells nothing.
 
-    Two readings of the same instant are one, the higher.
+    Two readings of the same instant are one, the higher, then the alphabetically last source and region.
     """
-    ordered = readings.sort_values(["video_id", "collected_at", "view_count"], kind="stable")
+    ordered = readings.sort_values(["video_id", "collected_at", "view_count", "source", "region"], kind="stable")
     ordered = ordered.drop_duplicates(["video_id", "collected_at"], keep="last")
     by_video = ordered.groupby(["video_id", "view_definition"], sort=False)
-    gained = {f"{name}_increment": by_video[f"{name}_count"].diff() for name in ("view", "like", "comment")}
+    near = by_video["collected_at"].diff() <= _DAY
+    gained = {f"{name}_increment": by_video[f"{name}_count"].diff().where(near) for name in ("view", "like", "comment")}
     return ordered.assign(**gained)
 
 

@@ -57,14 +57,15 @@ def at_midnight(readings: list[Any], midnight: pd.Timestamp, count: str) -> tupl
     known = [reading for reading in readings if pd.notna(getattr(reading, count))]
     reach = timedelta(days=REACH_DAYS)
     old = [reading for reading in known if timedelta(0) <= midnight - reading.collected_at <= reach]
-    new = [reading for reading in known if timedelta(0) < reading.collected_at - midnight <= reach]
+    new = [reading for reading in known if timedelta(0) < reading.collected_at - midnight < reach]
     if old and new:
         a, b = old[-1], new[0]
         share = (midnight - a.collected_at) / (b.collected_at - a.collected_at)
         return getattr(a, count) + share * (getattr(b, count) - getattr(a, count)), True
     if old and midnight - old[-1].collected_at <= timedelta(days=1):
         return getattr(old[-1], count), False
-    if not old and midnight <= readings[0].published_at:
+    later = [reading for reading in readings if timedelta(0) < reading.collected_at - midnight < reach]
+    if not old and later and midnight <= later[0].published_at:
         return 0.0, True
     return None, False
 
