@@ -32,6 +32,7 @@ from yt_platform.defs.upkeep import (
     weekly_prune,
 )
 from yt_platform.defs.views import build_views, outdated_views, refresh_views
+from yt_platform.defs.websub import build_websub, hourly_subscription, subscribe_job
 from yt_platform.io.views import CHANNEL_OVERVIEW_CACHED
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
@@ -62,12 +63,14 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
             *(asset for asset in assets if all(may_hold(mode, ".".join(key.path)) for key in asset.keys)),
             *(build_retention() if mode else []),
             *build_authorizations(),
+            *(build_websub() if settings.push_url else []),
             BOOKS,
         ],
         asset_checks=[*build_checks(mode), nothing_left_behind],
         jobs=[
             *build_jobs(mode),
             *([retire_job] if mode else []),
+            *([subscribe_job] if settings.push_url else []),
             *([refresh_views] if may_hold(mode, CHANNEL_OVERVIEW_CACHED) else []),
             prune_run_logs,
             report,
@@ -84,6 +87,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
                 daily_standing_check,
                 daily_retention,
                 daily_authorizations,
+                *([hourly_subscription] if settings.push_url else []),
             ],
         ),
         sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data, outdated_views]),

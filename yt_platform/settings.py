@@ -18,6 +18,7 @@ from yt_platform.core.models.catalog import KINDS
 from yt_platform.core.policy import PolicyMode
 from yt_platform.core.quota import Bucket
 from yt_platform.core.revenue import RevenueRates
+from yt_platform.core.websub import HUB
 
 PREFIX = "YT_"
 TEST_PREFIX = "YT_TEST_"
@@ -52,6 +53,11 @@ class Settings(BaseSettings):
     api_endpoint: str | None = Field(
         None, description="Server that speaks the API instead of Google's, like the sandbox"
     )
+    push_url: str | None = Field(
+        None, description="Public address at which a WebSub hub reaches the receiver, for uploads told as they happen"
+    )
+    push_port: int = Field(8600, ge=1, le=65535, description="Port of that receiver on loopback")
+    push_hub: str = Field(HUB, description="The WebSub hub; default Google's")
     policy_mode: PolicyMode | None = Field(None, description="What YouTube's terms let you do: owned, amended, strict")
     quota_units: int = Field(10_000, ge=1, description="Units a day of the API's shared bucket")
     quota_stats_units: int = Field(10_000, ge=1, description="Units a day of the bucket of videos.batchGetStats")
@@ -143,7 +149,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{address.strip()!r} is no address like name@example.org")
         return addresses
 
-    @field_validator("api_endpoint", "ui_url")
+    @field_validator("api_endpoint", "ui_url", "push_url", "push_hub")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
         if url and not _names_a_host(url, "http", "https"):

@@ -76,6 +76,8 @@ HOLDS: Mapping[str, Holds] = {
     "ops.watched_channels": Holds.IDS,
     "ops.tracked_videos": Holds.IDS,
     "ops.accounts": Holds.IDS,
+    "ops.push_subscriptions": Holds.IDS,
+    "ops.push_notices": Holds.IDS,
     "ops.alerts": Holds.IDS,
     "ops.alert_deliveries": Holds.NOTHING,
     "ops.accepted_rejects": Holds.NOTHING,

@@ -27,6 +27,7 @@ EVERYWHERE = frozenset(Environment)
 
 RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "hourly_collection": COLLECTING,
+    "hourly_subscription": COLLECTING,
     "daily_refresh": DATA,
     "missing_data": DATA,
     "outdated_views": PRODUCTION,

@@ -239,7 +239,7 @@ class Collector:
             "INSERT INTO ops.tracked_videos (video_id, channel_id, published_at, discovered_at) "
             "SELECT id, %(channel)s, published_at, %(now)s "
             "FROM unnest(%(ids)s::text[], %(times)s::timestamptz[]) AS new (id, published_at) "
-            "ON CONFLICT (video_id) DO NOTHING",
+            "ON CONFLICT (video_id) DO UPDATE SET pushed_at = NULL",
             {"channel": channel, "now": self._now, "ids": list(new), "times": list(new.values())},
         )
 

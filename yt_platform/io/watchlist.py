@@ -151,6 +151,7 @@ def tracked_videos(warehouse: Warehouse) -> pd.DataFrame:
 
 
 def known_videos(warehouse: Warehouse) -> dict[str, frozenset[str]]:
-    """Ids of the tracked videos of every channel."""
-    videos = warehouse.read("SELECT channel_id, video_id FROM ops.tracked_videos")
+    """Ids of the tracked videos of every channel that were seen in its uploads: a listing ends at them, and one that
+    was pushed says nothing of those before it."""
+    videos = warehouse.read("SELECT channel_id, video_id FROM ops.tracked_videos WHERE pushed_at IS NULL")
     return {str(channel): frozenset(ids) for channel, ids in videos.groupby("channel_id")["video_id"]}

@@ -8,6 +8,7 @@
     PUT  /sandbox/consent {"channel_id": ID or null, ...} in the names of `oauth.Consent`: who consents from now on
     PUT  /sandbox/revoke  {"channel_id": ID or null}: the owner ends every grant
     PUT  /sandbox/partner {"content_owner": ID, "channels": [ID, ...]}: the key of a service account that acts for them
+    PUT  /sandbox/push    {"channel_id": ID, "video_id": ID} lets the hub tell its subscriber of the video
 
 A request that cannot be followed is answered with 400 (404 for another path or verb) and {"error": why}.
 """
@@ -63,6 +64,14 @@ def _put_faults(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     return {"rules": len(faults)}
 
 
+def _put_push(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    match json.loads(request.body):
+        case {"channel_id": str(channel), "video_id": str(video), **others} if not others:
+            return {"status": sandbox.hub.publish(channel, video)}
+        case other:
+            raise ValueError(f'expected {{"channel_id": ID, "video_id": ID}}, got {other!r}')
+
+
 def _get_usage(sandbox: Sandbox, _: Request) -> dict[str, Any]:
     return sandbox.usage()
 
@@ -105,6 +114,7 @@ _COMMANDS: dict[tuple[str, str], Callable[[Sandbox, Request], dict[str, Any]]] =
     ("PUT", "consent"): _put_consent,
     ("PUT", "revoke"): _put_revoke,
     ("PUT", "partner"): _put_partner,
+    ("PUT", "push"): _put_push,
 }
 
 

@@ -21,6 +21,8 @@ from yt_platform.sandbox.clock import SandboxClock
 from yt_platform.sandbox.discovery import Method, methods
 from yt_platform.sandbox.errors import ApiError, ReasonPlace, key_invalid
 from yt_platform.sandbox.faults import Fault, Faults
+from yt_platform.sandbox.hub import PATH as HUB_PATH
+from yt_platform.sandbox.hub import Hub
 from yt_platform.sandbox.methods import METHODS, Call
 from yt_platform.sandbox.oauth import CLIENT_ID, PATHS, Authorizations, Grant
 from yt_platform.sandbox.paging import Paging
@@ -77,6 +79,7 @@ class Sandbox:
         self.faults = Faults(faults)
         self.world = world
         self.authorizations = Authorizations(self.clock)
+        self.hub = Hub(world, self.clock)
         self._keys = frozenset(keys)
         self._paging = paging or Paging()
         self._calls: Counter[str] = Counter()
@@ -87,6 +90,8 @@ class Sandbox:
         """Raises nothing: what the request does wrong is an error body."""
         with self._lock:
             self._requests += 1
+        if request.path == HUB_PATH:
+            return Answer(self.hub.take(request.body))
         if request.path in PATHS:
             asked = (request.verb, request.path, request.query, request.headers, request.body)
             return Answer(*self.authorizations.answer(*asked))

@@ -7,11 +7,12 @@ from yt_platform.build import build_defs
 from yt_platform.defs.environments import RUNS_IN, Environment, environment
 from yt_platform.settings import Settings
 
+PUSH = {"push_url": "https://example.org/youtube"}
 SETTINGS = {
     Environment.DEVELOPMENT: {"environment": "development", "api_key": SecretStr("key"), "policy_mode": "strict"},
     Environment.IMPORTS: {},
-    Environment.COLLECTING: {"api_key": SecretStr("key"), "policy_mode": "amended"},
-    Environment.STRICT: {"api_key": SecretStr("key"), "policy_mode": "strict"},
+    Environment.COLLECTING: {"api_key": SecretStr("key"), "policy_mode": "amended", **PUSH},
+    Environment.STRICT: {"api_key": SecretStr("key"), "policy_mode": "strict", **PUSH},
 }
 
 

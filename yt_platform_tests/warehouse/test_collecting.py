@@ -172,6 +172,26 @@ def test_a_day_of_hourly_collections_finds_new_videos_and_reads_the_young_by_the
     assert rig.ledger() == rig.units()
 
 
+def test_a_pushed_video_does_not_end_the_listing_of_uploads(rig: Rig) -> None:
+    """Those published before it, and not pushed, were never found; once listed it is like any other."""
+    rig.collect("channels", "uploads")
+    rig.advance(days=60)
+    for channel in rig.channel_ids():
+        uploaded = rig.sandbox.world.uploads(channel, rig.now().timestamp())
+        rig.execute(
+            "INSERT INTO ops.tracked_videos (video_id, channel_id, discovered_at, pushed_at) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT DO NOTHING",
+            uploaded[0],
+            channel,
+            rig.now(),
+            rig.now(),
+        )
+    rig.collect("uploads")
+    found = {str(row["video_id"]) for row in rig.rows("SELECT video_id FROM ops.tracked_videos")}
+    assert found >= rig.public_videos()
+    assert rig.rows("SELECT count(*) AS n FROM ops.tracked_videos WHERE pushed_at IS NOT NULL") == [{"n": 0}]
+
+
 def test_a_video_that_is_no_longer_returned_is_noted_and_asked_for_weekly(rig: Rig) -> None:
     rig.collect()
     lost = str(rig.rows("SELECT min(video_id) AS id FROM ops.tracked_videos")[0]["id"])

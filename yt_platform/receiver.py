@@ -1,0 +1,120 @@
+"""`python -m yt_platform.receiver`: where a WebSub hub verifies subscriptions and delivers notifications.
+
+A small ASGI application that `yt-platform up` starts where YT_PUSH_URL is set. It answers `/<channel id>` below the
+path of that URL; a proxy of yours takes it to the public. Here: HTTP. What a notification does is `io/websub.py`'s.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, get_args
+from urllib.parse import parse_qs, urlsplit
+
+import uvicorn
+
+from yt_platform.clock import Clock
+from yt_platform.core.websub import LEASE_SECONDS, FeedError, channel_secret, is_signed, notices, topic_of
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.io.websub import Mode, denied, push_secret, take_in, verified
+from yt_platform.resources import databases
+from yt_platform.settings import Settings, load_settings
+
+HOST = "127.0.0.1"
+MAX_BODY = 1 << 20
+"""A feed has a few entries of a kilobyte each."""
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Answer = tuple[HTTPStatus, bytes]
+
+log = logging.getLogger("yt_platform.receiver")
+
+
+class Receiver:
+    """The application, for callbacks below `path`."""
+
+    def __init__(self, warehouse: Warehouse, path: str, secret: bytes, now: Callable[[], datetime]) -> None:
+        self._warehouse, self._path, self._secret, self._now = warehouse, path.rstrip("/") + "/", secret, now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, body = await self._answer(scope, receive)
+        headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status.value, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        path = scope["path"]
+        if not path.startswith(self._path):
+            return HTTPStatus.NOT_FOUND, b""
+        channel = path.removeprefix(self._path)
+        if scope["method"] == "GET":
+            asked = {name: values[0] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
+            return await asyncio.to_thread(self._verification, channel, asked)
+        if scope["method"] == "POST":
+            body = await _body(receive)
+            if body is None:
+                return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            return await asyncio.to_thread(self._notification, channel, body, headers.get("x-hub-signature", ""))
+        return HTTPStatus.METHOD_NOT_ALLOWED, b""
+
+    def _verification(self, channel: str, asked: dict[str, str]) -> Answer:
+        """The challenge, where the hub verifies what was asked for; 404 tells it that nobody did."""
+        mode = asked.get("hub.mode", "")
+        if asked.get("hub.topic") != topic_of(channel):
+            return HTTPStatus.NOT_FOUND, b""
+        if mode == "denied":
+            denied(self._warehouse, channel, asked.get("hub.reason", "no reason given"))
+            return HTTPStatus.OK, b""
+        lease = asked.get("hub.lease_seconds", "0")
+        seconds = min(int(lease), LEASE_SECONDS) if lease.isdecimal() else 0
+        if mode in get_args(Mode) and verified(self._warehouse, channel, mode, seconds, self._now()):
+            return HTTPStatus.OK, asked.get("hub.challenge", "").encode()
+        log.warning(f"a verification that nobody asked for: {mode!r} of {channel!r}")
+        return HTTPStatus.NOT_FOUND, b""
+
+    def _notification(self, channel: str, body: bytes, signature: str) -> Answer:
+        """202 for whatever is signed wrongly, too, as the specification asks: who forges learns nothing."""
+        if not is_signed(channel_secret(self._secret, channel), body, signature):
+            log.warning(f"a notification of {channel!r} that is not signed by the hub was left out")
+            return HTTPStatus.ACCEPTED, b""
+        try:
+            told = notices(body)
+        except FeedError as error:
+            log.warning(f"a signed notification of {channel} cannot be read: {error}")
+            return HTTPStatus.ACCEPTED, b""
+        log.info(f"{channel}: {take_in(self._warehouse, channel, told, self._now())} of {len(told)} notices are new")
+        return HTTPStatus.NO_CONTENT, b""
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """None where it is longer than `MAX_BODY`."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY:
+            return None
+    return body
+
+
+def server(warehouse: Warehouse, settings: Settings) -> uvicorn.Server:
+    path = urlsplit(settings.push_url or "").path
+    receiver = Receiver(warehouse, path, push_secret(settings.home), Clock(warehouse).now)
+    config = uvicorn.Config(receiver, host=HOST, port=settings.push_port, lifespan="off", ws="none", access_log=False)
+    return uvicorn.Server(config)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO)
+    settings = load_settings()
+    with databases(settings).open() as urls:
+        server(Warehouse(urls.warehouse), settings).run()
+
+
+if __name__ == "__main__":
+    main()
