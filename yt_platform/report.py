@@ -92,7 +92,9 @@ def print_checks(outcomes: Mapping[str, str], out: Console) -> None:
 def print_scorecard(platform: Platform, out: Console) -> None:
     champion = platform.registry.champion(VIDEO_FORECASTER.name)
     if champion is None:
-        out.print("\nNo model is champion, so nothing is forecast.")
+        strict = platform.settings.policy_mode == "strict"
+        why = "YT_POLICY_MODE=strict lets nothing be derived" if strict else "No model is champion"
+        out.print(f"\n{why}, so nothing is forecast.")
         return
     scores = platform.warehouse.records(
         f"SELECT {', '.join(SCORECARDS.column_names)} FROM models.scorecards "
