@@ -55,6 +55,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         from yt_platform.io.accounts import AccountError, AuthorizationError
         from yt_platform.io.backup import BackupError
         from yt_platform.io.champions import NoPreviousChampionError
+        from yt_platform.io.forgetting import ForgettingRefusedError
         from yt_platform.io.history import HistoryError
         from yt_platform.io.ledger import QuotaExhaustedError
         from yt_platform.io.raw import CorruptBatchError
@@ -73,6 +74,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             WatchListError,
             UnknownVersionError,
             NoPreviousChampionError,
+            ForgettingRefusedError,
         ) as error:
             _say(f"error: {error}")
             raise typer.Exit(MISUSED) from error
@@ -253,6 +255,22 @@ def restore(folder: Annotated[Path, typer.Argument(exists=True, help="Folder of 
     from yt_platform.commands import restore_from
 
     restore_from(load_settings(), folder, out)
+
+
+@app.command()
+@_explained
+def forget(
+    channel: Annotated[str | None, typer.Option(help="Id of a channel: it goes with its videos and comments.")] = None,
+    author: Annotated[str | None, typer.Option(help="Id of a commenting author: the comments go.")] = None,
+    verify: Annotated[bool, typer.Option(help="Search everything for the ids afterwards.")] = True,
+) -> None:
+    """Delete a channel or an author everywhere, for good, and leave them out of what comes later."""
+    from yt_platform.commands import forget_id
+
+    if (channel is None) == (author is None):
+        raise SettingsError("name what to forget: --channel ID or --author ID")
+    kind, name = ("channel", channel) if channel is not None else ("author", author)
+    raise typer.Exit(forget_id(load_settings(), kind, str(name), verify, out))
 
 
 @app.command()

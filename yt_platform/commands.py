@@ -18,6 +18,7 @@ from rich.console import Console
 from yt_platform.core import parse
 from yt_platform.core.evaluate import backtest, score
 from yt_platform.core.features import build_video_day
+from yt_platform.core.forgetting import malformed
 from yt_platform.core.metrics import video_daily
 from yt_platform.core.models.catalog import make_forecaster
 from yt_platform.core.polling import Plan
@@ -34,6 +35,7 @@ from yt_platform.io.champions import roll_back
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.forgetting import forget, search
 from yt_platform.io.history import ImportedBatch, open_history
 from yt_platform.io.importing import holds_synthetic
 from yt_platform.io.ledger import QuotaLedger
@@ -45,7 +47,7 @@ from yt_platform.io.sample import write_sample
 from yt_platform.io.training import RECIPE
 from yt_platform.io.watchlist import WatchListError, add_channels, listed
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, import_path, one_at_a_time, open_platform
-from yt_platform.report import ProgressDisplay, print_connections, print_spent, print_summary
+from yt_platform.report import ProgressDisplay, print_connections, print_forgotten, print_spent, print_summary
 from yt_platform.resources import artifact_folder, databases, required_key
 from yt_platform.settings import Settings, SettingsError
 
@@ -265,6 +267,30 @@ def restore_from(settings: Settings, folder: Path, out: Console) -> None:
         manifest = restore(_place(settings, urls), folder.absolute(), progress)
         migrate(urls.warehouse)
     out.print(f"The backup of {manifest.created_at} is restored: {len(manifest.batches):,} raw batches")
+
+
+def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Console) -> int:
+    """Delete a channel or an author everywhere, say what was removed, and search for what may be left; returns the
+    exit code."""
+    if malformed(name):
+        raise SettingsError(f"{name!r} is no id of a channel or author: those are UC and 22 letters, digits, _ or -")
+    with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
+        place, folders = _place(settings, platform.urls), _log_folders(settings)
+        forgotten = forget(place, folders, kind, name, progress)
+        left = search(place, folders, forgotten.ids, progress) if verify else []
+        progress.stop()
+        print_forgotten(forgotten, out)
+        for found in left:
+            out.print(f"still found in {found}", style="red", markup=False)
+        if verify and not left:
+            out.print("searched: the ids are in no raw file, database, bundle of a model or log of a run")
+        return 1 if left else 0
+
+
+def _log_folders(settings: Settings) -> list[Path]:
+    """Where logs of runs and servers lie."""
+    embedded = databases(settings).server
+    return [settings.home / "logs", settings.home / "dagster", *([embedded.log_folder] if embedded else [])]
 
 
 def _place(settings: Settings, urls: DatabaseUrls) -> Place:

@@ -14,6 +14,7 @@ from yt_platform.core.polling import Plan
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.models import SCORECARDS
 from yt_platform.io.authorization import Listed
+from yt_platform.io.forgetting import Forgotten
 from yt_platform.io.watchlist import Watched
 from yt_platform.local import Platform, Runs
 from yt_platform.settings import Settings
@@ -233,3 +234,33 @@ def print_status(found: Mapping[str, Any], out: Console) -> None:
         out.print("Nothing is broken.")
     for item in found["broken"]:
         out.print(f"broken: {item['what']}: {item['reason']}; remedy: {item['remedy']}", style="red", markup=False)
+
+
+def print_forgotten(forgotten: Forgotten, out: Console) -> None:
+    """What was removed, what is left to a person, and what comes by itself. Without the ids: terminals keep logs."""
+
+    def say(text: str) -> None:
+        out.print(text, markup=False, soft_wrap=True)
+
+    if forgotten.nothing:
+        say("Nothing of it was stored. What is collected or imported from now on leaves it out.")
+    else:
+        say(
+            f"Removed {forgotten.raw_items:,} items or rows from {forgotten.raw_files:,} raw files (and "
+            f"{forgotten.raw_mentions:,} mentions by others), {forgotten.videos:,} videos:"
+        )
+    for table, count in forgotten.rows.items():
+        say(f"  {table}: {count:,} rows deleted")
+    for table, count in forgotten.mentions.items():
+        say(f"  {table}: mentions in {count:,} rows overwritten")
+    for path in forgotten.files:
+        say(f"  {path}: mentions overwritten")
+    if forgotten.models:
+        say(
+            f"Trained on what was removed: {', '.join(forgotten.models)}. Models keep no rows, but what they learned; "
+            "the next training, a week after the last or asked for in Dagster, replaces the champions"
+        )
+    if forgotten.rows:
+        say("`yt-platform run` makes anew what follows from the rest; it needs no quota")
+    for folder in forgotten.backups:
+        say(f"A backup still holds it, which you must delete: {folder}")

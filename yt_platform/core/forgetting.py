@@ -8,12 +8,14 @@ wrote anywhere. Where others mention the id, in a description that links to it, 
 nothing else of the text changes, not even its length.
 """
 
+import csv
 import hashlib
 import hmac
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -28,6 +30,9 @@ Span = tuple[int, int]
 VIDEO_LENGTH = 11
 CHANNEL_LENGTH = 22
 """Characters of a channel id after UC; its playlists share them: UU… is that of its uploads."""
+
+REPORT_HEADS = 2
+"""Lines of a stored report before its rows: what it is, and its columns."""
 
 FEW = 8
 """Ids up to which searching for each beats looking up every place where one could stand."""
@@ -144,6 +149,17 @@ class Without:
                 left = self._redacted_column(left, position)
         return left
 
+    def report_lines(self, lines: Iterable[str]) -> Iterator[str]:
+        """Lines of a stored report (`core/reports.py`) without rows that name one of the ids in any column: which video
+        led to a view is part of a row's key, so that it cannot be overwritten."""
+        for number, line in enumerate(lines):
+            if number < REPORT_HEADS:
+                yield self.text(line)
+            elif any(True for _ in self.ids.spans(line)):
+                self.removed += 1
+            else:
+                yield line
+
     def _redacted_column(self, table: pa.Table, position: int) -> pa.Table:
         column, schema = table.column(position), table.schema
         mentioning = {text for text in column.unique().to_pylist() if text and any(True for _ in self.ids.spans(text))}
@@ -240,13 +256,30 @@ def videos_in(raw: pa.Table, channel: Known) -> set[str]:
     if "body" not in raw.column_names:
         if not {"video_id", "channel_id"} <= set(raw.column_names):
             return set()
-        theirs = pc.is_in(raw["channel_id"], pa.array([c for c in _unique(raw["channel_id"]) if c in channel]))
+        theirs = pc.is_in(
+            raw["channel_id"], pa.array([one for one in _unique(raw["channel_id"]) if one in channel], pa.string())
+        )
         return _videos(_unique(raw["video_id"].filter(theirs)))
     found: set[str] = set()
     for body in raw["body"].to_pylist():
         if any(True for _ in channel.spans(body)):
             found |= _videos(_videos_of_answer(body, channel))
     return found
+
+
+def videos_in_report(lines: Iterable[str], channel: Known) -> set[str]:
+    """As `videos_in`, from the lines of a stored report, readable to its tables or not."""
+    rows = csv.reader(line for line in islice(lines, REPORT_HEADS - 1, None) if _is_row(line, channel))
+    header = next(rows, [])
+    if not {"channel_id", "video_id"} <= set(header):
+        return set()
+    found = (dict(zip(header, row, strict=False)) for row in rows)
+    return _videos(row.get("video_id") for row in found if row.get("channel_id") in channel)
+
+
+def _is_row(line: str, channel: Known) -> bool:
+    """Whether a line is the header, or may be about the channel."""
+    return "channel_id" in line or any(True for _ in channel.spans(line))
 
 
 def _videos_of_answer(body: str, channel: Known) -> Iterator[Json]:
@@ -290,3 +323,91 @@ def _on_its_own(reply: Json, thread: Object) -> Json:
 
 def _object(value: Json) -> Object:
     return value if type(value) is dict else {}
+
+
+# Which columns of a database say what.
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns of text: `owners` say whose a row is, so that theirs go; rows go as well where one of `naming`
+    mentions an id; `plain` hold neither YouTube's texts nor people's. All others are redacted."""
+
+    owners: frozenset[str] = frozenset()
+    naming: frozenset[str] = frozenset()
+    plain: frozenset[str] = frozenset()
+
+
+WAREHOUSE = Columns(
+    owners=frozenset({"video_id", "channel_id", "author_channel_id", "series", "reference"}),
+    # an alert about it, a row that was refused, views that came from a video
+    naming=frozenset({"dedupe_key", "record", "traffic_source_detail"}),
+    plain=frozenset(
+        {
+            "access",
+            "account",
+            "age_group",
+            "basis",
+            "batch_ids",
+            "bucket",
+            "category_id",
+            "champion_version",
+            "channel",
+            "claimed_status",
+            "code_version",
+            "comment_id",
+            "content_owner",
+            "country",
+            "country_code",
+            "data_version",
+            "decision",
+            "default_audio_language",
+            "default_language",
+            "definition",
+            "digest",
+            "endpoint",
+            "folder",
+            "formats",
+            "gender",
+            "import_id",
+            "input_version",
+            "job_id",
+            "kind",
+            "live_broadcast_content",
+            "live_or_on_demand",
+            "method",
+            "model",
+            "model_version",
+            "original_sha256",
+            "parameters",
+            "parent_id",
+            "path",
+            "pending",
+            "recipe_digest",
+            "region",
+            "replaced",
+            "report_id",
+            "report_type",
+            "revenue_assumptions",
+            "salt",
+            "scopes",
+            "severity",
+            "sha256",
+            "source",
+            "state",
+            "status",
+            "subscribed_status",
+            "supersedes",
+            "table_name",
+            "target",
+            "task",
+            "told",
+            "traffic_source_type",
+            "unknown_columns",
+            "uploader_type",
+            "view_definition",
+        }
+    ),
+)
+OTHER_DATABASES = Columns()
+"""Dagster's and MLflow's: their tables are not ours, and any text of theirs may name an id."""

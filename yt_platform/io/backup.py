@@ -137,14 +137,14 @@ def verify(folder: Path, progress: Progress) -> Manifest:
 def _run(command: list[str | Path], url: str, output: Path | None) -> None:
     """Run a program of PostgreSQL on the database of `url`; the password is in its environment, not its arguments."""
     redirected = [*command, f"--file={output}"] if output else command
-    environment = {**os.environ, **_environment(url)}
+    environment = {**os.environ, **libpq_environment(url)}
     done = subprocess.run(redirected, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BackupError(f"{Path(command[0]).name} failed: {done.stderr.strip() or f'exit code {done.returncode}'}")
 
 
-def _environment(url: str) -> Mapping[str, str]:
-    """The URL as the variables libpq reads."""
+def libpq_environment(url: str) -> Mapping[str, str]:
+    """The URL as the variables libpq reads, so that no password is among the arguments of a process."""
     options = {option.keyword: option for option in pq.Conninfo.parse(url.encode())}
     return {
         option.envvar.decode(): option.val.decode()
@@ -154,7 +154,7 @@ def _environment(url: str) -> Mapping[str, str]:
 
 
 def _name(url: str) -> str:
-    return _environment(url)["PGDATABASE"]
+    return libpq_environment(url)["PGDATABASE"]
 
 
 def _catalogue(url: str) -> list[tuple[str, str]]:

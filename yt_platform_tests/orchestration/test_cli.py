@@ -28,6 +28,7 @@ COMMANDS = (
     "db stop",
     "db url",
     "db shell",
+    "forget",
 )
 
 
@@ -55,6 +56,21 @@ def test_a_wrong_setting_is_misuse_and_named(home: Path) -> None:
     assert found.returncode == 2
     assert "YT_HOEM" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--channel", "@handle"], "no id of a channel or author"),
+        (["--author", "UC123"], "no id of a channel or author"),
+        ([], "name what to forget"),
+        (["--channel", "UC" + "a" * 22, "--author", "UC" + "a" * 22], "name what to forget"),
+    ],
+)
+def test_what_cannot_be_forgotten_is_misuse(home: Path, arguments: list[str], told: str) -> None:
+    found = call(home, "forget", *arguments)
+    assert found.returncode == 2
+    assert told in found.stderr
 
 
 def test_a_file_of_no_known_layout_is_misuse_and_named(home: Path, tmp_path: Path) -> None:

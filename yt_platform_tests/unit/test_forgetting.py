@@ -259,3 +259,12 @@ def test_a_tombstone_tells_nothing_without_its_salt() -> None:
 def test_what_is_no_channel_id_is_malformed(name: str) -> None:
     assert malformed(name)
     assert not malformed(FORGOTTEN)
+
+
+def test_rows_of_reports_go_where_they_name_an_id() -> None:
+    head, header = f'{{"account": "{FORGOTTEN}"}}\n', "date,channel_id,video_id,traffic_source_detail,views\n"
+    rows = [f"20260101,{OTHER},{OTHERS},{detail},1\n" for detail in ("x", THEIRS)]
+    lines = [head, header, f"20260101,{FORGOTTEN},{THEIRS},x,1\n", *rows]
+    without = Without(IDS)
+    assert list(without.report_lines(lines)) == [head.replace(FORGOTTEN[2:], "*" * 22), header, rows[0]]
+    assert (without.removed, without.redacted) == (2, 1)

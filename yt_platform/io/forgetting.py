@@ -1,0 +1,457 @@
+"""Forgetting a channel or an author wherever the platform keeps data, and searching whether anything is left.
+
+Belongs here: the order of the deletion, and how files and databases are rewritten. What is about an id is
+`core/forgetting.py`.
+
+Every step can be repeated, and the ids stand in `ops.forgotten` until the last is done: a forgetting that was killed is
+made whole by the next one, of whichever id. The tombstones come first, so that what is collected or imported meanwhile
+leaves the ids out.
+"""
+
+import gzip
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+from psycopg.rows import class_row
+
+from yt_platform.core.forgetting import (
+    OTHER_DATABASES,
+    REPORT_HEADS,
+    WAREHOUSE,
+    Columns,
+    Ids,
+    Known,
+    Tombstones,
+    Without,
+    digest,
+    videos_in,
+    videos_in_report,
+)
+from yt_platform.core.progress import Progress
+from yt_platform.core.registered import MODELS
+from yt_platform.io.backup import BackupError, Place, libpq_environment
+from yt_platform.io.raw import REPORT, UNFINISHED, RawFile, RawStore
+
+CHANNEL, AUTHOR, VIDEO = "channel", "author", "video"
+
+
+class ForgettingRefusedError(ValueError):
+    """The id cannot be forgotten like this; the message says how."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was removed. `rows` and `mentions` count by `database schema.table`: rows that were deleted, and rows of
+    others whose texts mentioned an id. `models` were trained on what was deleted; `backups` still hold it."""
+
+    ids: Known
+    videos: int
+    raw_files: int
+    raw_items: int
+    raw_mentions: int
+    rows: Mapping[str, int]
+    mentions: Mapping[str, int]
+    files: Sequence[Path]
+    models: Sequence[str]
+    backups: Sequence[Path]
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.raw_files or self.rows or self.mentions or self.files)
+
+
+@dataclass(frozen=True, eq=False)
+class TextTable:
+    """A table, or a partition of the table `root`, and its columns of text with their types."""
+
+    schema: str
+    name: str
+    root: str
+    columns: Mapping[str, str]
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+
+def tombstones(url: str) -> Tombstones:
+    """What was forgotten, as far as it can be recognised."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT digest FROM ops.forgotten").fetchall()
+        return Tombstones(_salt(connection), frozenset(row[0] for row in rows))
+
+
+def forget(place: Place, folders: Sequence[Path], kind: str, name: str, progress: Progress) -> Forgotten:
+    """Delete a channel with its videos, or an author's comments, and what follows from them, everywhere.
+
+    `folders` hold logs of runs. Raises ForgettingRefusedError for an author who is a channel that is kept, and
+    CorruptBatchError for a damaged raw file.
+    """
+    url = place.urls.warehouse
+    if kind == AUTHOR and _is_kept_as_channel(url, name):
+        raise ForgettingRefusedError(
+            f"{name} is also a channel that is kept: yt-platform forget --channel {name} removes its videos and the "
+            "comments it wrote"
+        )
+    interrupted = bool(_pending(url))
+    _bury(url, kind, [name])
+    if kind == CHANNEL:
+        _bury(url, VIDEO, sorted(_videos(place, name, progress)))
+    pending = _pending(url)
+    videos = [one for one, of_kind in pending.items() if of_kind == VIDEO]
+    names, ids = list(pending), Known(pending.keys() - set(videos), videos)
+    models = _trained_on(url, names)
+    raw = Without(ids)
+    raw_files = _forget_raw(place, raw, progress)
+    files = [path for path in _files([place.artifacts, *folders]) if _overwrite(path, ids)]
+    rows: dict[str, int] = {}
+    mentions: dict[str, int] = {}
+    for database, of_database in place.databases.items():
+        progress(0, None, f"forget, database {database}")
+        columns = WAREHOUSE if of_database == url else OTHER_DATABASES
+        deleted, mentioned = _forget_rows(of_database, columns, names, ids)
+        _reclaim(of_database, None if interrupted else {*deleted, *mentioned})
+        rows |= {
+            f"{database} {table.root}": rows.get(f"{database} {table.root}", 0) + n for table, n in deleted.items()
+        }
+        mentions |= {f"{database} {table.root}": n for table, n in mentioned.items()}
+    _delete_strays(place.raw, url, ids)
+    _finish(url)
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT folder FROM ops.backups ORDER BY created_at").fetchall()
+    backups = [Path(folder) for (folder,) in found if Path(folder).exists()]
+    return Forgotten(ids, len(videos), raw_files, raw.removed, raw.redacted, rows, mentions, files, models, backups)
+
+
+def search(place: Place, folders: Sequence[Path], ids: Ids, progress: Progress) -> list[str]:
+    """Where the ids are found: raw files, dumps of the databases, bundles of models, logs of runs."""
+    found = []
+    for name in place.raw.names():
+        progress(0, None, "search, raw files")
+        if name.endswith(UNFINISHED):
+            continue  # being written now, without the ids
+        if any(_mentioned(ids, text) for text in _texts(place.raw, name)):
+            found.append(f"raw file {name}")
+    for database, url in place.databases.items():
+        progress(0, None, f"search, database {database}")
+        if any(_mentioned(ids, line) for line in _dump(place, url)):
+            found.append(f"database {database}")
+    for path in _files([place.artifacts, *folders]):
+        if _mentioned(ids, path.read_bytes().decode("latin-1")):
+            found.append(str(path))
+    return found
+
+
+# Tombstones
+
+
+def _bury(url: str, kind: str, names: Sequence[str]) -> None:
+    """Put up tombstones, with the ids on them until all is done."""
+    with psycopg.connect(url) as connection:
+        salt = _salt(connection)
+        connection.cursor().executemany(
+            "INSERT INTO ops.forgotten (digest, kind, pending) VALUES (%s, %s, %s) ON CONFLICT (digest) DO UPDATE SET "
+            "forgotten_at = now(), pending = excluded.pending",
+            [(digest(salt, name), kind, name) for name in names],
+        )
+
+
+def _pending(url: str) -> dict[str, str]:
+    """Ids that are not forgotten to the end yet, with their kinds."""
+    with psycopg.connect(url) as connection:
+        return dict(connection.execute("SELECT pending, kind FROM ops.forgotten WHERE pending IS NOT NULL").fetchall())
+
+
+def _finish(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE ops.forgotten SET pending = NULL WHERE pending IS NOT NULL")
+        connection.execute("VACUUM (FULL, ANALYZE) ops.forgotten")
+        connection.execute("VACUUM FULL pg_catalog.pg_statistic")
+
+
+def _salt(connection: psycopg.Connection[Any]) -> bytes:
+    row = connection.execute("SELECT salt FROM ops.forgotten_salt").fetchone()
+    assert row is not None  # the migration that made the table put it there
+    return bytes(row[0])
+
+
+# What there is of an id
+
+
+def _is_kept_as_channel(url: str, name: str) -> bool:
+    with psycopg.connect(url) as connection:
+        return any(
+            connection.execute(
+                sql.SQL("SELECT FROM {} WHERE channel_id = %s LIMIT 1").format(table.identifier), (name,)
+            ).rowcount
+            for table in _text_tables(connection)
+            if "channel_id" in table.columns
+        )
+
+
+def _videos(place: Place, channel: str, progress: Progress) -> set[str]:
+    """Ids of the channel's videos, from every table that says a video's channel, and from raw files."""
+    ids = Known([channel])
+    found: set[str] = set()
+    with psycopg.connect(place.urls.warehouse) as connection:
+        for table in _text_tables(connection):
+            if {"video_id", "channel_id"} <= table.columns.keys():
+                query = sql.SQL("SELECT DISTINCT video_id FROM {} WHERE channel_id = %s AND video_id IS NOT NULL")
+                found.update(
+                    row[0] for row in connection.execute(query.format(table.identifier), (channel,)).fetchall()
+                )
+    for raw in _batches(place, "forget, videos of the channel", progress):
+        if raw.path.endswith(REPORT):
+            found |= videos_in_report(place.raw.report_lines(raw.path), ids)
+        else:
+            found |= videos_in(place.raw.read_table(raw.path, raw.sha256), ids)
+    return found
+
+
+def _trained_on(url: str, names: Sequence[str]) -> list[str]:
+    """Versions of models whose training reached the first features of these series."""
+    found: list[str] = []
+    with psycopg.connect(url) as connection:
+        for spec in MODELS.values():
+            query = sql.SQL("SELECT min({time})::date FROM {table} WHERE {series} = ANY(%s)").format(
+                time=sql.Identifier(spec.task.time),
+                table=sql.Identifier(spec.features.layer, spec.features.short_name),
+                series=sql.Identifier(spec.task.series),
+            )
+            first = connection.execute(query, (list(names),)).fetchone()
+            versions = connection.execute(
+                "SELECT DISTINCT model_version FROM models.scorecards "
+                "WHERE split_part(model_version, '/', 1) = %s AND trained_until >= %s ORDER BY 1",
+                (spec.name, first and first[0]),
+            ).fetchall()
+            found += [version for (version,) in versions]
+    return found
+
+
+# Raw files
+
+
+@dataclass(frozen=True)
+class _Raw:
+    batch_id: int
+    endpoint: str
+    day: date
+    path: str
+    sha256: str
+
+
+def _batches(place: Place, what: str, progress: Progress) -> Iterator[_Raw]:
+    with psycopg.connect(place.urls.warehouse, row_factory=class_row(_Raw)) as connection:
+        batches = connection.execute(
+            "SELECT batch_id, endpoint, partition_day AS day, path, sha256 FROM raw.batches ORDER BY batch_id"
+        ).fetchall()
+    for done, batch in enumerate(batches, start=1):
+        yield batch
+        progress(done, len(batches), what)
+
+
+def _forget_raw(place: Place, without: Without, progress: Progress) -> int:
+    """Write batches anew without the ids: the new file, then its row in the catalogue, then the old file goes. Returns
+    how many there were."""
+    rewritten = 0
+    for batch in _batches(place, "forget, raw files", progress):
+        file = _written_again(place.raw, batch, without)
+        if file is None:
+            continue
+        with psycopg.connect(place.urls.warehouse) as connection:
+            _replace(connection, batch, file)
+        place.raw.delete(batch.path)
+        rewritten += 1
+    return rewritten
+
+
+def _written_again(store: RawStore, batch: _Raw, without: Without) -> RawFile | None:
+    """The new file of a batch; None where it is as before."""
+    if batch.path.endswith(REPORT):
+        return _report_again(store, batch, without)
+    before = store.read_table(batch.path, batch.sha256)
+    after = without.answers(before) if "body" in before.column_names else without.rows(before)
+    return None if after.equals(before) else store.write_again(batch.endpoint, batch.day, after)
+
+
+def _report_again(store: RawStore, batch: _Raw, without: Without) -> RawFile | None:
+    """As `_written_again`, line by line: reports may be larger than memory."""
+    before = without.removed, without.redacted
+    lines = 0
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "report"
+        # no name and time in its head: the same lines are the same file
+        with file.open("wb") as target, gzip.GzipFile("", "wb", fileobj=target, mtime=0) as stream:
+            for line in without.report_lines(store.report_lines(batch.path)):
+                stream.write(line.encode("latin-1"))
+                lines += 1
+        if (without.removed, without.redacted) == before:
+            return None
+        return store.write_report(batch.endpoint, batch.day, file, max(lines - REPORT_HEADS, 0))
+
+
+def _replace(connection: psycopg.Connection[Any], batch: _Raw, file: RawFile) -> None:
+    """The batch keeps its place in the order; one that became what another is (both empty, say) leaves it alone."""
+    twin = connection.execute(
+        "SELECT FROM raw.batches WHERE endpoint = %s AND partition_day = %s AND sha256 = %s",
+        (batch.endpoint, batch.day, file.sha256),
+    ).rowcount
+    if twin:
+        connection.execute("DELETE FROM raw.batches WHERE batch_id = %s", (batch.batch_id,))
+    else:
+        connection.execute(
+            "UPDATE raw.batches SET path = %s, sha256 = %s, bytes = %s, row_count = %s, supersedes = sha256 "
+            "WHERE batch_id = %s",
+            (file.path, file.sha256, file.bytes, file.rows, batch.batch_id),
+        )
+
+
+def _delete_strays(store: RawStore, url: str, ids: Ids) -> None:
+    """Files that name the ids and that no catalogue knows: of a writer, or of a forgetting, that was killed."""
+    with psycopg.connect(url) as connection:
+        known = {path for (path,) in connection.execute("SELECT path FROM raw.batches")}
+    for name in store.names():
+        if name not in known and (
+            name.endswith(UNFINISHED) or any(_mentioned(ids, text) for text in _texts(store, name))
+        ):
+            store.delete(name)
+
+
+def _texts(store: RawStore, name: str) -> Iterator[str]:
+    """Every text of a raw file."""
+    if name.endswith(REPORT):
+        yield from store.report_lines(name)
+        return
+    for column in store.read_unchecked(name).columns:
+        if pa.types.is_string(column.type):
+            yield from (text for text in column.unique().to_pylist() if text)
+
+
+# Rows
+
+
+def _forget_rows(
+    url: str, columns: Columns, names: Sequence[str], ids: Ids
+) -> tuple[dict[TextTable, int], dict[TextTable, int]]:
+    """Delete rows that belong to `names`, and redact the texts of others, in one transaction: counts by table."""
+    deleted, mentioned = {}, {}
+    with psycopg.connect(url) as connection:
+        for table in _text_tables(connection):
+            theirs = _delete(connection, table, columns.owners, names)
+            naming, redacted = _redact(connection, table, columns, ids)
+            if theirs + naming:
+                deleted[table] = theirs + naming
+            if redacted:
+                mentioned[table] = redacted
+        views = connection.execute("SELECT format('%I.%I', schemaname, matviewname) FROM pg_matviews").fetchall()
+        for (view,) in views:
+            connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.SQL(view)))
+    return deleted, mentioned
+
+
+def _text_tables(connection: psycopg.Connection[Any]) -> list[TextTable]:
+    rows = connection.execute(
+        "SELECT nspname, relname, coalesce(pg_partition_root(rel.oid), rel.oid)::regclass::text, "
+        "json_object_agg(attname, format_type(atttypid, NULL)) "
+        "FROM pg_class AS rel JOIN pg_namespace AS layer ON layer.oid = relnamespace "
+        "JOIN pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped "
+        "WHERE relkind = 'r' AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' "
+        "AND atttypid IN ('text'::regtype, 'varchar'::regtype, 'json'::regtype, 'jsonb'::regtype) "
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2"
+    ).fetchall()
+    return [TextTable(*row) for row in rows]
+
+
+def _delete(connection: psycopg.Connection[Any], table: TextTable, owners: Set[str], names: Sequence[str]) -> int:
+    theirs = [sql.SQL("{} = ANY(%(names)s)").format(sql.Identifier(name)) for name in table.columns if name in owners]
+    if not theirs:
+        return 0
+    query = sql.SQL("DELETE FROM {} WHERE {}").format(table.identifier, sql.SQL(" OR ").join(theirs))
+    return connection.execute(query, {"names": list(names)}).rowcount
+
+
+def _redact(connection: psycopg.Connection[Any], table: TextTable, columns: Columns, ids: Ids) -> tuple[int, int]:
+    """Counts of rows deleted, as one of the columns `naming` mentions an id, and of rows redacted."""
+    texts = [name for name in table.columns if name not in columns.owners | columns.plain]
+    if not texts:
+        return 0, 0
+    names = [sql.Identifier(name) for name in texts]
+    selected = sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in names)
+    doomed: list[str] = []
+    redacted: list[tuple[str | None, ...]] = []
+    without = Without(ids)
+    with connection.cursor("texts") as cursor:
+        for ctid, *found in cursor.execute(sql.SQL("SELECT ctid::text, {} FROM {}").format(selected, table.identifier)):
+            left = [text and without.text(text) for text in found]
+            changed = {name for name, old, new in zip(texts, found, left, strict=True) if old != new}
+            if changed & columns.naming:
+                doomed.append(ctid)
+            elif changed:
+                redacted.append((*left, ctid))
+    at = sql.SQL("WHERE ctid = ANY(%s::tid[])")
+    connection.execute(sql.SQL("DELETE FROM {} {}").format(table.identifier, at), (doomed,))
+    updates = [
+        sql.SQL("{} = %s::{}").format(name, sql.SQL(table.columns[column]))
+        for name, column in zip(names, texts, strict=True)
+    ]
+    update = sql.SQL("UPDATE {} SET {} WHERE ctid = %s::tid").format(table.identifier, sql.SQL(", ").join(updates))
+    connection.cursor().executemany(update, redacted)
+    return len(doomed), len(redacted)
+
+
+def _reclaim(url: str, tables: Set[TextTable] | None) -> None:
+    """Write tables anew, so that their files hold deleted rows no more, and the planner's samples of their values;
+    of all tables where which ones it should be is not known any more."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        chosen = _text_tables(connection) if tables is None else sorted(tables, key=lambda table: table.name)
+        for table in chosen:
+            connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(table.identifier))
+        for root in sorted({table.root for table in chosen}):
+            connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(root)))
+        if chosen:
+            connection.execute("VACUUM FULL pg_catalog.pg_statistic")
+
+
+def _dump(place: Place, url: str) -> Iterator[str]:
+    command: list[str | Path] = [place.programs / "pg_dump", "--format=plain", "--encoding=UTF8"]
+    with subprocess.Popen(
+        command, env={**os.environ, **libpq_environment(url)}, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        assert process.stdout is not None  # asked for above
+        yield from process.stdout
+    if process.returncode:
+        raise BackupError(f"pg_dump failed with exit code {process.returncode}")
+
+
+# Files
+
+
+def _files(folders: Iterable[Path]) -> list[Path]:
+    return [
+        path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()
+    ]
+
+
+def _overwrite(path: Path, ids: Ids) -> bool:
+    """Redact a file in its place, as a process may be writing on at its end."""
+    spans = list(ids.spans(path.read_bytes().decode("latin-1")))  # a character a byte
+    if spans:
+        with path.open("r+b") as file:
+            for start, end in spans:
+                file.seek(start)
+                file.write(b"*" * (end - start))
+            os.fsync(file.fileno())
+    return bool(spans)
+
+
+def _mentioned(ids: Ids, text: str) -> bool:
+    return any(True for _ in ids.spans(text))

@@ -1,0 +1,217 @@
+"""Forgetting in a real PostgreSQL and raw store: interrupted at every step, repeated, refused."""
+
+import gzip
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from yt_platform.core.forgetting import WAREHOUSE, Known
+from yt_platform.core.progress import silent
+from yt_platform.io.backup import Place
+from yt_platform.io.databases import DatabaseUrls
+from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.forgetting import AUTHOR, CHANNEL, ForgettingRefusedError, forget, search, tombstones
+from yt_platform.io.raw import Answer, RawFile, RawStore
+from yt_platform_tests.frames import RUN_ID
+
+FORGOTTEN, OTHER, AUTHOR_ID = (f"UC{letter * 22}" for letter in "fox")
+THEIRS, RAW_ONLY, NEW, OTHERS = "theirVideo1", "theirVideo2", "theirVideo3", "video-of_ot"
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+TEXTS = {
+    *("author_name", "channel_title", "comments_failure", "description", "detail", "failure", "handle", "link"),
+    *("message", "name", "origin", "original_name", "reason", "remedy", "stop_reason", "subject", "tags", "text"),
+    *("title", "uploads_playlist_id"),
+}
+"""Columns that hold texts of YouTube's or of people's, in which ids of others are overwritten."""
+
+
+def test_every_column_of_text_is_classified(warehouse_url: str) -> None:
+    """A column that says whose a row is, or that no one thought of, would keep what is to be forgotten, or be searched
+    for nothing. Put a new one into TEXTS here or into WAREHOUSE in core/forgetting.py."""
+    with psycopg.connect(warehouse_url) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT column_name::text FROM information_schema.columns WHERE table_schema = ANY(%s) "
+            "AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'ARRAY', 'bytea')",
+            (["raw", "metrics", "features", "models", "predictions", "ops"],),
+        ).fetchall()
+    found = sorted(name for (name,) in rows)
+    classified = [*WAREHOUSE.owners, *WAREHOUSE.naming, *WAREHOUSE.plain, *TEXTS]
+    assert found == sorted(classified)
+
+
+def answer(method: str, *items: object) -> Answer:
+    body = json.dumps({"items": items})
+    return Answer("api", "api_key", AT, method, {"part": "id,snippet"}, body)
+
+
+def video(video_id: str, channel: str, description: str = "") -> dict[str, object]:
+    return {"id": video_id, "snippet": {"channelId": channel, "title": "t", "description": description}}
+
+
+def catalogue(url: str, endpoint: str, file: RawFile) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, row_count, "
+            "run_id) VALUES ('api', %s, %s, %s, %s, %s, %s, %s, %s)",
+            (endpoint, AT.date(), AT, file.path, file.sha256, file.bytes, file.rows, RUN_ID),
+        )
+
+
+def filled(url: str, raw: Path, programs: Path) -> Place:
+    """A warehouse and a raw store that name the channel wherever it is possible; its own dagster and mlflow too."""
+    store = RawStore(str(raw / "raw"))
+    batches = {
+        "api_videos": [
+            answer("videos.list", video(THEIRS, FORGOTTEN), video(OTHERS, OTHER, f"like /channel/{FORGOTTEN}")),
+            answer("videos.list", video(OTHERS, OTHER)),
+        ],
+        "api_uploads": [
+            answer(
+                "playlistItems.list",
+                {"id": "x", "snippet": {"channelId": FORGOTTEN}, "contentDetails": {"videoId": RAW_ONLY}},
+            )
+        ],
+        "api_video_stats": [answer("videos.batchGetStats", {"id": RAW_ONLY}, {"id": OTHERS})],
+    }
+    (raw / "artifacts").mkdir()
+    (raw / "logs").mkdir()
+    (raw / "logs" / "run.log").write_text(f"begin\nskipped {THEIRS}\nend\n")
+    with psycopg.connect(url) as connection:
+        for endpoint, answers in batches.items():
+            file = store.write_answers(endpoint, AT.date(), answers)
+            catalogue(url, endpoint, file)
+        tracked = "INSERT INTO ops.tracked_videos (video_id, channel_id, discovered_at) VALUES (%s, %s, %s)"
+        connection.cursor().executemany(tracked, [(THEIRS, FORGOTTEN, AT), (OTHERS, OTHER, AT)])
+        watched = "INSERT INTO ops.watched_channels (reference, channel_id, failure) VALUES (%s, %s, %s)"
+        connection.cursor().executemany(
+            watched, [("@theirs", FORGOTTEN, None), ("@others", OTHER, f"it is not {FORGOTTEN}")]
+        )
+        connection.execute(
+            "INSERT INTO ops.quarantine (table_name, origin, reason, record, run_id) VALUES ('raw.history', 'a.csv', "
+            "'no time', %s, %s)",
+            (json.dumps({"text": f"{RAW_ONLY},a title"}), RUN_ID),
+        )
+    return Place(DatabaseUrls(url, url, url, url), store, raw / "artifacts", programs)
+
+
+@pytest.fixture
+def place(warehouse_url: str, tmp_path: Path, server: EmbeddedPostgres) -> Place:
+    return filled(warehouse_url, tmp_path, server.bin_dir)
+
+
+def logs(place: Place) -> list[Path]:
+    return [place.artifacts.parent / "logs"]
+
+
+def state(place: Place) -> list[object]:
+    """What is kept: the catalogue, the files, and the rows that named the channel."""
+    with psycopg.connect(place.urls.warehouse) as connection:
+        rows = [
+            connection.execute(query.encode()).fetchall()
+            for query in (
+                "SELECT batch_id, path, sha256, row_count, supersedes FROM raw.batches ORDER BY 1",
+                "SELECT video_id FROM ops.tracked_videos ORDER BY 1",
+                "SELECT reference, failure FROM ops.watched_channels ORDER BY 1",
+                "SELECT count(*) FROM ops.quarantine",
+                "SELECT kind, pending FROM ops.forgotten ORDER BY 1",
+            )
+        ]
+    return [rows, place.raw.names(), (logs(place)[0] / "run.log").read_text()]
+
+
+IDS = Known([FORGOTTEN], [THEIRS, RAW_ONLY])
+
+
+def test_what_names_the_channel_goes_and_the_rest_stays(place: Place) -> None:
+    assert search(place, logs(place), IDS, silent)
+    done = forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    assert (done.videos, done.raw_files) == (2, 3)
+    assert search(place, logs(place), IDS, silent) == []
+    rows, names, log = state(place)
+    assert len(names) == 3
+    batches, tracked, watched, (quarantined,), buried = rows
+    assert [row[3] for row in batches] == [2, 0, 1]
+    assert all(supersedes and supersedes != sha256 for _, _, sha256, _, supersedes in batches)
+    assert tracked == [(OTHERS,)]
+    assert watched == [("@others", f"it is not UC{'*' * 22}")]
+    assert quarantined == (0,)
+    assert log == f"begin\nskipped {'*' * 11}\nend\n"
+    assert buried == [("channel", None), ("video", None), ("video", None)]
+    kept = place.raw.read_table(*batches[0][1:3])["body"].to_pylist()
+    assert json.loads(kept[0])["items"] == [video(OTHERS, OTHER, f"like /channel/UC{'*' * 22}")]
+    assert json.loads(kept[1])["items"] == [video(OTHERS, OTHER)]
+
+
+def test_a_report_is_written_anew_line_by_line(place: Place, tmp_path: Path) -> None:
+    rows = [f"20260101,{FORGOTTEN},{NEW}", f"20260101,{OTHER},{OTHERS}", f"20260101,,{NEW}"]
+    lines = ["{}", "date,channel_id,video_id", *rows, ""]
+    (tmp_path / "report").write_bytes(gzip.compress("\n".join(lines).encode()))
+    file = place.raw.write_report("report_basic", AT.date(), tmp_path / "report", 2)
+    catalogue(place.urls.warehouse, "report_basic", file)
+    forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    (path,) = (name for name in place.raw.names() if name.startswith("report_basic"))
+    assert "".join(place.raw.report_lines(path)).splitlines() == [*lines[:2], rows[1]]
+    batch = state(place)[0][0][3]
+    assert (batch[1], batch[3], batch[4]) == (path, 1, file.sha256)
+
+
+def test_forgetting_again_finds_nothing_and_changes_nothing(place: Place) -> None:
+    forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    before = state(place)
+    assert forget(place, logs(place), CHANNEL, FORGOTTEN, silent).nothing
+    assert state(place) == before
+
+
+class InterruptedHereError(RuntimeError): ...
+
+
+def interrupted_at(step: int) -> Callable[[int, int | None, str], None]:
+    steps = iter(range(step + 1))
+
+    def progress(done: int, total: int | None, what: str) -> None:
+        if next(steps) == step:
+            raise InterruptedHereError
+
+    return progress
+
+
+@pytest.mark.parametrize("step", [1, 4, 6, 8])
+def test_an_interrupted_forgetting_is_made_whole_by_the_next(
+    place: Place, step: int, server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """At every step that reports progress: videos from raw files, files rewritten, each database."""
+    with pytest.raises(InterruptedHereError):
+        forget(place, logs(place), CHANNEL, FORGOTTEN, interrupted_at(step))
+    forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    assert search(place, logs(place), IDS, silent) == []
+    rows, names, _ = state(place)
+    assert [row[3] for row in rows[0]] == [2, 0, 1]
+    assert len(names) == 3
+    assert {pending for _, pending in rows[4]} == {None}
+
+
+def test_a_file_no_catalogue_knows_goes_where_it_names_the_channel(place: Place) -> None:
+    """Of a collection that was killed before its commit, or of a forgetting before it deleted the old file."""
+    theirs = place.raw.write_answers("api_comments", AT.date(), [answer("videos.list", video(THEIRS, FORGOTTEN))])
+    others = place.raw.write_answers("api_comments", AT.date(), [answer("videos.list", video(OTHERS, OTHER))])
+    forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    assert theirs.path not in place.raw.names()
+    assert others.path in place.raw.names()
+
+
+def test_an_author_who_is_a_kept_channel_is_refused(place: Place) -> None:
+    with pytest.raises(ForgettingRefusedError, match=f"forget --channel {FORGOTTEN}"):
+        forget(place, logs(place), AUTHOR, FORGOTTEN, silent)
+    assert FORGOTTEN not in tombstones(place.urls.warehouse)
+
+
+def test_an_id_of_which_nothing_is_stored_is_left_out_of_what_comes(place: Place) -> None:
+    done = forget(place, logs(place), AUTHOR, AUTHOR_ID, silent)
+    assert done.nothing
+    assert AUTHOR_ID in tombstones(place.urls.warehouse)
+    assert OTHER not in tombstones(place.urls.warehouse)
