@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
 
-from yt_platform.io.accounts import Accounts
-from yt_platform.io.authorization import Listed, add, check, consented, listed, partner, remove, scopes
+from yt_platform.core.analytics import RetentionPoint, retention_curve, retention_query
+from yt_platform.io.accounts import Accounts, AuthorizationError
+from yt_platform.io.analytics import query
+from yt_platform.io.authorization import Listed, add, check, consented, enter_dead, listed, partner, remove, scopes
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.local import Platform, open_platform
 from yt_platform.settings import Settings
@@ -64,6 +67,18 @@ def remove_named(settings: Settings, name: str, out: Console) -> None:
         "Google was not told: end it at https://myaccount.google.com/permissions, or delete the key in its console"
     )
     out.print(f"{name} is removed; {'Google was told' if revoked else by_hand}", markup=False, soft_wrap=True)
+
+
+def video_retention(settings: Settings, account: str, video_id: str, days: int) -> list[RetentionPoint]:
+    """The curve over the last days; an account that is refused is entered as such. Raises like `io.analytics.query`."""
+    with open_platform(settings) as platform:
+        opened, now = Accounts(settings.home).open(account), platform.clock.now()
+        asked = retention_query(video_id, (now - timedelta(days=days)).date(), now.date())
+        try:
+            return retention_curve(query(opened, asked, settings.api_endpoint))
+        except AuthorizationError as error:
+            enter_dead(platform.warehouse, error, now)
+            raise
 
 
 @contextmanager

@@ -30,11 +30,13 @@ channels = typer.Typer(no_args_is_help=True, help="The watch list: channels that
 quota = typer.Typer(no_args_is_help=True, help="Units of the YouTube Data API: what is spent, and what for.")
 models = typer.Typer(no_args_is_help=True, help="Trained models: their versions, and which one forecasts.")
 accounts = typer.Typer(no_args_is_help=True, help="Accounts of channel owners, and whether they may still be used.")
+analytics = typer.Typer(no_args_is_help=True, help="What only a channel's owner sees, asked of YouTube Analytics.")
 db = typer.Typer(no_args_is_help=True, help="The database server of this platform.")
 app.add_typer(channels, name="channels")
 app.add_typer(quota, name="quota")
 app.add_typer(models, name="models")
 app.add_typer(accounts, name="accounts")
+app.add_typer(analytics, name="analytics")
 app.add_typer(db, name="db")
 
 out = Console(highlight=False)
@@ -51,6 +53,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from yt_platform.core.analytics import QueryError
         from yt_platform.core.models.protocol import NotEnoughRowsError
         from yt_platform.io.accounts import AccountError, AuthorizationError
         from yt_platform.io.backup import BackupError
@@ -71,6 +74,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             HistoryError,
             NotEnoughRowsError,
             AccountError,
+            QueryError,
             WatchListError,
             UnknownVersionError,
             NoPreviousChampionError,
@@ -470,6 +474,25 @@ def remove_account(name: AccountName) -> None:
     from yt_platform.account_commands import remove_named
 
     remove_named(load_settings(), name, out)
+
+
+@analytics.command()
+@_explained
+def retention(
+    video: Annotated[str, typer.Argument(help="Id of a video of the account's channel.")],
+    account: Annotated[str, typer.Option("--account", help="Account that sees the channel: `accounts list`.")],
+    days: Annotated[int, typer.Option(min=1, help="Days up to the platform's day that viewers are counted of.")] = 365,
+    as_json: AsJson = False,
+) -> None:
+    """How a video holds its viewers, hundredth by hundredth of its length."""
+    from yt_platform.account_commands import video_retention
+    from yt_platform.report import print_retention
+
+    curve = video_retention(load_settings(), account, video, days)
+    if as_json:
+        print(json.dumps([asdict(point) for point in curve], indent=2))
+    else:
+        print_retention(curve, out)
 
 
 @db.command()

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from yt_platform.core.analytics import RetentionPoint
 from yt_platform.core.polling import Plan
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.models import SCORECARDS
@@ -200,6 +201,23 @@ def print_accounts(found: Sequence[Listed], out: Console) -> None:
         sees = account.channel_id or account.content_owner or ""
         checked = f"{account.authorization_checked_at:%Y-%m-%d %H:%M}"
         table.add_row(account.name, sees, account.scopes, checked, state)
+    out.print(table)
+
+
+def print_retention(curve: Sequence[RetentionPoint], out: Console) -> None:
+    if not curve:
+        out.print("YouTube has no retention of this video: it is young, little watched, or another channel's")
+        return
+    table = Table(show_edge=False)
+    for column in ("of its length", "watched", "among videos of its length"):
+        table.add_column(column, justify="right")
+    for point in curve:
+        watched, relative = point.audience_watch_ratio, point.relative_retention_performance
+        table.add_row(
+            f"{point.elapsed_video_time_ratio:.0%}",
+            "unknown" if watched is None else f"{watched:.1%}",
+            "unknown" if relative is None else f"{relative:.2f}",
+        )
     out.print(table)
 
 

@@ -1,0 +1,173 @@
+"""Targeted queries of the YouTube Analytics API: which combinations are documented, and what an answer says.
+
+Here: `COMBINATIONS`, a small set of Google's channel reports (developers.google.com/youtube/analytics/channel_reports,
+as of 2026-11), the check of a query against it, and reading the answer by its headers. Not here: calls
+(`io/analytics.py`). The API answers 400 to a combination it does not know, without saying which it does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+MONETARY_METRICS = ("estimatedRevenue", "estimatedAdRevenue", "grossRevenue", "monetizedPlaybacks", "cpm")
+"""Those that need the monetary scope, and a channel of the partner programme."""
+
+_ACTIVITY = (
+    "views",
+    "likes",
+    "dislikes",
+    "comments",
+    "shares",
+    "estimatedMinutesWatched",
+    "averageViewDuration",
+    "averageViewPercentage",
+    "subscribersGained",
+    "subscribersLost",
+)
+_WATCHED = ("views", "estimatedMinutesWatched")
+
+
+class QueryError(ValueError):
+    """A query that the API would refuse; the message names what is allowed."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One documented report: the sets of dimensions it may be asked by, its metrics and its filters."""
+
+    name: str
+    dimensions: tuple[tuple[str, ...], ...]
+    metrics: tuple[str, ...]
+    filters: tuple[str, ...] = ()
+    required_filters: tuple[str, ...] = ()
+
+
+COMBINATIONS = (
+    Combination(
+        "retention",
+        (("elapsedVideoTimeRatio",),),
+        ("audienceWatchRatio", "relativeRetentionPerformance"),
+        ("audienceType", "subscribedStatus", "youtubeProduct"),
+        ("video",),
+    ),
+    Combination("activity", ((), ("day",), ("month",)), (*_ACTIVITY, *MONETARY_METRICS), ("video", "country")),
+    Combination("geography", (("country",),), (*_ACTIVITY, *MONETARY_METRICS), ("video",)),
+    Combination(
+        "traffic sources",
+        (("insightTrafficSourceType",), ("day", "insightTrafficSourceType")),
+        _WATCHED,
+        ("video", "country"),
+    ),
+    Combination(
+        "demographics", (("ageGroup",), ("gender",), ("ageGroup", "gender")), ("viewerPercentage",), ("video",)
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Query:
+    """`metrics` by `dimensions` over the days `first` to `last`, both included, of what `filters` leave.
+
+    Days are Google's: those of Los Angeles.
+    """
+
+    metrics: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    first: date
+    last: date
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_monetary(self) -> bool:
+        return not set(MONETARY_METRICS).isdisjoint(self.metrics)
+
+    def parameters(self) -> dict[str, str]:
+        """As `reports.query` takes them, without `ids`. Raises QueryError for what is no documented combination."""
+        check(self)
+        asked = {
+            "startDate": self.first.isoformat(),
+            "endDate": self.last.isoformat(),
+            "metrics": ",".join(self.metrics),
+            "dimensions": ",".join(self.dimensions),
+            "filters": ";".join(f"{name}=={value}" for name, value in self.filters.items()),
+        }
+        return {name: text for name, text in asked.items() if text}
+
+
+@dataclass(frozen=True)
+class RetentionPoint:
+    """How a video holds its viewers at a share of its length, the end of a hundredth of it.
+
+    `audience_watch_ratio`: times this part was watched for each view of the video; over 1 where it is watched again.
+    `relative_retention_performance`: 0 (worst) to 1 (best) among videos of its length. None where YouTube gives none.
+    """
+
+    elapsed_video_time_ratio: float
+    audience_watch_ratio: float | None
+    relative_retention_performance: float | None
+
+
+def retention_query(video_id: str, first: date, last: date) -> Query:
+    return Query(
+        ("audienceWatchRatio", "relativeRetentionPerformance"),
+        ("elapsedVideoTimeRatio",),
+        first,
+        last,
+        {"video": video_id},
+    )
+
+
+def check(query: Query) -> None:
+    """Raises QueryError naming what is allowed, where the query is none of `COMBINATIONS`."""
+    if query.last < query.first:
+        raise QueryError(f"the days {query.first} to {query.last} are none: name the first day first")
+    by = set(query.dimensions)
+    found = next((known for known in COMBINATIONS if by in map(set, known.dimensions)), None)
+    if found is None:
+        sets = [" and ".join(names) or "none" for known in COMBINATIONS for names in known.dimensions]
+        raise QueryError(f"no report has the dimensions {_said(query.dimensions)}; there are: {', '.join(sets)}")
+    unknown = [metric for metric in query.metrics if metric not in found.metrics]
+    if unknown or not query.metrics:
+        raise QueryError(
+            f"the report of {found.name} has no metric {_said(unknown)}; it has: {', '.join(found.metrics)}"
+        )
+    missing = [name for name in found.required_filters if not query.filters.get(name)]
+    allowed = (*found.required_filters, *found.filters)
+    if missing or not query.filters.keys() <= set(allowed):
+        needs = f", and needs {', '.join(found.required_filters)}" if found.required_filters else ""
+        raise QueryError(
+            f"the report of {found.name} is not filtered by {_said(query.filters)}; it may be by "
+            f"{', '.join(allowed)}{needs}"
+        )
+    wrong = [text for text in query.filters.values() if any(mark in text for mark in ";=") or not text]
+    several = "," in query.filters.get("video", "") and "video" in found.required_filters
+    if wrong or several:
+        raise QueryError(f"the report of {found.name} takes one value for each filter, and one video")
+
+
+def rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an answer by the names of its headers; none where it has none, as for days too young."""
+    names = [str(header["name"]) for header in answer.get("columnHeaders", [])]
+    return [dict(zip(names, row, strict=True)) for row in answer.get("rows", [])]
+
+
+def retention_curve(answer: Mapping[str, Any]) -> list[RetentionPoint]:
+    """The curve of one video, from its begin to its end."""
+    points = [
+        RetentionPoint(
+            float(row["elapsedVideoTimeRatio"]),
+            _number(row.get("audienceWatchRatio")),
+            _number(row.get("relativeRetentionPerformance")),
+        )
+        for row in rows(answer)
+    ]
+    return sorted(points, key=lambda point: point.elapsed_video_time_ratio)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _said(names: Any) -> str:
+    return ", ".join(names) or "none"
