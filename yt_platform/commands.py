@@ -30,12 +30,14 @@ from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
+from yt_platform.io.accounts import Accounts
+from yt_platform.io.authorization import remove_of_channel
 from yt_platform.io.backup import Place, back_up, restore
 from yt_platform.io.champions import roll_back
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.forgetting import forget, search
+from yt_platform.io.forgetting import CHANNEL, forget, search
 from yt_platform.io.history import ImportedBatch, open_history
 from yt_platform.io.importing import holds_synthetic
 from yt_platform.io.ledger import QuotaLedger
@@ -275,6 +277,9 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
     if malformed(name):
         raise SettingsError(f"{name!r} is no id of a channel or author: those are UC and 22 letters, digits, _ or -")
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
+        if kind == CHANNEL:  # first, as it would be entered again from its file
+            for account in remove_of_channel(platform.warehouse, Accounts(settings.home), name):
+                out.print(f"the account {account} of the channel's owner is removed", markup=False)
         place, folders = _place(settings, platform.urls), _log_folders(settings)
         forgotten = forget(place, folders, kind, name, progress)
         left = search(place, folders, forgotten.ids, progress) if verify else []

@@ -5,6 +5,7 @@ Not here: the files and their secrets (`io/accounts.py`).
 
 import json
 import os
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -74,6 +75,7 @@ def consented(
     # imported here: requests and oauthlib take 0.2 s, which only this needs
     from google_auth_oauthlib.flow import InstalledAppFlow, WSGITimeoutError
     from oauthlib.oauth2 import OAuth2Error
+    from requests import RequestException
 
     config = _read(client_secrets).get("installed")
     if not isinstance(config, dict) or not {"client_id", "client_secret", "auth_uri", "token_uri"} <= config.keys():
@@ -98,8 +100,14 @@ def consented(
     except WSGITimeoutError:
         minutes = CONSENT_SECONDS // 60
         raise AuthorizationError(name, "timeout", f"no consent within {minutes} minutes", _AGAIN + "give it") from None
-    except Warning as error:  # how oauthlib says that other scopes were given than asked for
-        raise _short(name) from error.with_traceback(None)
+    except Warning:  # how oauthlib says that other scopes were given than asked for; it holds the tokens
+        raise _short(name) from None
+    except webbrowser.Error:
+        raise AccountError("there is no browser here: use --no-browser, with --port through an SSH tunnel") from None
+    except RequestException as error:
+        raise UnavailableError(f"Google's token server cannot be reached ({type(error).__name__})") from None
+    except OSError as error:
+        raise AccountError(f"port {port} of localhost cannot be listened on ({error.strerror})") from None
     if not set(asked) <= set(given.granted_scopes or asked):
         raise _short(name)
     if not given.refresh_token:
@@ -255,8 +263,7 @@ def enter(warehouse: Warehouse, name: str, stored: Stored, at: datetime, error: 
             "authorization_checked_at, state, reason, remedy) "
             "VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $7::timestamptz, $8, $9, $10) "
             "ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, "
-            "channel_id = coalesce(excluded.channel_id, accounts.channel_id), "
-            "content_owner = excluded.content_owner, scopes = excluded.scopes, "
+            "channel_id = excluded.channel_id, content_owner = excluded.content_owner, scopes = excluded.scopes, "
             "authorized_at = excluded.authorized_at, authorization_checked_at = excluded.authorization_checked_at, "
             "state = excluded.state, reason = excluded.reason, remedy = excluded.remedy, loaded_at = now()",
             (
@@ -301,6 +308,14 @@ def remove(warehouse: Warehouse, accounts: Accounts, name: str) -> bool:
     with warehouse.transaction() as transaction:
         transaction.execute("DELETE FROM ops.accounts WHERE name = $1", (name,))
     return revoked
+
+
+def remove_of_channel(warehouse: Warehouse, accounts: Accounts, channel_id: str) -> list[str]:
+    """End every account of a channel's owner, as `remove` does; returns their names."""
+    names = [name for name in accounts.names() if accounts.read(name).channel_id == channel_id]
+    for name in names:
+        remove(warehouse, accounts, name)
+    return names
 
 
 def _revoke(stored: Stored) -> bool:

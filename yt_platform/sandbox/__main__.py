@@ -15,6 +15,7 @@ from yt_platform.io.history import HistoryError, open_history
 from yt_platform.io.raw import RawStore
 from yt_platform.sandbox.faults import Fault
 from yt_platform.sandbox.generated import STARTS_AT, GeneratedWorld
+from yt_platform.sandbox.oauth import Consent
 from yt_platform.sandbox.paging import Paging
 from yt_platform.sandbox.replayed import ReplayedWorld
 from yt_platform.sandbox.sandbox import KEY, Sandbox
@@ -46,6 +47,9 @@ def main(
     faults: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="JSON file with a list of rules.")
     ] = None,
+    client_secrets: Annotated[
+        Path | None, typer.Option(help="Write a client-secrets file that names this sandbox; @synthetic-01 consents.")
+    ] = None,
 ) -> None:
     """A local server that speaks the used parts of the YouTube Data API v3."""
     try:
@@ -69,6 +73,10 @@ def main(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     with listen(port) as listener:
+        if client_secrets:
+            secrets = sandbox.authorizations.client_secrets(url_of(listener))
+            client_secrets.write_text(json.dumps(secrets, indent=2) + "\n")
+            sandbox.authorizations.consent = Consent(world.channel_with_handle("@synthetic-01"))
         typer.echo(url_of(listener))
         server(sandbox).run([listener])
 

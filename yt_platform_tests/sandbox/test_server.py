@@ -33,7 +33,9 @@ def test_the_command_serves_a_generated_world(tmp_path: Path) -> None:
     rules = tmp_path / "faults.json"
     rules.write_text(json.dumps([{"method": "comments.list", "reason": "backendError"}]))
     options = ["--seed", "5", "--channels", "3", "--videos", "60", "--starts-at", "2026-04-01T00:00Z", "--key", "mine"]
+    options += ["--client-secrets", str(tmp_path / "client.json")]
     with started(*options, "--limit", "default=2", "--faults", str(rules)) as url, youtube(url, "mine") as api:
+        assert json.loads((tmp_path / "client.json").read_text()) == control(url, "client")
         assert control(url, "clock") == {"now": "2026-04-01T00:00:00+00:00", "real": False}
         [channel] = api.channels().list(part="statistics", forHandle="@synthetic-03").execute()["items"]
         assert 0 < int(channel["statistics"]["videoCount"]) < 60

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import threading
 import webbrowser
@@ -27,6 +28,7 @@ from yt_platform.io.authorization import (
     partner,
     recheck,
     remove,
+    remove_of_channel,
     scopes,
     verify,
 )
@@ -277,6 +279,28 @@ class Browser(webbrowser.BaseBrowser):
 @pytest.fixture
 def browser() -> None:
     webbrowser.register("test", None, Browser(), preferred=True)
+
+
+def test_accounts_of_a_channel_that_is_forgotten_end_with_it(
+    warehouse: Warehouse, accounts: Accounts, url: str, world: GeneratedWorld, channel_id: str
+) -> None:
+    """By the files and the token: an account that stayed would be entered again, with the channel's id."""
+    other = world.channel_with_handle("@synthetic-02")
+    for name, channel in (("one", channel_id), ("two", other), ("three", channel_id)):
+        add(warehouse, accounts, name, given(url, channel), url, free)
+    copied = accounts.open("three")
+    assert remove_of_channel(warehouse, accounts, channel_id) == ["one", "three"]
+    assert accounts.names() == ["two"]
+    assert [row.name for row in listed(warehouse)] == ["two"]
+    with pytest.raises(AuthorizationError, match="revoked"):
+        seen(copied, url)
+
+
+def test_a_port_that_is_taken_is_said_so(url: str, tmp_path: Path) -> None:
+    client = tmp_path / "client.json"
+    client.write_text(json.dumps(control(url, "client")))
+    with socket.create_server(("localhost", 0)) as taken, pytest.raises(AccountError, match="cannot be listened on"):
+        consented("mine", client, (files.YOUTUBE,), AT, open_browser=False, port=taken.getsockname()[1])
 
 
 @pytest.mark.usefixtures("browser")
