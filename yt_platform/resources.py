@@ -1,5 +1,6 @@
 """Dagster resources: they only build io objects from settings, when a run needs them and not before."""
 
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from dagster import BetaWarning, InitResourceContext, ResourceDefinition
 
 from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
-from yt_platform.io.accounts import Accounts
+from yt_platform.io.accounts import Accounts, AuthorizationError
+from yt_platform.io.authorization import enter_dead
 from yt_platform.io.collecting import Collector
 from yt_platform.io.databases import Databases, sqlalchemy_url
 from yt_platform.io.embedded import EmbeddedPostgresError
@@ -23,6 +25,7 @@ from yt_platform.io.planning import quota_plan
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
+from yt_platform.io.reporting import Reported, ReportingClient, ReportPull
 from yt_platform.io.run_logs import RunLogs
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import ConfigurationError, YouTubeClient
@@ -83,6 +86,49 @@ def open_collector(
         yield Collector(url, store, client, ledger, plan, Origin(run_id, synthetic), pd.Timestamp(ticking()), progress)
 
 
+class Reporting:
+    """The Reporting API for the accounts of this platform; `url` is the warehouse's."""
+
+    def __init__(self, settings: Settings, url: str, store: RawStore, clock: Clock) -> None:
+        self._settings, self._url, self._store, self._clock = settings, url, store, clock
+        self._accounts = Accounts(settings.home)
+
+    def names(self) -> list[str]:
+        return self._accounts.names()
+
+    def pull(self, name: str, run_id: str, progress: Progress) -> Reported:
+        """Stores what is new of an account; one whose authorisation is dead is entered as such.
+
+        Raises what `ReportPull.pull` and `Accounts.open` do, AuthorizationError, and ImportRefusedError where synthetic
+        data and real would mix.
+        """
+        settings, warehouse = self._settings, Warehouse(self._url)
+        synthetic = settings.policy_mode == "synthetic"
+        refuse_mixture(warehouse, synthetic)
+        account = self._accounts.open(name)
+        spools = settings.home / "spool"
+        spools.mkdir(parents=True, exist_ok=True)
+        try:
+            with (
+                tempfile.TemporaryDirectory(dir=spools) as spool,
+                ReportingClient(account.credentials, account.content_owner, settings.api_endpoint) as client,
+            ):
+                return ReportPull(
+                    self._url,
+                    self._store,
+                    client,
+                    name,
+                    Origin(run_id, synthetic),
+                    SYNTHETIC if synthetic else "api",
+                    self._clock.ticking(),
+                    Path(spool),
+                    progress,
+                ).pull()
+        except AuthorizationError as error:
+            enter_dead(warehouse, error, self._clock.now())
+            raise
+
+
 def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
     """Every resource of the location. An embedded server is held for as long as a run uses it."""
 
@@ -112,6 +158,10 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
         ticking = context.resources.clock.ticking()
         with databases(settings).open() as urls, QuotaLedger(urls.warehouse, settings.allowed_units, ticking) as ledger:
             yield ledger
+
+    def reporting(context: InitResourceContext) -> Iterator[Reporting]:
+        with databases(settings).open() as urls:
+            yield Reporting(settings, urls.warehouse, context.resources.raw_store, context.resources.clock)
 
     def registry(_: InitResourceContext) -> Iterator[ModelRegistry]:
         with databases(settings).open() as urls:
@@ -158,6 +208,9 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
         "accounts": ResourceDefinition(accounts, description="Accounts of owners, in files"),
         "quota_ledger": ResourceDefinition(
             quota_ledger, required_resource_keys={"clock"}, description="Units of the YouTube Data API"
+        ),
+        "reporting": ResourceDefinition(
+            reporting, required_resource_keys={"raw_store", "clock"}, description="Bulk reports of owners' accounts"
         ),
         "registry": ResourceDefinition(registry, description="Model registry in MLflow"),
         "mlflow": ResourceDefinition(

@@ -28,6 +28,7 @@ EVERYWHERE = frozenset(Environment)
 RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "hourly_collection": COLLECTING,
     "hourly_subscription": COLLECTING,
+    "daily_owner_reports": DATA,
     "daily_refresh": DATA,
     "missing_data": DATA,
     "outdated_views": PRODUCTION,

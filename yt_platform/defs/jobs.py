@@ -23,6 +23,7 @@ from yt_platform.io.planning import stale_ranges
 
 IMPORT = "import_history"
 COLLECT = "collect"
+COLLECT_REPORTS = "collect_reports"
 REFRESH = "refresh"
 TRAIN = "train"
 FORECAST = "forecast"
@@ -60,6 +61,11 @@ def _jobs_of_the_data(mode: PolicyMode | None) -> list[Any]:
             COLLECT,
             AssetSelection.assets(*pulled, *from_pulls),
             description="Pull from YouTube what is due, and load it",
+        ),
+        define_asset_job(
+            COLLECT_REPORTS,
+            AssetSelection.assets("raw/reports"),
+            description="Download the bulk reports of owners' accounts that are new",
         ),
         define_asset_job(IMPORT, AssetSelection.assets("raw/history"), description="Import a file or folder"),
         define_asset_job(
@@ -155,4 +161,21 @@ def build_schedules() -> list[ScheduleDefinition]:
             return SkipReason("the clock is simulated, as the data is imported: `yt-platform collect` makes it real")
         return RunRequest(partition_key=context.resources.clock.now().date().isoformat())
 
-    return [daily_refresh, hourly_collection]
+    @schedule(
+        name="daily_owner_reports",
+        job_name=COLLECT_REPORTS,
+        cron_schedule="40 9 * * *",  # days of reports end at 07:00 or 08:00, and reports come 48 hours after them
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+        required_resource_keys={"clock", "accounts"},
+        description="Every day at 09:40 UTC, where owners have authorised accounts: download the reports that are new",
+    )
+    def daily_owner_reports(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+        held = context.resources
+        if not held.accounts.names():
+            return SkipReason("no owner has authorised an account: `yt-platform accounts add`")
+        if held.clock.simulated_at:
+            return SkipReason("the clock is simulated, as the data is imported: `yt-platform collect` makes it real")
+        return RunRequest(partition_key=held.clock.now().date().isoformat())
+
+    return [daily_refresh, hourly_collection, daily_owner_reports]

@@ -12,6 +12,7 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     Config,
+    Failure,
     MaterializeResult,
     PartitionsDefinition,
     asset,
@@ -21,12 +22,15 @@ from pydantic import Field
 from yt_platform.core.endpoints import ENDPOINTS
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
+from yt_platform.io.accounts import AccountError, AuthorizationError
 from yt_platform.io.history import HistoryError
 from yt_platform.io.importing import ImportRefusedError, import_history, verify_batches
 from yt_platform.io.pulls import Collected
 from yt_platform.io.raw import CorruptBatchError
+from yt_platform.io.reporting import ENDPOINTS as REPORT_ENDPOINTS
+from yt_platform.io.reporting import Reported
 from yt_platform.io.warehouse import Window
-from yt_platform.io.youtube import ConfigurationError
+from yt_platform.io.youtube import ConfigurationError, UnavailableError
 
 COMPLETE = "collection_complete"
 
@@ -51,7 +55,7 @@ class HistoryConfig(Config):
 
 
 def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    return [_history(partitions), *(_pull(name, partitions) for name in PULLS)]
+    return [_history(partitions), _reports(partitions), *(_pull(name, partitions) for name in PULLS)]
 
 
 def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
@@ -102,6 +106,55 @@ def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
         )
 
     return pull
+
+
+def _reports(partitions: PartitionsDefinition) -> AssetsDefinition:
+    @asset(
+        key=["raw", "reports"],
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        group_name="raw",
+        kinds={"python", "youtube"},
+        owners=OWNERS,
+        code_version="1",
+        required_resource_keys={"warehouse", "raw_store", "clock", "reporting", "progress"},
+    )
+    def reports(context: AssetExecutionContext) -> MaterializeResult:
+        """Bulk reports of every account, as YouTube made them: one batch per report, on the Pacific day it is about.
+
+        On the platform's current day what is new is downloaded, whatever days it is about; on past days the stored
+        reports are verified. An account that fails keeps no other from its reports, and fails the run at its end.
+        """
+        held = context.resources
+        window, today = window_of(context), held.clock.now().date()
+        done: dict[str, Reported] = {}
+        failed: dict[str, Exception] = {}
+        try:
+            if window.first < today:
+                past = Window(window.first, min(window.last, today - timedelta(days=1)))
+                verify_batches(held.warehouse, held.raw_store, REPORT_ENDPOINTS, past, held.progress)
+            for account in held.reporting.names() if window.last >= today else []:
+                try:
+                    done[account] = held.reporting.pull(account, context.run.run_id, held.progress)
+                except (AccountError, AuthorizationError, ConfigurationError, UnavailableError) as error:
+                    failed[account] = error
+        except (ImportRefusedError, CorruptBatchError) as error:
+            raise permanent(error) from None
+        told = {
+            "reports": sum(found.reports for found in done.values()),
+            "rows": sum(found.rows for found in done.values()),
+            "skipped": {what: why for found in done.values() for what, why in found.skipped.items()},
+            "unknown_columns": {
+                what: names for found in done.values() for what, names in found.unknown_columns.items()
+            },
+        }
+        if failed:
+            said = "; ".join(f"{account}: {error}" for account, error in failed.items())
+            passing = any(isinstance(error, UnavailableError) for error in failed.values())
+            raise Failure(f"{len(failed)} accounts failed: {said}", metadata=told, allow_retries=passing)
+        return MaterializeResult(metadata=told)
+
+    return reports
 
 
 def _history(partitions: PartitionsDefinition) -> AssetsDefinition:

@@ -38,7 +38,7 @@ from dagster import (
 from yt_platform.defs.automation import ASK_EVERY_SECONDS, UNDER_WAY
 from yt_platform.defs.checks import as_markdown
 from yt_platform.defs.daily import OWNERS
-from yt_platform.defs.jobs import COLLECT, IMPORT, REFRESH
+from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, IMPORT, REFRESH
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.io.planning import Overdue, overdue_ranges
 from yt_platform.io.unfinished import unfinished
@@ -46,7 +46,7 @@ from yt_platform.io.unfinished import unfinished
 MATERIALISED_BY_HAND = "__ASSET_JOB"
 """Dagster's name for the job of runs and backfills that are asked for on its asset pages."""
 
-MAKING = {COLLECT, IMPORT, REFRESH, MATERIALISED_BY_HAND}
+MAKING = {COLLECT, COLLECT_REPORTS, IMPORT, REFRESH, MATERIALISED_BY_HAND}
 
 
 @sensor(

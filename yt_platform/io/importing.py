@@ -114,7 +114,7 @@ def verify_batches(
             "cannot be asked about a past day: import a file that holds it (yt-platform import PATH)"
         )
     for done, batch in enumerate(batches, start=1):
-        store.read_table(batch.path, batch.sha256, columns=[])
+        store.verify(batch.path, batch.sha256)
         progress(done, len(batches), "batches verified")
     return Stored(_rows_by_day((batch.day, batch.row_count) for batch in batches), 0)
 

@@ -155,20 +155,20 @@ class RawStore:
         """Rows of a file that need not be in the catalogue."""
         return _read(path, self._fs.cat_file(self._full(path)), None)
 
-    def read_tables(self, path: str, sha256: str) -> Iterator[pa.Table]:
-        """Rows of a batch, those of a report in pieces of bounded size. Raises CorruptBatchError, and ReportError for a
-        report that cannot be read."""
-        if not path.endswith(REPORT):
-            yield self.read_table(path, sha256)
-            return
+    def verify(self, path: str, sha256: str) -> None:
+        """Raises CorruptBatchError unless the file of a batch, however large, has this hash."""
+        with self._opened(path, sha256):
+            pass
+
+    @contextlib.contextmanager
+    def _opened(self, path: str, sha256: str) -> Iterator[IO[bytes]]:
         try:
             with self._fs.open(self._full(path), "rb") as stream:
                 found = _digest(stream)
                 if found != sha256:
                     raise CorruptBatchError(path, sha256, found)
                 stream.seek(0)
-                with gzip.open(stream) as text:
-                    yield from pieces(io.BufferedReader(cast("io.RawIOBase", text), _BLOCK))
+                yield stream
         except FileNotFoundError:
             raise CorruptBatchError(path, sha256, "no file") from None
 
@@ -177,6 +177,15 @@ class RawStore:
         with self._fs.open(self._full(path), "rb") as stream, gzip.open(stream) as text:
             for line in io.BufferedReader(cast("io.RawIOBase", text), _BLOCK):
                 yield line.decode("latin-1")
+
+    def read_tables(self, path: str, sha256: str) -> Iterator[pa.Table]:
+        """Rows of a batch, those of a report in pieces of bounded size. Raises CorruptBatchError, and ReportError for a
+        report that cannot be read."""
+        if not path.endswith(REPORT):
+            yield self.read_table(path, sha256)
+            return
+        with self._opened(path, sha256) as stream, gzip.open(stream) as text:
+            yield from pieces(io.BufferedReader(cast("io.RawIOBase", text), _BLOCK))
 
     def delete(self, path: str) -> None:
         """Remove a batch; one that is gone already is no error."""

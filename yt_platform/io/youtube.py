@@ -97,9 +97,7 @@ class YouTubeClient:
         for attempt in range(1, ATTEMPTS):
             if not isinstance(fault, _Fault) or fault.kind is not Kind.TRANSIENT:
                 break
-            # jitter keeps many workers from coming back together
-            backoff = random.uniform(0.5, 1) * 2**attempt
-            self._wait(min(max(backoff, fault.retry_after), LONGEST_WAIT_SECONDS))
+            self._wait(pause(attempt, fault.retry_after))
             fault = self._try(method, parameters)
         if isinstance(fault, Answer):
             return fault
@@ -142,6 +140,13 @@ class YouTubeClient:
         if fault.kind is Kind.ITEM:
             return ItemError(fault.reason)
         return UnavailableError(f"{method} failed {ATTEMPTS} times, last with {fault.reason}")
+
+
+def pause(attempt: int, retry_after: float) -> float:
+    """Seconds to wait after a try that failed, the first of which is number 1."""
+    # jitter keeps many workers from coming back together
+    backoff: float = random.uniform(0.5, 1) * 2**attempt
+    return min(max(backoff, retry_after), LONGEST_WAIT_SECONDS)
 
 
 def _as_received(_: object, content: bytes) -> bytes:

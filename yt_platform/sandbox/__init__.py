@@ -1,4 +1,4 @@
-"""A local server that speaks the used parts of the YouTube Data API v3, over a generated or a replayed world.
+"""A local server that speaks the used parts of YouTube's Data and Reporting APIs, over a generated or a replayed world.
 
 Belongs here: everything a collector can notice of the API, with its own clock, quota and faults. Not here: anything
 the platform needs to run; core, io and defs never import this package.

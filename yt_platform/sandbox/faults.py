@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from yt_platform.sandbox.errors import ApiError, ReasonPlace, usual_reason
 from yt_platform.sandbox.methods import METHODS
+from yt_platform.sandbox.reporting import REPORTING_METHODS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,9 @@ class Fault:
     garbage: bool = False
 
     def __post_init__(self) -> None:
-        if self.method is not None and self.method not in METHODS:
-            raise ValueError(f"fault for an unknown method {self.method!r}; there are {', '.join(METHODS)}")
+        known = [*METHODS, *REPORTING_METHODS]
+        if self.method is not None and self.method not in known:
+            raise ValueError(f"fault for an unknown method {self.method!r}; there are {', '.join(known)}")
         if sum(chosen is not None for chosen in (self.nth, self.every, self.rate)) > 1:
             raise ValueError(f"a fault strikes by one of nth, every and rate: {self}")
         if sum((self.reason is not None or self.status is not None, self.cut, self.garbage)) > 1:

@@ -27,6 +27,7 @@ from yt_platform.sandbox.methods import METHODS, Call
 from yt_platform.sandbox.oauth import CLIENT_ID, PATHS, Authorizations, Grant
 from yt_platform.sandbox.paging import Paging
 from yt_platform.sandbox.quota import Quota, pacific_day
+from yt_platform.sandbox.reporting import PREFIX, Reporting, method_of
 from yt_platform.sandbox.world import World
 
 KEY = "sandbox-key"
@@ -80,6 +81,7 @@ class Sandbox:
         self.world = world
         self.authorizations = Authorizations(self.clock)
         self.hub = Hub(world, self.clock)
+        self.reporting = Reporting(world, self.clock)
         self._keys = frozenset(keys)
         self._paging = paging or Paging()
         self._calls: Counter[str] = Counter()
@@ -99,6 +101,8 @@ class Sandbox:
         try:
             if request.path == analytics.PATH:
                 return self._analytics(request)
+            if request.path.startswith(PREFIX):
+                return self._report(request)
             if method is None:
                 raise ApiError("notFound")
             return self._call(method, request)
@@ -127,6 +131,22 @@ class Sandbox:
         with self._lock:
             self._calls["reports.query"] += 1
         return Answer(200, analytics.answer(self.world, grant, request.query, self.clock.now()))
+
+    def _report(self, request: Request) -> Answer:
+        """A call of the Reporting API, which takes tokens alone and costs no units."""
+        grant = self.authorizations.grant(request.headers)
+        if grant is None:
+            raise ApiError("authError")
+        name = method_of(request.verb, request.path)
+        with self._lock:
+            self._calls[name] += 1
+        fault = self.faults.strike(name, frozenset())
+
+        def serve() -> Answer:
+            asked = (request.verb, request.path, request.query, request.headers, request.body)
+            return Answer(200, *self.reporting.answer(*asked, grant))
+
+        return serve() if fault is None else _struck(fault, serve)
 
     def _call(self, method: Method, request: Request) -> Answer:
         at = self.clock.now().timestamp()
