@@ -94,6 +94,7 @@ def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
         yield MaterializeResult(
             metadata={
                 "answers": collected.answers,
+                "forgotten": collected.forgotten,
                 "skipped": len(collected.skipped),
                 "skipped_shown": dict(list(collected.skipped.items())[:SHOWN]),
             }
@@ -193,7 +194,12 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
                     )
                 held.clock.follow_imports()
                 return MaterializeResult(
-                    metadata={"path": config.path, "rows": sum(imported.rows.values()), "rejects": imported.rejects}
+                    metadata={
+                        "path": config.path,
+                        "rows": sum(imported.rows.values()),
+                        "rejects": imported.rejects,
+                        "forgotten": imported.forgotten,
+                    }
                 )
             stored = verify_batches(held.warehouse, held.raw_store, list(ENDPOINTS), window, held.progress)
         except (HistoryError, ImportRefusedError, CorruptBatchError) as error:

@@ -29,8 +29,9 @@ from yt_platform.core.schemas.base import VIDEO_ID
 from yt_platform.io.ledger import QuotaExhaustedError, QuotaLedger
 from yt_platform.io.pulls import Collected, Origin, Pull, Update
 from yt_platform.io.raw import Answer, RawStore
+from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.watchlist import known_videos, tracked_videos, watched_channels
+from yt_platform.io.watchlist import FORGOTTEN, known_videos, tracked_videos, watched_channels
 from yt_platform.io.youtube import ConfigurationError, ItemError, PageError, UnavailableError, YouTubeClient
 
 CHANNEL_PARTS = "id,snippet,contentDetails,statistics,status"
@@ -171,6 +172,12 @@ class Collector:
 
     def _resolved(self, handle: str, answer: Answer) -> Update:
         channel, playlist = next(iter(uploads_playlists(answer.body).items()), (None, None))
+        if channel in tombstones(self._warehouse):
+            return (
+                "UPDATE ops.watched_channels SET channel_polled_at = %(now)s, failure = %(failure)s "
+                "WHERE reference = %(handle)s",
+                {"now": self._now, "failure": FORGOTTEN, "handle": handle},
+            )
         return (
             "UPDATE ops.watched_channels AS channel SET channel_polled_at = %(now)s, "
             "channel_id = CASE WHEN NOT found.taken THEN %(id)s END, "

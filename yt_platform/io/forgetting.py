@@ -30,9 +30,7 @@ from yt_platform.core.forgetting import (
     Columns,
     Ids,
     Known,
-    Tombstones,
     Without,
-    digest,
     videos_in,
     videos_in_report,
 )
@@ -40,6 +38,8 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS
 from yt_platform.io.backup import BackupError, Place, libpq_environment
 from yt_platform.io.raw import REPORT, UNFINISHED, RawFile, RawStore
+from yt_platform.io.tombstones import bury, pending
+from yt_platform.io.warehouse import Warehouse
 
 CHANNEL, AUTHOR, VIDEO = "channel", "author", "video"
 
@@ -83,13 +83,6 @@ class TextTable:
         return sql.Identifier(self.schema, self.name)
 
 
-def tombstones(url: str) -> Tombstones:
-    """What was forgotten, as far as it can be recognised."""
-    with psycopg.connect(url) as connection:
-        rows = connection.execute("SELECT digest FROM ops.forgotten").fetchall()
-        return Tombstones(_salt(connection), frozenset(row[0] for row in rows))
-
-
 def forget(place: Place, folders: Sequence[Path], kind: str, name: str, progress: Progress) -> Forgotten:
     """Delete a channel with its videos, or an author's comments, and what follows from them, everywhere.
 
@@ -102,13 +95,14 @@ def forget(place: Place, folders: Sequence[Path], kind: str, name: str, progress
             f"{name} is also a channel that is kept: yt-platform forget --channel {name} removes its videos and the "
             "comments it wrote"
         )
-    interrupted = bool(_pending(url))
-    _bury(url, kind, [name])
+    warehouse = Warehouse(url)
+    interrupted = bool(pending(warehouse))
+    bury(warehouse, kind, [name])
     if kind == CHANNEL:
-        _bury(url, VIDEO, sorted(_videos(place, name, progress)))
-    pending = _pending(url)
-    videos = [one for one, of_kind in pending.items() if of_kind == VIDEO]
-    names, ids = list(pending), Known(pending.keys() - set(videos), videos)
+        bury(warehouse, VIDEO, sorted(_videos(place, name, progress)))
+    going = pending(warehouse)
+    videos = [one for one, of_kind in going.items() if of_kind == VIDEO]
+    names, ids = list(going), Known(going.keys() - set(videos), videos)
     models = _trained_on(url, names)
     raw = Without(ids)
     raw_files = _forget_raw(place, raw, progress)
@@ -151,37 +145,11 @@ def search(place: Place, folders: Sequence[Path], ids: Ids, progress: Progress) 
     return found
 
 
-# Tombstones
-
-
-def _bury(url: str, kind: str, names: Sequence[str]) -> None:
-    """Put up tombstones, with the ids on them until all is done."""
-    with psycopg.connect(url) as connection:
-        salt = _salt(connection)
-        connection.cursor().executemany(
-            "INSERT INTO ops.forgotten (digest, kind, pending) VALUES (%s, %s, %s) ON CONFLICT (digest) DO UPDATE SET "
-            "forgotten_at = now(), pending = excluded.pending",
-            [(digest(salt, name), kind, name) for name in names],
-        )
-
-
-def _pending(url: str) -> dict[str, str]:
-    """Ids that are not forgotten to the end yet, with their kinds."""
-    with psycopg.connect(url) as connection:
-        return dict(connection.execute("SELECT pending, kind FROM ops.forgotten WHERE pending IS NOT NULL").fetchall())
-
-
 def _finish(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("UPDATE ops.forgotten SET pending = NULL WHERE pending IS NOT NULL")
         connection.execute("VACUUM (FULL, ANALYZE) ops.forgotten")
         connection.execute("VACUUM FULL pg_catalog.pg_statistic")
-
-
-def _salt(connection: psycopg.Connection[Any]) -> bytes:
-    row = connection.execute("SELECT salt FROM ops.forgotten_salt").fetchone()
-    assert row is not None  # the migration that made the table put it there
-    return bytes(row[0])
 
 
 # What there is of an id

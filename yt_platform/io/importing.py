@@ -3,19 +3,21 @@ one transaction, so that nothing is half-imported. Reading the files is `io/hist
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 
 import pandas as pd
 
+from yt_platform.core.forgetting import Without
 from yt_platform.core.lineage import FIRST_DAY
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import DAY, TEXT
 from yt_platform.io.history import History, ImportedBatch, Reject, open_history
 from yt_platform.io.loading import batches_of
 from yt_platform.io.raw import RawStore
+from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Transaction, Warehouse, Window
 
 RAW_HISTORY = "raw.history"
@@ -29,10 +31,11 @@ class ImportRefusedError(ValueError):
 
 @dataclass(frozen=True)
 class Stored:
-    """Rows of stored batches by day, and rows the importer refused."""
+    """Rows of stored batches by day, rows the importer refused, and rows left out as they were forgotten."""
 
     rows: Mapping[date, int]
     rejects: int
+    forgotten: int = 0
 
 
 def import_history(
@@ -54,12 +57,16 @@ def import_history(
     history = open_history(path)
     if is_imported(warehouse, history):
         return Stored({}, 0)
+    ids = tombstones(warehouse)
+    without = Without(ids)
     batches = list(history.batches(store, spool, progress))
+    if ids.digests:
+        batches = [_without_forgotten(warehouse, store, batch, without) for batch in batches]
     _refuse_older(batches, partitions.first)
     for synthetic in {is_synthetic(batch) for batch in batches}:
         refuse_mixture(warehouse, synthetic)
     kept = [batch for batch in batches if FIRST_DAY <= batch.day <= partitions.last]
-    rejects = chain(
+    rejects: Iterator[dict[str, str]] = chain(
         (_unreadable(reject) for reject in history.rejects),
         (row for batch in batches if batch.day > partitions.last for row in _out_of_time(store, batch, "after today")),
         (
@@ -69,6 +76,7 @@ def import_history(
             for row in _out_of_time(store, batch, "before YouTube began")
         ),
     )
+    rejects = (row for row in rejects if without.text(row["record"]) == row["record"])
     reject_count = 0
     with warehouse.transaction() as transaction:
         transaction.take_turns("raw.imports")
@@ -85,7 +93,20 @@ def import_history(
             "VALUES ($1, $2, $3, $4, $5, $6::uuid)",
             (history.import_id, history.name, list(history.formats), row_count, reject_count, run_id),
         )
-    return Stored(_rows_by_day((batch.day, batch.file.rows) for batch in kept), reject_count)
+    if without.removed:
+        progress(without.removed, without.removed, "raw.history, rows left out as forgotten")
+    return Stored(_rows_by_day((batch.day, batch.file.rows) for batch in kept), reject_count, without.removed)
+
+
+def _without_forgotten(warehouse: Warehouse, store: RawStore, batch: ImportedBatch, without: Without) -> ImportedBatch:
+    """The batch without rows about ids that were forgotten; nothing of the file that had them is kept."""
+    before = store.read_table(batch.file.path, batch.file.sha256)
+    after = without.rows(before)
+    if after.equals(before):
+        return batch
+    if not warehouse.records("SELECT FROM raw.batches WHERE path = $1", (batch.file.path,)):
+        store.delete(batch.file.path)
+    return replace(batch, file=store.write_table(batch.endpoint, batch.day, after))
 
 
 def is_imported(warehouse: Warehouse, history: History) -> bool:

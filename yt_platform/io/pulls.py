@@ -4,17 +4,21 @@ Answers, their row in the catalogue and the state of channels and videos are com
 loses at most the answers since the last commit, which are still due. Which calls to make is `io/collecting.py`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from types import TracebackType
 from typing import Any, LiteralString
 
 import psycopg
 
+from yt_platform.core.forgetting import Without
 from yt_platform.core.progress import Progress
 from yt_platform.io.ledger import QuotaExhaustedError
 from yt_platform.io.raw import Answer, RawStore
+from yt_platform.io.tombstones import tombstones
+from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import UnavailableError
 
 FAILURES_IN_A_ROW = 3
@@ -29,9 +33,11 @@ Update = tuple[LiteralString, Mapping[str, Any]]
 
 @dataclass
 class Collected:
-    """What a collection did: answers and rows kept, items skipped with the reason, and what quota kept from it."""
+    """What a collection did: answers kept, items left out as they were forgotten, items skipped with the reason, and
+    what quota kept from it."""
 
     answers: int = 0
+    forgotten: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     missing: str | None = None
 
@@ -102,7 +108,8 @@ class Pull:
 
     def _commit(self) -> None:
         days: dict[date, list[Answer]] = {}
-        for answer in self._answers:
+        answers = self._without_forgotten()
+        for answer in answers:
             days.setdefault(answer.collected_at.astimezone(UTC).date(), []).append(answer)
         files = {day: self._store.write_answers(self._endpoint, day, found) for day, found in days.items()}
         with psycopg.connect(self._url) as connection:
@@ -126,5 +133,19 @@ class Pull:
                 )
             for statement, parameters in self._updates:
                 connection.execute(statement, parameters)
-        self.collected.answers += len(self._answers)
+        self.collected.answers += len(answers)
         self._answers, self._updates = [], []
+
+    def _without_forgotten(self) -> list[Answer]:
+        """The answers as far as they are not about ids that were forgotten, until now."""
+        ids = tombstones(Warehouse(self._url))
+        if not (ids.digests and self._answers):
+            return self._answers
+        without = Without(ids)
+        kept = []
+        for answer in self._answers:
+            left = without.answer(json.dumps(answer.parameters, sort_keys=True), answer.body)
+            if left:
+                kept.append(replace(answer, parameters=json.loads(left[0]), body=left[1]))
+        self.collected.forgotten += without.removed
+        return kept

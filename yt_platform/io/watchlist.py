@@ -17,8 +17,10 @@ import psycopg
 from psycopg.rows import class_row
 
 from yt_platform.core.schemas.base import CHANNEL_ID
+from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Warehouse
 
+FORGOTTEN = "was forgotten on request: it is not collected again"
 HEADERS = ("channel", "channel_id", "handle", "url")
 _HANDLE = re.compile(r"@[^\s/@?#]{2,60}")
 _URL = re.compile(r"(?:https?://)?(?:(?:www|m)\.)?youtube\.com/(?:channel/)?([^/?#]+)(?:[/?#].*)?", re.IGNORECASE)
@@ -82,7 +84,12 @@ def read_channels(path: Path) -> list[str]:
 
 
 def add_channels(url: str, references: Iterable[str], list_fully: bool) -> int:
-    """Put channels on the list; those on it keep their state. Returns how many are new."""
+    """Put channels on the list; those on it keep their state. Returns how many are new. Raises WatchListError for one
+    that was forgotten."""
+    references, ids = list(references), tombstones(Warehouse(url))
+    for name in references:
+        if name in ids:
+            raise WatchListError(f"{name} {FORGOTTEN}")
     with psycopg.connect(url) as connection:
         added = connection.execute(
             "INSERT INTO ops.watched_channels (reference, channel_id, list_fully) "

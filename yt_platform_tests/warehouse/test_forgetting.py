@@ -7,15 +7,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS
 from yt_platform.core.forgetting import WAREHOUSE, Known
 from yt_platform.core.progress import silent
 from yt_platform.io.backup import Place
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.forgetting import AUTHOR, CHANNEL, ForgettingRefusedError, forget, search, tombstones
+from yt_platform.io.forgetting import AUTHOR, CHANNEL, ForgettingRefusedError, forget, search
+from yt_platform.io.importing import import_history
+from yt_platform.io.pulls import Origin, Pull
 from yt_platform.io.raw import Answer, RawFile, RawStore
+from yt_platform.io.tombstones import bury, tombstones
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.io.watchlist import WatchListError, add_channels
 from yt_platform_tests.frames import RUN_ID
 
 FORGOTTEN, OTHER, AUTHOR_ID = (f"UC{letter * 22}" for letter in "fox")
@@ -207,11 +215,50 @@ def test_a_file_no_catalogue_knows_goes_where_it_names_the_channel(place: Place)
 def test_an_author_who_is_a_kept_channel_is_refused(place: Place) -> None:
     with pytest.raises(ForgettingRefusedError, match=f"forget --channel {FORGOTTEN}"):
         forget(place, logs(place), AUTHOR, FORGOTTEN, silent)
-    assert FORGOTTEN not in tombstones(place.urls.warehouse)
+    assert FORGOTTEN not in tombstones(Warehouse(place.urls.warehouse))
 
 
 def test_an_id_of_which_nothing_is_stored_is_left_out_of_what_comes(place: Place) -> None:
     done = forget(place, logs(place), AUTHOR, AUTHOR_ID, silent)
     assert done.nothing
-    assert AUTHOR_ID in tombstones(place.urls.warehouse)
-    assert OTHER not in tombstones(place.urls.warehouse)
+    assert AUTHOR_ID in tombstones(Warehouse(place.urls.warehouse))
+    assert OTHER not in tombstones(Warehouse(place.urls.warehouse))
+
+
+def test_a_pull_keeps_nothing_of_what_was_forgotten(warehouse_url: str, tmp_path: Path) -> None:
+    """A comment by a forgotten author comes with every poll of another channel's video."""
+    bury(Warehouse(warehouse_url), AUTHOR, [AUTHOR_ID])
+    store = RawStore(str(tmp_path))
+    written = [
+        {"id": f"Ug{author}", "snippet": {"videoId": OTHERS, "channelId": OTHER, "authorChannelId": {"value": author}}}
+        for author in (AUTHOR_ID, OTHER)
+    ]
+    with Pull(warehouse_url, store, "api_comments", Origin(RUN_ID, False), 1, "videos", silent) as pull:
+        pull.keep([answer("comments.list", *written), answer("comments.list", written[0])], [])
+    assert (pull.collected.answers, pull.collected.forgotten) == (1, 2)
+    (name,) = store.names()
+    (body,) = store.read_unchecked(name)["body"].to_pylist()
+    assert json.loads(body)["items"] == written[1:]
+
+
+def test_an_import_leaves_out_what_was_forgotten_and_says_how_much(warehouse_url: str, tmp_path: Path) -> None:
+    warehouse = Warehouse(warehouse_url)
+    bury(warehouse, CHANNEL, [FORGOTTEN])
+    rows = [{"source": "test", "channel_id": name, "collected_at": AT, "view_count": 1} for name in (FORGOTTEN, OTHER)]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "spool").mkdir()
+    table = pa.Table.from_pylist(rows, schema=CHANNEL_SNAPSHOTS.schema)
+    pq.write_table(table, tmp_path / "in" / "channel_snapshots.parquet")
+    store, days = RawStore(str(tmp_path / "raw")), Window(AT.date(), AT.date())
+    stored = import_history(warehouse, store, tmp_path / "in", tmp_path / "spool", days, RUN_ID, silent)
+    assert (sum(stored.rows.values()), stored.rejects, stored.forgotten) == (1, 0, 1)
+    (name,) = store.names()
+    assert store.read_unchecked(name)["channel_id"].to_pylist() == [OTHER]
+    assert [row["path"] for row in warehouse.records("SELECT path FROM raw.batches")] == [name]
+
+
+def test_a_forgotten_channel_is_not_watched_again(warehouse_url: str) -> None:
+    bury(Warehouse(warehouse_url), CHANNEL, [FORGOTTEN])
+    with pytest.raises(WatchListError, match="forgotten on request"):
+        add_channels(warehouse_url, [OTHER, FORGOTTEN], list_fully=False)
+    assert add_channels(warehouse_url, [OTHER], list_fully=False) == 1
