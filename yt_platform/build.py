@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from dagster import BetaWarning, Definitions
+from dagster import BetaWarning, Definitions, in_process_executor
 
 from yt_platform.core.policy import may_hold
 from yt_platform.defs.alerting import build_alert_sensors, daily, report
@@ -92,4 +92,5 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Defi
         ),
         sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data, outdated_views]),
         resources={**build_resources(settings), **resource_overrides},
+        executor=in_process_executor,  # a process per step would cost seconds of imports and start-up each
     )

@@ -29,7 +29,6 @@ from dagster import (
     SkipReason,
     asset_check,
     define_asset_job,
-    in_process_executor,
     job,
     op,
     sensor,
@@ -140,7 +139,6 @@ def prune_logs(context: OpExecutionContext) -> None:
 
 
 @job(
-    executor_def=in_process_executor,
     description="Remove the logs of runs that ended more than YT_KEEP_RUN_LOGS_DAYS ago; materialisations, "
     "observations and outcomes of checks stay",
 )
