@@ -103,6 +103,8 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             _say(f"error: {error}", remedy)
             raise typer.Exit(FAILED) from error
         except _database_errors() as error:
+            if not _is_of_the_database(error):
+                raise
             reason = str(error).strip().splitlines()[0]
             _say(f"error: the database stopped answering: {reason}", _remedy_of_full_disk(error) or NOTHING_LOST)
             raise typer.Exit(FAILED) from error
@@ -123,18 +125,29 @@ def _remedy_of_full_disk(error: Exception) -> str | None:
 
 
 def _database_errors() -> tuple[type[Exception], ...]:
-    """What drivers and Dagster's storage raise when the server goes away; asked for only once something was raised."""
+    """What drivers, Dagster's storage and MLflow raise when the server goes away; asked for only once something was
+    raised."""
     import adbc_driver_manager
     import psycopg
     import sqlalchemy.exc
     from dagster_postgres.utils import DagsterPostgresException
+    from mlflow.exceptions import MlflowException
 
     return (
         adbc_driver_manager.OperationalError,
         psycopg.OperationalError,
         sqlalchemy.exc.OperationalError,
         DagsterPostgresException,
+        MlflowException,
     )
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """MLflow has one class for everything; what its database raised is the cause."""
+    import sqlalchemy.exc
+    from mlflow.exceptions import MlflowException
+
+    return not isinstance(error, MlflowException) or isinstance(error.__cause__, sqlalchemy.exc.OperationalError)
 
 
 @app.callback()

@@ -4,16 +4,21 @@ import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
+import typer
 from dagster import AssetKey, DagsterRunStatus, RunsFilter
 
+from yt_platform.cli import _explained
 from yt_platform.core.lineage import FROM_REPORTS, NODES
 from yt_platform.core.progress import silent
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas import TABLES
 from yt_platform.defs.jobs import COLLECT, FORECAST, IMPORT, REFRESH
 from yt_platform.defs.raw import PULLS
+from yt_platform.io.databases import MLFLOW
 from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.planning import batch_days, stale_ranges
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, import_path
@@ -169,6 +174,28 @@ def test_a_damaged_raw_file_fails_the_run_and_keeps_the_rows(made: Platform, run
     finally:
         file.write_bytes(content)
     assert fingerprints(made.warehouse) == before
+
+
+def test_a_database_that_goes_between_runs_is_said_and_not_a_traceback(
+    platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """MLflow asks it there, and wraps what drivers raise. In this process: no command stops for long between runs."""
+    before = platform.registry.champion(VIDEO_FORECASTER.name)
+    server = EmbeddedPostgres(platform.settings.home)
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {MLFLOW} ALLOW_CONNECTIONS false")
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (MLFLOW,))
+        try:
+            with pytest.raises(typer.Exit):
+                _explained(ask_what_is_due)(platform)
+        finally:
+            connection.execute(f"ALTER DATABASE {MLFLOW} ALLOW_CONNECTIONS true")
+    assert "error: the database stopped answering: " in capsys.readouterr().err
+    assert platform.registry.champion(VIDEO_FORECASTER.name) == before
+
+
+def ask_what_is_due(platform: Platform) -> None:
+    forecasts_due(VIDEO_FORECASTER, platform.warehouse, platform.registry)
 
 
 def test_no_password_is_stored_anywhere_but_in_its_file(made: Platform) -> None:
