@@ -33,7 +33,9 @@ from yt_platform.io.accounts import (
     checked_uri,
     owner_secret,
 )
+from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Warehouse
+from yt_platform.io.watchlist import FORGOTTEN
 from yt_platform.io.youtube import TIMEOUT_SECONDS, UnavailableError
 
 CONSENT_SECONDS = 600
@@ -189,9 +191,13 @@ def add(
 ) -> Stored:
     """Keep an account that YouTube answers to; in place of one of that name, which stays where this one is refused.
 
-    Raises AuthorizationError and UnavailableError like `verify`.
+    Raises AuthorizationError and UnavailableError like `verify`, and AccountError for a channel that was forgotten.
     """
-    stored = replace(given, channel_id=verify(accounts.opened(name, given), endpoint, charge))
+    channel = verify(accounts.opened(name, given), endpoint, charge)
+    if channel in tombstones(warehouse):
+        _revoke(given)
+        raise AccountError(f"the channel of account {name} {FORGOTTEN}")
+    stored = replace(given, channel_id=channel)
     accounts.write(name, stored)
     enter(warehouse, name, stored, stored.authorized_at, None)
     return stored

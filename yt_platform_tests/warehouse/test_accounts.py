@@ -33,6 +33,8 @@ from yt_platform.io.authorization import (
     verify,
 )
 from yt_platform.io.conditions import authorization_alerts
+from yt_platform.io.forgetting import CHANNEL
+from yt_platform.io.tombstones import bury
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import UnavailableError
 from yt_platform.sandbox import GeneratedWorld, Sandbox, serve
@@ -294,6 +296,13 @@ def test_accounts_of_a_channel_that_is_forgotten_end_with_it(
     assert [row.name for row in listed(warehouse)] == ["two"]
     with pytest.raises(AuthorizationError, match="revoked"):
         seen(copied, url)
+    bury(warehouse, CHANNEL, [channel_id])
+    anew = given(url, channel_id)
+    with pytest.raises(AccountError, match="account one was forgotten on request"):
+        add(warehouse, accounts, "one", anew, url, free)
+    assert [row.name for row in listed(warehouse)] == accounts.names() == ["two"]
+    with pytest.raises(AuthorizationError, match="revoked"):
+        seen(accounts.opened("one", anew), url)
 
 
 def test_a_port_that_is_taken_is_said_so(url: str, tmp_path: Path) -> None:
