@@ -63,6 +63,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         from yt_platform.io.ledger import QuotaExhaustedError
         from yt_platform.io.raw import CorruptBatchError
         from yt_platform.io.registry import UnknownVersionError
+        from yt_platform.io.tombstones import TombstoneError
         from yt_platform.io.youtube import ConfigurationError, UnavailableError
         from yt_platform.local import RunFailedError
         from yt_platform.up import UpError
@@ -92,6 +93,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             UnavailableError,
             QuotaExhaustedError,
             BackupError,
+            TombstoneError,
             CorruptBatchError,
         ) as error:
             _say(f"error: {error}", _remedy_of_full_disk(error))

@@ -37,7 +37,7 @@ from yt_platform.io.champions import roll_back
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.forgetting import CHANNEL, forget, search
+from yt_platform.io.forgetting import CHANNEL, forget, forget_again, search
 from yt_platform.io.history import ImportedBatch, open_history
 from yt_platform.io.importing import holds_synthetic
 from yt_platform.io.ledger import QuotaLedger
@@ -46,7 +46,9 @@ from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import collected_days, quota_plan
 from yt_platform.io.raw import RawStore
 from yt_platform.io.sample import write_sample
+from yt_platform.io.tombstones import bring_back, save
 from yt_platform.io.training import RECIPE
+from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.watchlist import WatchListError, add_channels, listed
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, import_path, one_at_a_time, open_platform
 from yt_platform.report import ProgressDisplay, print_connections, print_forgotten, print_spent, print_summary
@@ -257,8 +259,10 @@ def report_day(settings: Settings, day: date | None, folder: Path | None, out: C
 def back_up_to(settings: Settings, folder: Path, out: Console) -> None:
     """Save everything that can't be made again, while no command writes."""
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
-        manifest = back_up(_place(settings, platform.urls), folder.absolute(), progress)
+        place = _place(settings, platform.urls)
+        manifest = back_up(place, folder.absolute(), settings.keep_backups_days, progress)
     out.print(f"{len(manifest.batches):,} raw batches, the databases and the models are saved in {folder}")
+    out.print(f"It may be kept until {manifest.keep_until}; delete it then")
 
 
 def restore_from(settings: Settings, folder: Path, out: Console) -> None:
@@ -266,9 +270,16 @@ def restore_from(settings: Settings, folder: Path, out: Console) -> None:
     found = databases(settings)
     with found.open() as urls, ProgressDisplay(out) as progress:
         found.create()
-        manifest = restore(_place(settings, urls), folder.absolute(), progress)
+        place = _place(settings, urls)
+        manifest = restore(place, folder.absolute(), progress)
         migrate(urls.warehouse)
+        for carried in (folder, settings.home):
+            bring_back(Warehouse(urls.warehouse), carried)
+        again = forget_again(place, _log_folders(settings), progress)
     out.print(f"The backup of {manifest.created_at} is restored: {len(manifest.batches):,} raw batches")
+    if again:
+        out.print("It held what has been forgotten since, which is deleted again:")
+        print_forgotten(again, out)
 
 
 def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Console) -> int:
@@ -282,6 +293,8 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
                 out.print(f"the account {account} of the channel's owner is removed", markup=False)
         place, folders = _place(settings, platform.urls), _log_folders(settings)
         forgotten = forget(place, folders, kind, name, progress)
+        for copied in (settings.home, *forgotten.backups):
+            save(platform.warehouse, copied)
         left = search(place, folders, forgotten.ids, progress) if verify else []
         progress.stop()
         print_forgotten(forgotten, out)

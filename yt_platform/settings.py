@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     )
     forecast_every_minutes: int = Field(60, description="Minutes between looks at what is to be forecast")
     retrain_cooldown_hours: float = Field(24, ge=0, description="Hours between trainings by cause, at least")
+    keep_backups_days: int = Field(30, ge=1, le=30, description="Days that a backup may be kept and restored")
     keep_run_logs_days: int = Field(90, ge=1, description="Days that logs of finished runs are kept")
     ui_url: str | None = Field(None, description="Where people open Dagster's UI; default its port on loopback")
     alert_webhook_url: SecretStr | None = Field(None, description="Webhook that takes Slack's messages, for alerts")

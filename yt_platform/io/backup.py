@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -23,7 +23,7 @@ from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.raw import RawStore
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 ARTIFACTS = "models"
 RAW = "raw"
 
@@ -34,13 +34,15 @@ class BackupError(RuntimeError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup holds: sha256 by file of the dumps and bundles, and the raw batches by path in the raw store."""
+    """What a backup holds: sha256 by file of the dumps and bundles, and the raw batches by path in the raw store; and
+    until when it may be kept, as YouTube's terms let nobody keep its data for ever."""
 
     format: int
     created_at: str
     artifact_folder: str
     files: dict[str, str]
     batches: dict[str, str]
+    keep_until: str
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,11 @@ class Place:
         return {"youtube": self.urls.warehouse, "dagster": self.urls.dagster, "mlflow": self.urls.mlflow}
 
 
-def back_up(place: Place, folder: Path, progress: Progress) -> Manifest:
-    """Write a backup to `folder`, which must not exist. Raises BackupError, and CorruptBatchError for a raw batch whose
-    bytes are no longer the catalogue's."""
+def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> Manifest:
+    """Write a backup to `folder`, which must not exist, to be kept for so many days.
+
+    Raises BackupError, and CorruptBatchError for a raw batch whose bytes are no longer the catalogue's.
+    """
     if folder.exists():
         raise BackupError(f"{folder} exists already: a backup is never written over another; name a new folder")
     begun = folder.with_name(f".{folder.name}.incomplete")
@@ -82,21 +86,34 @@ def back_up(place: Place, folder: Path, progress: Progress) -> Manifest:
         shutil.copytree(place.artifacts, begun / ARTIFACTS)
     names = [str(path.relative_to(begun)) for path in _files(begun)]
     files = {name: _sha256(begun / name) for name in names if not name.startswith(f"{RAW}/")}
-    manifest = Manifest(FORMAT, datetime.now(UTC).isoformat(timespec="seconds"), str(place.artifacts), files, batches)
+    now = datetime.now(UTC)
+    created_at, keep_until = (at.isoformat(timespec="seconds") for at in (now, now + timedelta(days=keep_days)))
+    manifest = Manifest(FORMAT, created_at, str(place.artifacts), files, batches, keep_until)
     (begun / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
     for file in _files(begun):
         _sync(file)
     begun.replace(folder)
+    with psycopg.connect(place.urls.warehouse) as connection:
+        connection.execute(
+            "INSERT INTO ops.backups (folder, created_at, keep_until) VALUES (%s, %s, %s) ON CONFLICT (folder) "
+            "DO UPDATE SET created_at = excluded.created_at, keep_until = excluded.keep_until",
+            (str(folder), created_at, keep_until),
+        )
     return manifest
 
 
 def restore(place: Place, folder: Path, progress: Progress) -> Manifest:
     """Bring a backup back into databases that hold nothing yet.
 
-    Everything is verified before anything is written. Raises BackupError where the folder is no whole backup, or the
-    databases hold something.
+    Everything is verified before anything is written. Raises BackupError where the folder is no whole backup, or one
+    that may be kept no longer, or the databases hold something.
     """
     manifest = verify(folder, progress)
+    if datetime.fromisoformat(manifest.keep_until) < datetime.now(UTC):
+        raise BackupError(
+            f"{folder} was to be kept until {manifest.keep_until} and no longer: it holds what YouTube's terms or "
+            "people's requests have had deleted since. Delete it, and restore a newer backup or import your own files"
+        )
     for name, url in place.databases.items():
         if tables := _table_count(url):
             raise BackupError(

@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from yt_platform.core.forgetting import (
     Ids,
     Known,
     Without,
+    malformed,
     videos_in,
     videos_in_report,
 )
@@ -38,7 +39,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS
 from yt_platform.io.backup import BackupError, Place, libpq_environment
 from yt_platform.io.raw import REPORT, UNFINISHED, RawFile, RawStore
-from yt_platform.io.tombstones import bury, pending
+from yt_platform.io.tombstones import bury, pending, tombstones
 from yt_platform.io.warehouse import Warehouse
 
 CHANNEL, AUTHOR, VIDEO = "channel", "author", "video"
@@ -100,6 +101,37 @@ def forget(place: Place, folders: Sequence[Path], kind: str, name: str, progress
     bury(warehouse, kind, [name])
     if kind == CHANNEL:
         bury(warehouse, VIDEO, sorted(_videos(place, name, progress)))
+    return _forget_pending(place, folders, interrupted, progress)
+
+
+def forget_again(place: Place, folders: Sequence[Path], progress: Progress) -> Forgotten | None:
+    """Delete what tombstones stand for and a restore has brought back, as far as a table or a raw file names it; None
+    where nothing does."""
+    warehouse = Warehouse(place.urls.warehouse)
+    ids = tombstones(warehouse)
+    if not ids.digests:
+        return None
+    names = [name for name in _owners(place.urls.warehouse) if name in ids]
+    channels = [name for name in names if not malformed(name)]
+    bury(warehouse, CHANNEL, channels)
+    of_channels = {video for channel in channels for video in _videos(place, channel, progress)}
+    bury(warehouse, VIDEO, sorted(of_channels.union(names) - set(channels)))
+    raw = Without(ids)
+    raw_files = _forget_raw(place, raw, progress)
+    if not (names or raw_files):
+        return None
+    found = _forget_pending(place, folders, True, progress)
+    return replace(
+        found,
+        raw_files=found.raw_files + raw_files,
+        raw_items=found.raw_items + raw.removed,
+        raw_mentions=found.raw_mentions + raw.redacted,
+    )
+
+
+def _forget_pending(place: Place, folders: Sequence[Path], interrupted: bool, progress: Progress) -> Forgotten:
+    """Delete everything about the ids that are pending."""
+    url, warehouse = place.urls.warehouse, Warehouse(place.urls.warehouse)
     going = pending(warehouse)
     videos = [one for one, of_kind in going.items() if of_kind == VIDEO]
     names, ids = list(going), Known(going.keys() - set(videos), videos)
@@ -153,6 +185,18 @@ def _finish(url: str) -> None:
 
 
 # What there is of an id
+
+
+def _owners(url: str) -> set[str]:
+    """Every id of a channel, an author or a video that a table of the warehouse has."""
+    found: set[str] = set()
+    with psycopg.connect(url) as connection:
+        for table in _text_tables(connection):
+            for column in WAREHOUSE.owners & table.columns.keys():
+                query = sql.SQL("SELECT DISTINCT {0} FROM {1} WHERE {0} IS NOT NULL")
+                rows = connection.execute(query.format(sql.Identifier(column), table.identifier)).fetchall()
+                found.update(row[0] for row in rows)
+    return found
 
 
 def _is_kept_as_channel(url: str, name: str) -> bool:

@@ -1,6 +1,9 @@
 """A whole platform saved and brought back elsewhere, with PostgreSQL's own programs."""
 
 import dataclasses
+import json
+import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -21,6 +24,8 @@ from yt_platform.settings import Settings
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.warehouse_state import fingerprints
 
+KEPT_DAYS = 30
+
 
 def place_of(platform: Platform) -> Place:
     settings = platform.settings
@@ -31,7 +36,7 @@ def place_of(platform: Platform) -> Place:
 @pytest.fixture(scope="module")
 def saved(made: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("backups") / "first"
-    back_up(place_of(made), folder, silent)
+    back_up(place_of(made), folder, KEPT_DAYS, silent)
     return folder
 
 
@@ -75,7 +80,7 @@ def test_a_platform_comes_back_whole_elsewhere(made: Platform, saved: Path) -> N
 
 def test_a_backup_is_never_written_over_another(made: Platform, saved: Path) -> None:
     with pytest.raises(BackupError, match="exists already"):
-        back_up(place_of(made), saved, silent)
+        back_up(place_of(made), saved, KEPT_DAYS, silent)
 
 
 def test_no_password_is_in_a_backups_manifest_and_others_cannot_read_it(saved: Path) -> None:
@@ -91,11 +96,11 @@ def test_a_damaged_raw_batch_is_said_and_leaves_no_backup(made: Platform, tmp_pa
     file.write_bytes(before[:-1])
     try:
         with pytest.raises(CorruptBatchError, match="damaged"):
-            back_up(place_of(made), tmp_path / "second", silent)
+            back_up(place_of(made), tmp_path / "second", KEPT_DAYS, silent)
     finally:
         file.write_bytes(before)
     assert not (tmp_path / "second").exists()
-    back_up(place_of(made), tmp_path / "second", silent)
+    back_up(place_of(made), tmp_path / "second", KEPT_DAYS, silent)
 
 
 @pytest.mark.parametrize("victim", ["youtube.dump", "manifest.json", "raw"])
@@ -123,5 +128,18 @@ def test_a_server_that_does_not_answer_is_said(made: Platform, tmp_path: Path) -
     """Through pg_dump: its own message, and no password in it."""
     dead = dataclasses.replace(made.urls, warehouse="postgresql://me:secret-password@127.0.0.1:1/youtube")
     with pytest.raises(BackupError, match="pg_dump failed") as raised:
-        back_up(dataclasses.replace(place_of(made), urls=dead), tmp_path / "third", silent)
+        back_up(dataclasses.replace(place_of(made), urls=dead), tmp_path / "third", KEPT_DAYS, silent)
     assert "secret-password" not in str(raised.value)
+
+
+def test_a_backup_that_may_be_kept_no_longer_is_refused(made: Platform, saved: Path, tmp_path: Path) -> None:
+    """It holds what has had to be deleted since."""
+    manifest = json.loads((saved / "manifest.json").read_text())
+    assert datetime.fromisoformat(manifest["keep_until"]) - datetime.fromisoformat(manifest["created_at"]) == timedelta(
+        days=KEPT_DAYS
+    )
+    copy = tmp_path / "copy"
+    shutil.copytree(saved, copy)
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"keep_until": "2026-01-01T00:00:00+00:00"}))
+    with pytest.raises(BackupError, match=r"no longer: .* Delete it"):
+        restore(place_of(made), copy, silent)

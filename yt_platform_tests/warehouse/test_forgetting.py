@@ -17,11 +17,11 @@ from yt_platform.core.progress import silent
 from yt_platform.io.backup import Place
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.forgetting import AUTHOR, CHANNEL, ForgettingRefusedError, forget, search
+from yt_platform.io.forgetting import AUTHOR, CHANNEL, ForgettingRefusedError, forget, forget_again, search
 from yt_platform.io.importing import import_history
 from yt_platform.io.pulls import Origin, Pull
 from yt_platform.io.raw import Answer, RawFile, RawStore
-from yt_platform.io.tombstones import bury, tombstones
+from yt_platform.io.tombstones import TombstoneError, bring_back, bury, save, tombstones
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import WatchListError, add_channels
 from yt_platform_tests.frames import RUN_ID
@@ -223,6 +223,36 @@ def test_an_id_of_which_nothing_is_stored_is_left_out_of_what_comes(place: Place
     assert done.nothing
     assert AUTHOR_ID in tombstones(Warehouse(place.urls.warehouse))
     assert OTHER not in tombstones(Warehouse(place.urls.warehouse))
+
+
+def test_what_a_restore_brings_back_is_forgotten_again(place: Place, tmp_path: Path) -> None:
+    """The backup is older than the forgetting, and its warehouse knows neither hashes nor their salt."""
+    warehouse = Warehouse(place.urls.warehouse)
+    bury(warehouse, CHANNEL, [FORGOTTEN])
+    save(warehouse, tmp_path)
+    with psycopg.connect(place.urls.warehouse) as connection:
+        connection.execute("DELETE FROM ops.forgotten")
+        connection.execute("UPDATE ops.forgotten_salt SET salt = 'another'")
+    assert forget_again(place, logs(place), silent) is None
+    bring_back(warehouse, tmp_path)
+    again = forget_again(place, logs(place), silent)
+    assert again
+    assert (again.videos, again.raw_files) == (2, 3)
+    assert search(place, logs(place), IDS, silent) == []
+    assert forget_again(place, logs(place), silent) is None
+    bring_back(warehouse, tmp_path)
+    bring_back(warehouse, tmp_path / "artifacts")
+    assert [kind for kind, _ in state(place)[0][4]] == ["channel", "video", "video"]
+
+
+def test_hashes_of_another_platform_are_not_mixed_in(place: Place, tmp_path: Path) -> None:
+    warehouse = Warehouse(place.urls.warehouse)
+    bury(warehouse, CHANNEL, [FORGOTTEN])
+    save(warehouse, tmp_path)
+    with psycopg.connect(place.urls.warehouse) as connection:
+        connection.execute("UPDATE ops.forgotten_salt SET salt = 'another'")
+    with pytest.raises(TombstoneError, match="another platform"):
+        bring_back(warehouse, tmp_path)
 
 
 def test_a_pull_keeps_nothing_of_what_was_forgotten(warehouse_url: str, tmp_path: Path) -> None:
