@@ -8,7 +8,6 @@ made whole by the next one, of whichever id. The tombstones come first, so that 
 leaves the ids out.
 """
 
-import gzip
 import os
 import subprocess
 import tempfile
@@ -39,6 +38,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS
 from yt_platform.io.backup import BackupError, Place, libpq_environment
 from yt_platform.io.raw import REPORT, UNFINISHED, RawFile, RawStore
+from yt_platform.io.report_files import pack
 from yt_platform.io.tombstones import bury, pending, tombstones
 from yt_platform.io.warehouse import Warehouse
 
@@ -298,14 +298,9 @@ def _written_again(store: RawStore, batch: _Raw, without: Without) -> RawFile | 
 def _report_again(store: RawStore, batch: _Raw, without: Without) -> RawFile | None:
     """As `_written_again`, line by line: reports may be larger than memory."""
     before = without.removed, without.redacted
-    lines = 0
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report"
-        # no name and time in its head: the same lines are the same file
-        with file.open("wb") as target, gzip.GzipFile("", "wb", fileobj=target, mtime=0) as stream:
-            for line in without.report_lines(store.report_lines(batch.path)):
-                stream.write(line.encode("latin-1"))
-                lines += 1
+        lines = pack(without.report_lines(store.report_lines(batch.path)), file)
         if (without.removed, without.redacted) == before:
             return None
         return store.write_report(batch.endpoint, batch.day, file, max(lines - REPORT_HEADS, 0))
@@ -402,6 +397,7 @@ def _redact(connection: psycopg.Connection[Any], table: TextTable, columns: Colu
     redacted: list[tuple[str | None, ...]] = []
     without = Without(ids)
     with connection.cursor("texts") as cursor:
+        cursor.itersize = 5_000  # rows a round trip
         for ctid, *found in cursor.execute(sql.SQL("SELECT ctid::text, {} FROM {}").format(selected, table.identifier)):
             left = [text and without.text(text) for text in found]
             changed = {name for name, old, new in zip(texts, found, left, strict=True) if old != new}

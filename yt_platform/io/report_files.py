@@ -7,15 +7,18 @@ reading what is stored (`core/reports.py`).
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 import psycopg
 
+from yt_platform.core.forgetting import REPORT_HEADS, Without
 from yt_platform.core.reports import LONGEST_HEADER, ReportHead, header_of, unknown_columns, version_of
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
+from yt_platform.io.tombstones import tombstones
+from yt_platform.io.warehouse import Warehouse
 
 _GZIP = 31  # zlib's number for its largest window, with gzip's head and checksum
 _BLOCK = 1 << 20
@@ -79,8 +82,34 @@ def _unpacked(blocks: Iterable[bytes], out: IO[bytes]) -> Iterator[bytes]:
         raise TruncatedError("the download ended before the report did")
 
 
+def pack(lines: Iterable[str], file: Path) -> int:
+    """Write the lines of a stored report, a character a byte, and count them. The same lines make the same file."""
+    count = 0
+    with file.open("wb") as target, gzip.GzipFile("", "wb", fileobj=target, mtime=0) as stream:
+        for line in lines:
+            stream.write(line.encode("latin-1"))
+            count += 1
+    return count
+
+
+def _without_forgotten(url: str, spooled: Spooled) -> Spooled:
+    ids = tombstones(Warehouse(url))
+    if not ids.digests:
+        return spooled
+    without = Without(ids)
+    file = spooled.file.with_name(f"{spooled.file.name}.without")
+    with gzip.open(spooled.file) as text:
+        lines = pack(without.report_lines(line.decode("latin-1") for line in text), file)
+    return (
+        replace(spooled, file=file, rows=max(0, lines - REPORT_HEADS))
+        if without.removed or without.redacted
+        else spooled
+    )
+
+
 def keep(url: str, store: RawStore, spooled: Spooled, origin: Origin) -> bool:
-    """Store and book a spooled report; False where it was booked before."""
+    """Store and book a spooled report, without what was forgotten; False where it was booked before."""
+    spooled = _without_forgotten(url, spooled)
     head, family = spooled.head, spooled.head.family
     stored = store.write_report(family.endpoint, head.day, spooled.file, spooled.rows)
     with psycopg.connect(url) as connection:

@@ -14,6 +14,7 @@ import pytest
 from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS
 from yt_platform.core.forgetting import WAREHOUSE, Known
 from yt_platform.core.progress import silent
+from yt_platform.core.reports import ReportHead
 from yt_platform.io.backup import Place
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
@@ -21,6 +22,7 @@ from yt_platform.io.forgetting import AUTHOR, CHANNEL, ForgettingRefusedError, f
 from yt_platform.io.importing import import_history
 from yt_platform.io.pulls import Origin, Pull
 from yt_platform.io.raw import Answer, RawFile, RawStore
+from yt_platform.io.report_files import keep, spool
 from yt_platform.io.tombstones import TombstoneError, bring_back, bury, save, tombstones
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import WatchListError, add_channels
@@ -292,3 +294,18 @@ def test_a_forgotten_channel_is_not_watched_again(warehouse_url: str) -> None:
     with pytest.raises(WatchListError, match="forgotten on request"):
         add_channels(warehouse_url, [OTHER, FORGOTTEN], list_fully=False)
     assert add_channels(warehouse_url, [OTHER], list_fully=False) == 1
+
+
+def test_a_report_is_stored_without_rows_of_what_was_forgotten(warehouse_url: str, tmp_path: Path) -> None:
+    """A content owner's reports go on naming the channel."""
+    bury(Warehouse(warehouse_url), CHANNEL, [FORGOTTEN])
+    head = ReportHead("me", "content_owner_basic_a4", "job", "report", AT, AT, AT, "api")
+    text = f"date,channel_id,video_id\n20260228,{FORGOTTEN},{NEW}\n20260228,{OTHER},{OTHERS}\n"
+    spooled = spool(head, [text.encode()], False, tmp_path / "spooled")
+    store = RawStore(str(tmp_path / "raw"))
+    assert keep(warehouse_url, store, spooled, Origin(RUN_ID, False))
+    (name,) = store.names()
+    assert [line.rstrip() for line in store.report_lines(name)][2:] == [f"20260228,{OTHER},{OTHERS}"]
+    assert Warehouse(warehouse_url).records("SELECT path, row_count FROM raw.batches") == [
+        {"path": name, "row_count": 1}
+    ]
