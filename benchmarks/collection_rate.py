@@ -21,7 +21,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -452,14 +452,14 @@ def main() -> None:
             slices = Slices(urls.warehouse, RawStore(raw))
             slices.store(arguments.megabytes / 4)
             quarter_mb = slices.megabytes
-            quarter = apart(platform_load, urls.warehouse, raw)
+            quarter = apart(platform_load, urls.warehouse, raw, TABLES)
             slices.store(arguments.megabytes)
             platform, hand = [], []
             for _ in range(arguments.repetitions):
-                platform.append(apart(platform_load, urls.warehouse, raw))
-                expected = contents(urls.warehouse)
-                hand.append(apart(hand_load, urls.warehouse, raw))
-                found = contents(urls.warehouse)
+                platform.append(apart(platform_load, urls.warehouse, raw, TABLES))
+                expected = contents(urls.warehouse, TABLES)
+                hand.append(apart(hand_load, urls.warehouse, raw, TABLES))
+                found = contents(urls.warehouse, TABLES)
                 if found != expected:
                     raise SystemExit(f"the two loads differ: rows and digests\n{expected}\n{found}")
     print_bytes(slices)
@@ -468,10 +468,10 @@ def main() -> None:
     print_hand(slices, platform, hand)
 
 
-def apart(load: Callable[[str, str], Measured], url: str, raw: str) -> Measured:
+def apart(load: Callable[[str, str], Measured], url: str, raw: str, tables: Sequence[Table]) -> Measured:
     """A load into empty tables by a new process, whose memory is its alone."""
     with psycopg.connect(url, autocommit=True) as connection:
-        for name in [*(table.name for table in TABLES), "ops.loads", "ops.quarantine"]:
+        for name in [*(table.name for table in tables), "ops.loads", "ops.quarantine"]:
             connection.execute(f"TRUNCATE {name}")
         connection.execute("CHECKPOINT")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
@@ -489,11 +489,11 @@ def memory_mb(name: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
-def contents(url: str) -> dict[str, tuple[int, int]]:
+def contents(url: str, tables: Sequence[Table]) -> dict[str, tuple[int, int]]:
     """Number of rows and digest of the contract's columns, by table."""
     found = {}
     with psycopg.connect(url) as connection:
-        for table in TABLES:
+        for table in tables:
             columns = ", ".join(table.column_names)
             query = f"SELECT count(*), coalesce(sum(hashtextextended(({columns})::text, 0)), 0) FROM {table.name}"
             row = connection.execute(query).fetchone()

@@ -23,8 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from yt_platform.core.endpoints import TIMESTAMP
 from yt_platform.core.parse import to_pandas
-from yt_platform.core.schemas.base import INSTANT, TEXT, Malformed, Table
+from yt_platform.core.schemas.base import TEXT, Malformed, Table
 from yt_platform.core.schemas.metrics import OWNER
 from yt_platform.core.schemas.reports import (
     FROM_FILE,
@@ -280,7 +281,14 @@ def rows(raw: pa.Table) -> pd.DataFrame:
     and days that are not the report's, are `Malformed`."""
     head = ReportHead.parse(raw.schema.metadata[b"head"])
     table = head.family.table
-    columns: dict[str, pa.Array] = {}
+    of_file = {
+        "account": pa.scalar(head.account),
+        "source": pa.scalar(head.source),
+        "access": pa.scalar(OWNER),
+        "reported_at": pa.scalar(head.create_time, TIMESTAMP),
+        "refreshed_at": pa.scalar(head.collected_at, TIMESTAMP),
+    }
+    columns = {name: pa.repeat(value, raw.num_rows) for name, value in of_file.items()}
     faults: dict[str, dict[int, Malformed]] = {}
     for name, column in table.schema.columns.items():
         if name in FROM_FILE:
@@ -299,10 +307,6 @@ def rows(raw: pa.Table) -> pd.DataFrame:
         if cells:
             frame[name] = frame[name].astype(object)
             frame.loc[list(cells), name] = pd.Series(cells, dtype=object)
-    for name, value in {"account": head.account, "source": head.source, "access": OWNER}.items():
-        frame[name] = pd.Series(value, index=frame.index, dtype=TEXT)
-    for name, at in {"reported_at": head.create_time, "refreshed_at": head.collected_at}.items():
-        frame[name] = pd.Series(pd.Timestamp(at), index=frame.index, dtype=INSTANT)
     return frame[table.column_names]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,13 +17,13 @@ import pandas as pd
 import pyarrow as pa
 
 from yt_platform.core.endpoints import API_ENDPOINTS
-from yt_platform.core.lineage import NODE, Node, input_version, pack_days
+from yt_platform.core.lineage import FROM_REPORTS, NODE, Node, input_version, pack_days
 from yt_platform.core.polling import IDS_PER_CALL
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import DAY, TEXT, Table, Write, judge
 from yt_platform.io.raw import RawStore
-from yt_platform.io.warehouse import Transaction, Warehouse, Window
+from yt_platform.io.warehouse import DuplicateKeyError, Transaction, Warehouse, Window
 
 ROWS_AT_ONCE = 250_000
 """Rows of input in a transaction, unless one day has more; held in memory together they take about 150 MB in pandas,
@@ -158,27 +159,54 @@ def load_from_raw(
     loaded = _loaded_batches(warehouse, node, window)
     accepted_rejects = _accepted_rejects(warehouse, table, window)
     sizes = {day: sum(batch.expected_rows for batch in found) for day, found in batches.items()}
+    puts = APPEND_OR_UPSERT if table.name in FROM_REPORTS else UPSERT
     total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
         gained = {day: _gained(batches[day], loaded.get(day)) for day in chunk.days}
         grew = all(gained.values())
         taken = [batch for day in chunk.days for batch in (gained if grew else batches)[day]]
-        counts, rejects = dict.fromkeys(chunk.days, 0), dict.fromkeys(chunk.days, 0)
-        with warehouse.transaction() as transaction:
-            if not grew:
-                transaction.clear(table, chunk)
-            for accepted, rejected in _one_ahead(_parsed(store, table, parsers, taken)):
-                transaction.upsert(table, accepted, run_id)
-                transaction.add_to_quarantine(table.name, rejected, run_id)
-                counts = _added(counts, count_by_day(accepted, table.window, chunk))
-                rejects = _added(rejects, rejects_by_day(rejected))
-            for day in chunk.days:
-                ids = [batch.batch_id for batch in batches[day]]
-                version = input_version(node, day, versions)
-                book(transaction, node.table, day, version, counts[day], run_id, node.code_version, ids)
+        rows = partial(_parsed, store, table, parsers, taken)
+        books = {
+            day: (input_version(node, day, versions), [batch.batch_id for batch in batches[day]]) for day in chunk.days
+        }
+        counts, rejects = _load_chunk(warehouse, table, chunk, grew, rows, books, run_id, puts)
         total = total.plus(counts, _unaccepted(rejects, accepted_rejects))
         progress(len(total.rows), len(window.days), f"{table.name}, days")
     return _booked(warehouse, table, total)
+
+
+UPSERT = ("upsert",)
+APPEND_OR_UPSERT = ("append", "upsert")
+"""Rows of a report have dimensions of their own, says Google: they are upserted where that was not so."""
+
+
+def _load_chunk(
+    warehouse: Warehouse,
+    table: Table,
+    chunk: Window,
+    grew: bool,
+    rows: Callable[[], Iterator[tuple[pd.DataFrame, pd.DataFrame]]],
+    books: Mapping[date, tuple[str, list[int]]],
+    run_id: str,
+    puts: Sequence[str],
+) -> tuple[dict[date, int], dict[date, int]]:
+    """One transaction, by the first of these methods of it that finds no key twice; returns rows and rejects by day."""
+    node = NODE[table.name]
+    counts, rejects = dict.fromkeys(chunk.days, 0), dict.fromkeys(chunk.days, 0)
+    try:
+        with warehouse.transaction() as transaction:
+            if not grew:
+                transaction.clear(table, chunk)
+            for accepted, rejected in _one_ahead(rows()):
+                getattr(transaction, puts[0])(table, accepted, run_id)
+                transaction.add_to_quarantine(table.name, rejected, run_id)
+                counts = _added(counts, count_by_day(accepted, table.window, chunk))
+                rejects = _added(rejects, rejects_by_day(rejected))
+            for day, (version, ids) in books.items():
+                book(transaction, node.table, day, version, counts[day], run_id, node.code_version, ids)
+    except DuplicateKeyError:
+        return _load_chunk(warehouse, table, chunk, grew, rows, books, run_id, puts[1:])
+    return counts, rejects
 
 
 def _refuse_purged(warehouse: Warehouse, endpoints: list[str], window: Window) -> None:
@@ -451,8 +479,9 @@ def as_rejects(refused: pd.DataFrame, days: pd.Series, origin: str | pd.Series) 
 
 
 def count_by_day(frame: pd.DataFrame, column: str, window: Window) -> dict[date, int]:
-    days = pd.to_datetime(frame[column], utc=True).dt.date.value_counts()
-    return {day: int(days.get(day, 0)) for day in window.days}
+    counts = pd.to_datetime(frame[column], utc=True).dt.floor("D").value_counts()
+    days = dict(zip(pd.DatetimeIndex(counts.index).date, counts.tolist(), strict=True))
+    return {day: days.get(day, 0) for day in window.days}
 
 
 def _input_sizes(warehouse: Warehouse, node: Node, window: Window) -> dict[date, int]:

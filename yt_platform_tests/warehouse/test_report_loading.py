@@ -182,3 +182,10 @@ def test_a_large_report_is_loaded_in_pieces(rig: Rig, monkeypatch: pytest.Monkey
     assert (loaded.row_count, loaded.reject_count) == (499, 1)
     [sums] = rig.warehouse.records("SELECT sum(views)::bigint AS views FROM metrics.report_basic")
     assert sums["views"] == sum(range(499))
+
+
+def test_a_key_that_is_there_twice_is_there_once_and_the_last_row_counts(rig: Rig) -> None:
+    """Google says that rows have dimensions of their own; rows go straight into the table on that word."""
+    rig.receive("channel_basic_a3", report(BASIC, {"views": 1}, {"views": 2}, {"country_code": "DE"}))
+    rig.load(BASIC)
+    assert [(row["country_code"], row["views"]) for row in rig.rows(BASIC.table.name)] == [("1", 2), ("DE", 1)]

@@ -38,6 +38,9 @@ _COERCED_INSTANT: dict[str, Any] = {
 """How pandera coerces to `INSTANT`. Else pandas would make Python objects of up to 10,000 instants of a column to see
 whether a cache would pay, 6 ms, and pandera would catch warnings, which is not safe in threads."""
 
+_COERCED_DAY: dict[str, Any] = {"unit": "ns", "to_datetime_kwargs": {"cache": False}}
+"""The same of `DAY`."""
+
 VIDEO_ID = r"^[A-Za-z0-9_-]{11}$"
 CHANNEL_ID = r"^UC[A-Za-z0-9_-]{22}$"
 COMMENT_ID = r"^[A-Za-z0-9_-]{10,50}(\.[A-Za-z0-9_-]{10,50})?$"  # a reply's begins with its thread's and a dot
@@ -212,7 +215,7 @@ def instant(description: str, *, nullable: bool = False) -> pa.Column:
 
 
 def day(description: str, *, nullable: bool = False, unit: str = "UTC day") -> pa.Column:
-    return _column(DAY, description, unit, [], nullable)
+    return _column(DateTime(**_COERCED_DAY), description, unit, [], nullable)
 
 
 def _column(dtype: object, description: str, unit: str, checks: list[pa.Check], nullable: bool) -> pa.Column:
