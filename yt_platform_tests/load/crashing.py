@@ -20,10 +20,38 @@ from yt_platform_tests.conftest import REPOSITORY, free_port
 
 WAIT_SECONDS = 300
 
+RUNS = """
+import sys
+from datetime import date
+from yt_platform.core.progress import silent
+from yt_platform.defs.jobs import REFRESH
+from yt_platform.io.planning import stale_ranges
+from yt_platform.io.warehouse import Window
+from yt_platform.local import Runs, collect, open_platform
+from yt_platform.settings import load_settings
+
+with open_platform(load_settings()) as platform:
+    runs = Runs(platform, silent)
+    match sys.argv[1:]:
+        case ["collect"]:
+            assert not collect(platform, runs)
+        case [first, last]:
+            runs.launch(REFRESH, Window(date.fromisoformat(first), date.fromisoformat(last)))
+        case []:
+            for window, tables in stale_ranges(platform.warehouse, platform.clock.now().date()):
+                runs.launch(REFRESH, window, tables)
+"""
+
 
 def begun(home: Path, settings: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
     """A command on `home`, both outputs in one pipe. Not in the repository: a developer's .env is there."""
     return begun_python(home, settings, "-m", "yt_platform.cli", *arguments)
+
+
+def begun_runs(home: Path, settings: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """Runs as Dagster's processes make them, which wait for no turn: `collect`, a first and a last day, or what is
+    stale."""
+    return begun_python(home, settings, "-c", RUNS, *arguments)
 
 
 def begun_python(home: Path, settings: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:

@@ -9,18 +9,21 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from yt_platform.clock import Clock
+from yt_platform.core.lineage import NODE
+from yt_platform.core.sample import generate
 from yt_platform.core.schemas import TABLES
 from yt_platform.defs.raw import PULLS
 from yt_platform.io.databases import DAGSTER, MLFLOW, WAREHOUSE
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.raw import RawStore
+from yt_platform.io.sample import write_sample
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.watchlist import add_channels
 from yt_platform.sandbox import Fault, GeneratedWorld, Sandbox, serve
@@ -28,14 +31,14 @@ from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.load.crashing import (
     barred,
     begun,
-    begun_python,
+    begun_runs,
     completed,
     dagster_rows,
     kill,
     until,
     waiting,
 )
-from yt_platform_tests.warehouse_state import fingerprint
+from yt_platform_tests.warehouse_state import fingerprint, fingerprints
 
 pytestmark = pytest.mark.slow
 
@@ -62,9 +65,8 @@ class Home:
     def complete(self) -> str:
         return completed(self.collect())
 
-    def collect_without_turn(self) -> subprocess.Popen[str]:
-        """As Dagster's processes do: a command would wait until no other is under way."""
-        return begun_python(self.path, self.settings, "-c", COLLECT)
+    def runs(self, *arguments: str) -> subprocess.Popen[str]:
+        return begun_runs(self.path, self.settings, *arguments)
 
     def warehouse(self) -> Warehouse:
         return Warehouse(EmbeddedPostgres(self.path).url(WAREHOUSE))
@@ -166,9 +168,9 @@ def test_two_collections_at_once_call_nothing_twice(
 def test_two_collections_that_dagster_runs_at_once_call_one_after_the_other(
     home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]]
 ) -> None:
-    """As two people press Materialize: no turn keeps them apart, and both would ask for what is due."""
+    """As two people press Materialize: both once asked for what was due, and quota was spent twice."""
     home.sandbox.faults.replace([Fault(method="channels.list", nth=1, latency=10, times=1)])
-    for process in [home.collect_without_turn(), home.collect_without_turn()]:
+    for process in [home.runs("collect"), home.runs("collect")]:
         completed(process)
     assert (home.rows(), home.calls()) == undisturbed
     assert home.charged() == home.counted()
@@ -190,14 +192,33 @@ WHERE dagster_event_type IN ('STEP_START', 'STEP_SUCCESS') AND step_key LIKE 'ra
 """
 
 
-COLLECT = """
-from yt_platform.core.progress import silent
-from yt_platform.local import Runs, collect, open_platform
-from yt_platform.settings import load_settings
+def test_a_backfill_neighbouring_days_and_a_collection_at_once(home: Home, tmp_path: Path) -> None:
+    """As Dagster's processes run them: a command would wait for its turn. All begin to write in the same moment.
 
-with open_platform(load_settings()) as platform:
-    assert not collect(platform, Runs(platform, silent))
-"""
+    The daemon keeps refreshes in order. By hand they are not, and one that made a day before the day before it was made
+    may be refused by the check of increments. What the next run makes is as if nothing else had run.
+    """
+    write_sample(tmp_path / "sample", generate(channels=4, videos=120, days=20, last_day=date(2026, 3, 1)))
+    completed(begun(home.path, home.settings, "import", str(tmp_path / "sample")))
+    Clock(home.warehouse()).simulate(STARTS_AT)  # an import moves it
+    asked = [("2026-02-10", "2026-03-01"), ("2026-02-20", "2026-02-20"), ("2026-02-21", "2026-02-21"), ("collect",)]
+    with barred(home.path, "ops.writers") as connection:
+        processes = [home.runs(*arguments) for arguments in asked]
+        for process in processes:
+            until(lambda: waiting(connection, "ops.writers") == len(asked), process)
+    *refreshes, collection = processes
+    completed(collection)
+    assert home.charged() == home.counted()
+    for process in refreshes:
+        output, _ = process.communicate()
+        assert process.returncode == 0 or "increments_add_up" in output, output
+    completed(home.runs())
+    found = fingerprints(home.warehouse())
+    with home.warehouse().transaction() as transaction:
+        transaction.execute(f"TRUNCATE {', '.join(NODE)}, ops.loads, ops.quarantine")
+    completed(home.runs())
+    assert fingerprints(home.warehouse()) == found
+    assert home.warehouse().records("SELECT count(*) AS n FROM features.video_day")[0]["n"] > 1_000
 
 
 def test_the_key_is_in_no_file_no_database_and_no_output(home: Home) -> None:
