@@ -84,10 +84,6 @@ class Reports:
     def megabytes(self) -> float:
         return self.body_bytes.total() / MB
 
-    @property
-    def window(self) -> Window:
-        return Window(FIRST, FIRST + timedelta(days=400))
-
     def store(self, megabytes: float) -> None:
         """Store one large report and then days until there are so many megabytes."""
         self._report("channel_basic_a3", self._next_day(), (megabytes - self.megabytes) * LARGE_SHARE)
@@ -152,9 +148,14 @@ class Reports:
 # The two loads.
 
 
+def stored_days(url: str) -> Window:
+    query = "SELECT min(partition_day) AS first, max(partition_day) AS last FROM raw.batches"
+    return Window(**Warehouse(url).records(query)[0])
+
+
 def platform_load(url: str, raw: str) -> Measured:
     measured = Measured(before_mb=memory_mb("VmRSS"))
-    window = Window(FIRST, FIRST + timedelta(days=400))
+    window = stored_days(url)
     for family in FAMILIES:
         begun = perf_counter()
         parsers = {family.endpoint: reports.rows}
@@ -165,7 +166,7 @@ def platform_load(url: str, raw: str) -> Measured:
 
 def hand_load(url: str, raw: str) -> Measured:
     measured = Measured(before_mb=memory_mb("VmRSS"))
-    window = Window(FIRST, FIRST + timedelta(days=400))
+    window = stored_days(url)
     with adbc.connect(url) as connection:
         for family in FAMILIES:
             begun = perf_counter()
