@@ -60,6 +60,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         from yt_platform.io.champions import NoPreviousChampionError
         from yt_platform.io.forgetting import ForgettingRefusedError
         from yt_platform.io.history import HistoryError
+        from yt_platform.io.importing import ImportRefusedError
         from yt_platform.io.ledger import QuotaExhaustedError
         from yt_platform.io.raw import CorruptBatchError
         from yt_platform.io.registry import UnknownVersionError
@@ -73,6 +74,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         except (
             SettingsError,
             HistoryError,
+            ImportRefusedError,
             NotEnoughRowsError,
             AccountError,
             QueryError,

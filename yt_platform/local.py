@@ -25,7 +25,7 @@ from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.history import open_history
-from yt_platform.io.importing import is_imported
+from yt_platform.io.importing import is_imported, refuse_import
 from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import RawStore
@@ -142,11 +142,21 @@ class Runs:
         tables: frozenset[str] | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> "ExecuteInProcessResult":
-        """Execute `job` for the days of `window`, on `tables` alone where given. Raises RunFailedError."""
+        """Execute `job` for the days of `window`, on `tables` alone where given.
+
+        Raises RunFailedError, without a run where the window is none of partitions: Dagster would find out only after
+        the assets have written.
+        """
         from yt_platform.defs.automation import training_failed
         from yt_platform.defs.jobs import TRAINING
         from yt_platform.defs.partitions import asset_key, range_tags
 
+        start = self._platform.settings.partitions_start
+        if window and not start <= window.first <= window.last:
+            raise RunFailedError(
+                f"{window.first} to {window.last} are no partitions: name a first and a last day from {start} "
+                "(YT_PARTITIONS_START) on"
+            )
         result = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
             run_config={**QUIET, **(config or {})},
@@ -244,13 +254,14 @@ def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) 
     """Import a file or folder by runs of `raw.history`, and let the clock stand at the end of what was imported.
 
     The first run imports everything, as an import is whole; runs of the further ranges of days verify their batches.
-    What was imported before is not looked at again.
+    What was imported before is not looked at again, unless a file of it is damaged.
     """
     from yt_platform.defs.jobs import IMPORT
 
+    refuse_import(platform.settings.policy_mode)
     path = path.resolve()
     history = open_history(path)
-    if is_imported(platform.warehouse, history):
+    if is_imported(platform.warehouse, platform.raw_store, history):
         platform.clock.follow_imports()
         return
     scan = history.scan(progress)

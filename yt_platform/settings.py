@@ -8,6 +8,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from fsspec import available_protocols
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -35,7 +36,7 @@ class Settings(BaseSettings):
     """Every field is the environment variable `YT_<FIELD>`; `.env.example` lists them with their defaults."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
     )
 
     home: Path = Field(Path(".yt"), description="Folder of all state: embedded database, raw files, model bundles")
@@ -79,7 +80,7 @@ class Settings(BaseSettings):
     forecast_every_minutes: int = Field(60, description="Minutes between looks at what is to be forecast")
     retrain_cooldown_hours: float = Field(24, ge=0, description="Hours between trainings by cause, at least")
     keep_backups_days: int = Field(30, ge=1, le=30, description="Days that a backup may be kept and restored")
-    keep_run_logs_days: int = Field(90, ge=1, description="Days that logs of finished runs are kept")
+    keep_run_logs_days: int = Field(90, ge=1, le=36_500, description="Days that logs of finished runs are kept")
     ui_url: str | None = Field(None, description="Where people open Dagster's UI; default its port on loopback")
     alert_webhook_url: SecretStr | None = Field(None, description="Webhook that takes Slack's messages, for alerts")
     alert_smtp_url: SecretStr | None = Field(
@@ -114,6 +115,16 @@ class Settings(BaseSettings):
                 f"must be one of {', '.join(map(str, FORECAST_EVERY))}: cron divides hours and days evenly"
             )
         return minutes
+
+    @field_validator("raw_url")
+    @classmethod
+    def _known_store(cls, url: str | None) -> str | None:
+        protocol, separated, _ = (url or "").partition("://")
+        if separated and protocol not in available_protocols():
+            raise ValueError(
+                f"{protocol}:// is no store that fsspec knows: name a folder, or a URL like s3://bucket/raw"
+            )
+        return url
 
     @field_validator("database_url", "dagster_database_url", "mlflow_database_url")
     @classmethod
@@ -230,6 +241,7 @@ def _check_conninfo(url: str) -> None:
     """Raises ValueError where libpq could not read the URL, without libpq's message: it repeats the password."""
     try:
         parts = urlsplit(url)
+        _ = parts.port  # raises ValueError for one that is no number, which libpq finds out when it connects
         conninfo_to_dict(url.replace("postgresql+psycopg2://", "postgresql://", 1))
     except (ValueError, ProgrammingError):
         raise ValueError(

@@ -74,7 +74,7 @@ def _praise(name: str, winner: str | None, champion: str | None) -> str:
     if name != winner:
         return f"good enough, but {winner} errs less" if name != champion else f"{winner} errs significantly less"
     if name == champion:
-        return "the champion's recipe, learned on newer data: it beats naive, and no other errs significantly less"
+        return "the champion's own recipe, learned anew: it beats naive, and no other errs significantly less"
     return "errs significantly less than naive" + (" and than the champion" if champion else "")
 
 

@@ -24,7 +24,7 @@ from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.io.accounts import AccountError, AuthorizationError
 from yt_platform.io.history import HistoryError
-from yt_platform.io.importing import ImportRefusedError, import_history, verify_batches
+from yt_platform.io.importing import ImportRefusedError, import_history, refuse_import, verify_batches
 from yt_platform.io.pulls import Collected
 from yt_platform.io.raw import CorruptBatchError
 from yt_platform.io.reporting import ENDPOINTS as REPORT_ENDPOINTS
@@ -178,11 +178,7 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
         held = context.resources
         window = window_of(context)
         try:
-            if held.settings.policy_mode == "strict":
-                raise ImportRefusedError(
-                    "YT_POLICY_MODE=strict keeps no statistic for longer than 30 days and derives none, so no history "
-                    "is imported: import it into a YT_HOME of its own, without a mode or under the one its terms allow"
-                )
+            refuse_import(held.settings.policy_mode)
             if config.path:
                 spool_root = held.settings.home / "spool"
                 spool_root.mkdir(parents=True, exist_ok=True)

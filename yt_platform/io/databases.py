@@ -115,8 +115,9 @@ class Databases:
         maintenance = self.server.url("postgres") if self.server else _reachable(urls.warehouse)
         with psycopg.connect(maintenance, autocommit=True) as connection:
             _check_version(connection)
-            connection.execute("SET lock_timeout = '60s'")  # anyone who may connect could hold the lock for ever
-            connection.execute("SELECT pg_advisory_lock(hashtext('yt_platform.create'))")
+            take_turn(connection, "yt_platform.create")
+            if self.server:  # a reader has no business outside the warehouse
+                connection.execute("REVOKE CONNECT, TEMPORARY ON DATABASE postgres FROM PUBLIC")
             for url in (urls.warehouse, urls.dagster, urls.mlflow):
                 _create_database(connection, url)
             _create_reader(connection, urls.warehouse, self._reader_password(urls.warehouse))
@@ -134,6 +135,20 @@ class Databases:
             {**dict(parse_qsl(parts.query)), "passfile": str(self.home / "reader.pgpass")}, quote_via=quote
         )
         return urlunsplit(parts._replace(netloc=f"{quote(reader_role(warehouse))}@{host}", query=query))
+
+
+def take_turn(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+    """Hold the lock of this name until the connection ends. Raises DatabaseError after a minute: on a server where
+    advisory locks are everybody's, anyone who may connect could hold it for ever."""
+    connection.execute("SET lock_timeout = '60s'")
+    try:
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
+    except psycopg.errors.LockNotAvailable:
+        raise DatabaseError(
+            f"another connection has held the lock {name} for a minute: see in pg_locks (locktype advisory) and "
+            "pg_stat_activity whose it is, and end it"
+        ) from None
+    connection.execute("SET lock_timeout = 0")  # what follows may wait for readers as long as they read
 
 
 def reader_role(warehouse: str) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from yt_platform.core.forgetting import Without
 from yt_platform.core.lineage import FIRST_DAY
+from yt_platform.core.policy import PolicyMode
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import DAY, TEXT
 from yt_platform.io.history import History, ImportedBatch, Reject, open_history
@@ -55,7 +56,7 @@ def import_history(
     real and synthetic data.
     """
     history = open_history(path)
-    if is_imported(warehouse, history):
+    if is_imported(warehouse, store, history):
         return Stored({}, 0)
     ids = tombstones(warehouse)
     without = Without(ids)
@@ -109,10 +110,25 @@ def _without_forgotten(warehouse: Warehouse, store: RawStore, batch: ImportedBat
     return replace(batch, file=store.write_table(batch.endpoint, batch.day, after))
 
 
-def is_imported(warehouse: Warehouse, history: History) -> bool:
-    """Whether files of the same content were imported before, by the same version of the importer."""
+def refuse_import(mode: PolicyMode | None) -> None:
+    """Raises ImportRefusedError under a policy mode that lets nothing be imported."""
+    if mode == "strict":
+        raise ImportRefusedError(
+            "YT_POLICY_MODE=strict keeps no statistic for longer than 30 days and derives none, so no history is "
+            "imported: import it into a YT_HOME of its own, without a mode or under the one its terms allow"
+        )
+
+
+def is_imported(warehouse: Warehouse, store: RawStore, history: History) -> bool:
+    """Whether files of the same content were imported before, by the same version of the importer, and every imported
+    batch is still there as it was: importing again is the remedy for one that is not."""
     with warehouse.transaction() as transaction:
-        return _booked(transaction, history)
+        if not _booked(transaction, history):
+            return False
+    batches = warehouse.records(
+        "SELECT path, sha256 FROM raw.batches WHERE source = 'import' AND purged_at IS NULL ORDER BY batch_id"
+    )
+    return all(store.holds(batch["path"], batch["sha256"]) for batch in batches)
 
 
 def _booked(transaction: Transaction, history: History) -> bool:

@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from yt_platform.core.schemas import TABLES
-from yt_platform.io.databases import reader_role, with_driver
+from yt_platform.io.databases import reader_role, take_turn, with_driver
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 
@@ -18,13 +18,14 @@ def migrate(warehouse_url: str) -> None:
     Processes that migrate at once take turns; repeating it changes nothing.
     """
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(hashtext('yt_platform.migrate'))")
+        take_turn(connection, "yt_platform.migrate")
         _apply_migrations(warehouse_url)
         with connection.transaction():
             for view in sorted((SQL_FOLDER / "views").glob("*.sql")):
                 connection.execute(view.read_bytes())
             _comment(connection)
             _grant_reader(connection, reader_role(warehouse_url))
+            _keep_from_public(connection)
 
 
 def _apply_migrations(warehouse_url: str) -> None:
@@ -64,3 +65,20 @@ def _grant_reader(connection: psycopg.Connection[tuple[object, ...]], role: str)
         "ALTER DEFAULT PRIVILEGES IN SCHEMA bi GRANT SELECT ON TABLES TO {}",
     ):
         connection.execute(sql.SQL(statement).format(sql.Identifier(role)))
+
+
+# Advisory locks would let a reader stop every command, large objects let it fill the disk: PostgreSQL grants both to
+# everybody who may connect.
+_OPEN_TO_ALL = """
+SELECT function.oid::regprocedure::text
+FROM pg_proc AS function, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+WHERE pronamespace = 'pg_catalog'::regnamespace AND grantee = 0
+    AND (proname ~ '^pg_(try_)?advisory_' OR proname ~ '^lo_' OR proname IN ('loread', 'lowrite'))
+"""
+
+
+def _keep_from_public(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Where the server lets us: the functions belong to its superuser."""
+    if connection.info.parameter_status("is_superuser") == "on":
+        for (function,) in connection.execute(_OPEN_TO_ALL).fetchall():
+            connection.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC".encode())

@@ -142,9 +142,13 @@ class RawStore:
             raise CorruptBatchError(path, sha256, found)
         return data
 
+    def holds(self, path: str, sha256: str) -> bool:
+        """Whether the file of a batch is there and has this hash."""
+        return self._found(path) == sha256
+
     def put_bytes(self, path: str, sha256: str, data: bytes) -> None:
         """Store the file of a batch under its name, unless it is there."""
-        if self._found(path) != sha256:
+        if not self.holds(path, sha256):
             self._put(path, data)
 
     def read_table(self, path: str, sha256: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -271,8 +271,10 @@ class _Training:
         self.spec = answerable(spec, warehouse, self.window)
         self.folds = folds_of(self.window, fold_count)
         self.fitted_until = self.folds[-1].first - timedelta(days=1)
-        self._features = warehouse.read_window(spec.features, self.window)
-        self._counts = warehouse.read_window(spec.counts, self.window)
+        # in one order, as the server keeps none: bags of rows, and with them a model, depend on it
+        order = [spec.task.series, spec.task.time]
+        self._features = warehouse.read_window(spec.features, self.window).sort_values(order, ignore_index=True)
+        self._counts = warehouse.read_window(spec.counts, self.window).sort_values(order, ignore_index=True)
         self._threads = threads
         self._progress = progress
 

@@ -142,6 +142,20 @@ def test_making_partitions_again_gives_the_same_rows(made: Platform, runs: Runs)
     assert stale_ranges(made.warehouse, LAST_DAY) == []
 
 
+@pytest.mark.parametrize(
+    "window", [Window(date(2016, 12, 1), date(2016, 12, 1)), Window(LAST_DAY, LAST_DAY - timedelta(days=1))]
+)
+def test_days_that_are_no_partitions_are_refused_before_anything_is_written(
+    made: Platform, runs: Runs, window: Window
+) -> None:
+    """A day before the first partition was booked, and every later run failed on it."""
+    before = physical_rows(made.warehouse)
+    with pytest.raises(RunFailedError, match="are no partitions"):
+        runs.launch(REFRESH, window)
+    assert stale_ranges(made.warehouse, LAST_DAY) == []
+    assert physical_rows(made.warehouse) == before
+
+
 def test_a_raw_partition_without_batches_fails_and_says_why(made: Platform, runs: Runs) -> None:
     empty = LAST_DAY + timedelta(days=3)
     with pytest.raises(RunFailedError, match="cannot be asked about a past day"):

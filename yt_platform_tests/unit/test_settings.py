@@ -29,6 +29,12 @@ def test_defaults(tmp_path: Path) -> None:
         ("YT_PARTITIONS_START", "2999-01-01"),
         ("YT_PARTITIONS_START", "1999-01-01"),
         ("YT_DATABASE_URL", "mysql://x"),
+        ("YT_DATABASE_URL", "postgresql://host:x/youtube"),
+        ("YT_RAW_URL", "bogus://bucket/raw"),
+        ("YT_KEEP_RUN_LOGS_DAYS", "99999999999"),
+        ("YT_TUNING_MINUTES", "inf"),
+        ("YT_RETRAIN_COOLDOWN_HOURS", "1e400"),
+        ("YT_REVENUE_AFFILIATE_SHARE", "nan"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,9 @@ READER_MAY_NOT = (
     "SET ROLE youtube",
     "COPY (SELECT 1) TO PROGRAM 'true'",
     "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_advisory_lock(hashtext('yt_platform.migrate'))",  # would stop every command
+    "SELECT lo_create(4242)",  # would fill the disk
+    "SELECT lo_from_bytea(0, 'x')",
 )
 
 
@@ -64,7 +67,7 @@ def test_the_reader_reads_bi_and_nothing_else(embedded: Databases) -> None:
                 with pytest.raises(psycopg.Error, match=r"permission denied|must be"):
                     connection.execute(sql.SQL(statement))
                 connection.rollback()
-        for database in ("dagster", "mlflow"):
+        for database in ("dagster", "mlflow", "postgres"):
             with pytest.raises(psycopg.OperationalError, match="permission denied"):
                 psycopg.connect(with_database(urls.reader, database))
 

@@ -103,6 +103,20 @@ def test_a_damaged_batch_leaves_nothing_of_the_batches_written_while_it_was_read
     assert warehouse.records(counts) == [{"rows": 9, "loads": 1}]
 
 
+def test_importing_again_repairs_a_batch_that_is_damaged_or_gone(warehouse: Warehouse, tmp_path: Path) -> None:
+    """The remedy the error names; the second import once found the first in the books and did nothing."""
+    store = RawStore(str(tmp_path / "raw"))
+    for harm in (lambda stored: stored.write_bytes(b"garbage"), lambda stored: stored.unlink()):
+        import_readings(warehouse, store, tmp_path, "a.csv", 3, 5)
+        [batch] = warehouse.records("SELECT path, sha256 FROM raw.batches")
+        harm(tmp_path / "raw" / batch["path"])
+        with pytest.raises(CorruptBatchError, match="import its original again"):
+            store.read_table(**batch)
+        import_readings(warehouse, store, tmp_path, "a.csv", 3, 5)
+        assert store.read_table(**batch).num_rows == 3
+    assert warehouse.records("SELECT count(*) AS n FROM raw.imports") == [{"n": 1}]
+
+
 def test_a_backfill_over_a_gap_leaves_nothing_stale(warehouse: Warehouse, tmp_path: Path) -> None:
     """It booked the days of the gap as well, so that the days after were stale for ever."""
     store, window = RawStore(str(tmp_path / "raw")), Window(date(2026, 1, 1), date(2026, 1, 20))
