@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 from rich.console import Console
 
-from yt_platform.commands import forget_id
+from yt_platform.commands import back_up_to, forget_id, restore_from
 from yt_platform.core.forgetting import Known
 from yt_platform.core.progress import silent
 from yt_platform.core.schemas import TABLES
@@ -113,7 +113,7 @@ def collecting(channels: list[str]) -> Iterator[Collecting]:
     os.environ.update(before)
 
 
-def test_a_channel_and_an_author_are_gone_and_the_rest_is_as_if_they_had_never_been_there() -> None:
+def test_a_channel_and_an_author_are_gone_and_the_rest_is_as_if_they_had_never_been_there(tmp_path: Path) -> None:
     channel, *others = world().channel_ids
     with collecting([channel, *others]) as found:
         with psycopg.connect(found.platform.urls.warehouse) as connection:
@@ -134,7 +134,10 @@ def test_a_channel_and_an_author_are_gone_and_the_rest_is_as_if_they_had_never_b
             )
         ids = Known([channel, author], videos)
         assert {"database youtube", "database dagster"} <= set(search(found.place, found.logs, ids, silent))
+        saved = tmp_path / "saved"
+        back_up_to(found.platform.settings, saved, Console(quiet=True))
         told = found.forget("channel", channel, verify=False)
+        assert str(saved) in told
         assert f"{len(videos):,} videos" in told
         assert channel not in told
         told = found.forget("author", author)
@@ -149,8 +152,24 @@ def test_a_channel_and_an_author_are_gone_and_the_rest_is_as_if_they_had_never_b
         assert "Nothing of it was stored" in found.forget("channel", channel, verify=False)
         data = files_of(EmbeddedPostgres(found.platform.settings.home))
         assert not [path for path in data if channel[2:].encode() in path.read_bytes()]
+    assert searched_after_restore(saved, ids) == []
     with collecting(others) as never:
         assert never.state(author) == rest
+
+
+def searched_after_restore(saved: Path, ids: Known) -> list[str]:
+    """Where the ids are found once a backup from before the forgetting is restored elsewhere."""
+    with reachable_folder() as folder:
+        settings = Settings(home=folder / "home", _env_file=None)
+        restore_from(settings, saved, Console(quiet=True))
+        with open_platform(settings) as restored:
+            place = Place(
+                restored.urls,
+                restored.raw_store,
+                Path(artifact_folder(settings)),
+                EmbeddedPostgres(settings.home).bin_dir,
+            )
+            return search(place, [], ids, silent)
 
 
 def files_of(server: EmbeddedPostgres) -> list[Path]:
