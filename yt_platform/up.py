@@ -52,9 +52,7 @@ def services(settings: Settings, urls: DatabaseUrls) -> list[Service]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its job runner serves features of MLflow that are not used
     }
     port, mlflow_port = str(settings.webserver_port), str(settings.mlflow_port)
-    receiver = Service("receiver", (sys.executable, "-m", "yt_platform.receiver"), {"YT_HOME": str(settings.home)})
     return [
-        *([receiver] if settings.push_url else []),
         Service("webserver", (f"{scripts}/dagster-webserver", "-h", HOST, "-p", port, "-w", workspace), dagster),
         Service("daemon", (f"{scripts}/dagster-daemon", "run", "-w", workspace), dagster),
         Service(
@@ -77,8 +75,7 @@ def only_one(home: Path) -> Iterator[None]:
 
 def check_ports(settings: Settings) -> None:
     """Raises UpError naming a port that something else listens on."""
-    ports = {"YT_WEBSERVER_PORT": settings.webserver_port, "YT_MLFLOW_PORT": settings.mlflow_port}
-    for name, port in (ports | ({"YT_PUSH_PORT": settings.push_port} if settings.push_url else {})).items():
+    for name, port in (("YT_WEBSERVER_PORT", settings.webserver_port), ("YT_MLFLOW_PORT", settings.mlflow_port)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -180,12 +177,14 @@ def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
         process.wait()
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+def _family(pid: int) -> set[psutil.Process]:
+    """What is in the service's process group, which outlives a service that was killed, and its descendants."""
+    found: set[psutil.Process] = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(process.pid) == pid:
+                found.update([process, *process.children(recursive=True)])
+    return found
 
 
 def _signal_group(pid: int, number: int) -> None:
