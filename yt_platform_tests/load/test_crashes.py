@@ -32,8 +32,8 @@ from yt_platform_tests.warehouse_state import fingerprint
 pytestmark = pytest.mark.slow
 
 # Beside the tables with a contract: what was imported, refused and booked, without run ids, times and serial numbers.
-# What follows from a model is booked under its version.
-VERSION = "CASE WHEN table_name NOT LIKE 'predictions.%' AND table_name <> 'ops.drift' THEN input_version END"
+# What follows from a model is booked under its version, and a materialised view under the time of its tables' loads.
+VERSION = "CASE WHEN table_name !~ '^(predictions|bi)[.]' AND table_name <> 'ops.drift' THEN input_version END"
 BOOKS = {
     "raw.imports": ["import_id", "row_count", "reject_count"],
     "raw.batches": ["endpoint", "partition_day", "path", "sha256", "row_count"],
