@@ -52,7 +52,9 @@ def services(settings: Settings, urls: DatabaseUrls) -> list[Service]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its job runner serves features of MLflow that are not used
     }
     port, mlflow_port = str(settings.webserver_port), str(settings.mlflow_port)
+    receiver = Service("receiver", (sys.executable, "-m", "yt_platform.receiver"), {"YT_HOME": str(settings.home)})
     return [
+        *([receiver] if settings.push_url else []),
         Service("webserver", (f"{scripts}/dagster-webserver", "-h", HOST, "-p", port, "-w", workspace), dagster),
         Service("daemon", (f"{scripts}/dagster-daemon", "run", "-w", workspace), dagster),
         Service(
@@ -75,7 +77,8 @@ def only_one(home: Path) -> Iterator[None]:
 
 def check_ports(settings: Settings) -> None:
     """Raises UpError naming a port that something else listens on."""
-    for name, port in (("YT_WEBSERVER_PORT", settings.webserver_port), ("YT_MLFLOW_PORT", settings.mlflow_port)):
+    ports = {"YT_WEBSERVER_PORT": settings.webserver_port, "YT_MLFLOW_PORT": settings.mlflow_port}
+    for name, port in (ports | ({"YT_PUSH_PORT": settings.push_port} if settings.push_url else {})).items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

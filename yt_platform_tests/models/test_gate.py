@@ -84,7 +84,7 @@ def test_only_a_significantly_better_recipe_replaces_the_champion() -> None:
     level = decide(VIDEO_DAY, rows(champion=0.8, other=0.8), "champion")
     assert level.winner == "champion"
     assert "not significantly less than the champion" in level.reasons["other"]
-    assert "newer data" in level.reasons["champion"]
+    assert "learned anew" in level.reasons["champion"]
 
 
 def test_nothing_ships_that_does_not_beat_naive() -> None:
