@@ -43,6 +43,8 @@ def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetim
             if found[0]["n"]:
                 removed[expired.table] = found[0]["n"]
                 transaction.execute(_deletion(expired), expired.parameters)
+                if not expired.where:  # else a mode that lets it be made would find it made
+                    transaction.execute("DELETE FROM ops.loads WHERE table_name = $1", (expired.table,))
     for path in _without_file(warehouse):
         store.delete(path)
     if removed:
@@ -82,7 +84,8 @@ def _expired(mode: PolicyMode, kept_from: date) -> Iterator[_Expired]:
         elif expires(mode, name):
             yield _Expired(name, f"WHERE {imported}{table.window} < $1", (kept_from,))
     if expires(mode, QUARANTINE):
-        yield _Expired(QUARANTINE, "WHERE coalesce(partition_day, quarantined_at::date) < $1", (kept_from,))
+        pulled = "" if of_all else "starts_with(origin, 'api_') AND "
+        yield _Expired(QUARANTINE, f"WHERE {pulled}coalesce(partition_day, quarantined_at::date) < $1", (kept_from,))
     if expires(mode, BATCHES):
         # an owner's reports may be kept in every mode
         counts = "source <> 'report' AND " if of_all else f"endpoint <> '{OF_COUNTS_ALONE}' AND "

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from yt_platform.core.metrics import video_daily
 from yt_platform.core.policy import HOLDS, PolicyMode, first_kept
 from yt_platform.core.progress import silent
 from yt_platform.core.sample import generate
+from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_SNAPSHOTS
 from yt_platform.defs.metrics import PARSERS
 from yt_platform.io.importing import import_history
-from yt_platform.io.loading import PurgedError, load_from_raw
+from yt_platform.io.loading import PurgedError, load_from_raw, load_from_tables, loaded_versions
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import RawStore
 from yt_platform.io.retention import oldest, retire, retirement_is_due
@@ -80,9 +82,27 @@ def test_what_was_imported_is_the_operators_to_judge(warehouse: Warehouse, store
         transaction.execute("UPDATE raw.batches SET source = 'import'")
         for table, _ in PARSERS:
             transaction.execute(f"UPDATE {table.name} SET source = 'a file'")
-        transaction.execute("DELETE FROM ops.quarantine")
+    refused = warehouse.records("SELECT quarantine_id FROM ops.quarantine ORDER BY 1")
+    assert refused
     assert not retirement_is_due(warehouse, "amended", NOW)
     assert retire(warehouse, store, "amended", NOW, RUN_ID) == {}
+    assert warehouse.records("SELECT quarantine_id FROM ops.quarantine ORDER BY 1") == refused
+
+
+def test_what_strict_deletes_is_made_again_under_another_mode(warehouse: Warehouse, store: RawStore) -> None:
+    """The books once went on saying that it was there."""
+    window = Window(LAST, LAST)
+    load_from_tables(
+        warehouse,
+        VIDEO_DAILY,
+        lambda read, *days: video_daily(read[VIDEO_SNAPSHOTS.name], *days),
+        window,
+        RUN_ID,
+        silent,
+    )
+    assert loaded_versions(warehouse, window)[VIDEO_DAILY.name]
+    assert retire(warehouse, store, "strict", NOW, RUN_ID)[VIDEO_DAILY.name]
+    assert VIDEO_DAILY.name not in loaded_versions(warehouse, window)
 
 
 def test_a_sandbox_keeps_everything(warehouse: Warehouse, store: RawStore) -> None:
