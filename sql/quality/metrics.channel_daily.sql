@@ -1,16 +1,17 @@
 -- What channels gained from midnight to midnight, interpolated, from readings of channels and of their videos.
---   complete    of a channel that was read its gains of views and subscribers are known, and of one with tracked videos
---               what these gained of views, likes and comments
+--   complete    of a channel that was read or reported its gains of views and subscribers are known, and of one with
+--               tracked videos what these gained of views, likes and comments
 --   in range    no fall of the channel's views by more than 10 % in a day, at most a billion subscribers, and no more
 --               likes and comments gained than views
---   agreeing    the views at the day's end are those at the end of the day before and the gain, but for rounding
+--   agreeing    the views at the day's end are those at the end of the day before and the gain, but for rounding; where
+--               the gain is a report's, they are of other sources
 -- The key, channel and day, leaves no room for a row twice. A day is counted anew when a later reading changes it.
 WITH kept AS (
     SELECT * FROM metrics.channel_daily WHERE day >= $1::date AND day < $2::date
 ), counted AS (
     SELECT day,
         count(*) AS row_count,
-        2 * count(*) FILTER (WHERE view_count IS NOT NULL OR subscriber_count IS NOT NULL)
+        2 * count(*) FILTER (WHERE view_count IS NOT NULL OR subscriber_count IS NOT NULL OR basis = 'report')
             + 3 * count(*) FILTER (WHERE tracked_video_count > 0) AS values_expected,
         count(view_increment) + count(subscriber_increment) + count(tracked_view_increment)
             + count(tracked_like_increment) + count(tracked_comment_increment) AS values_known,
@@ -28,7 +29,7 @@ WITH kept AS (
             abs(kept.view_count - kept.view_increment - before.view_count) <= 1 + 0.000001 * kept.view_count
         ) AS pairs_agreeing
     FROM kept JOIN metrics.channel_daily AS before ON before.channel_id = kept.channel_id AND before.day = kept.day - 1
-    WHERE before.day >= $1::date - 1 AND before.day < $2::date
+    WHERE before.day >= $1::date - 1 AND before.day < $2::date AND kept.basis = 'readings'
         AND kept.view_increment IS NOT NULL AND before.view_count IS NOT NULL
     GROUP BY kept.day
 ), around AS (

@@ -19,9 +19,11 @@ SELECT
     daily.sponsorship_revenue_estimate,
     daily.revenue_assumptions,
     daily.is_final,
-    coalesce(channel.source = 'synthetic', false) AS is_synthetic
+    coalesce(channel.source = 'synthetic', false) AS is_synthetic,
+    daily.basis,
+    daily.tracked_basis
 FROM metrics.channel_daily AS daily
 LEFT JOIN metrics.channels AS channel USING (channel_id);
 
 COMMENT ON VIEW bi.channel_daily IS
-    'One row per channel and UTC day: what it gained between the midnights, interpolated between readings, and what that may have earned. Estimates and interpolations, not YouTube''s figures.';
+    'One row per channel and UTC day: what it gained between the midnights, interpolated between readings or, on a day without any, by its owner''s report (basis), and what that may have earned. Estimates and interpolations, not YouTube''s figures.';

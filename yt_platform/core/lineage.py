@@ -71,15 +71,16 @@ NODES = (
     Node("metrics.comments", "1", (Input("raw.api_comments"),)),
     Node("metrics.video_daily", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
     Node("metrics.video_hourly", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
+    Node("metrics.report_basic", "1", (Input("raw.report_basic"),)),
     Node(
         "metrics.channel_daily",
-        "2",
+        "3",
         (
             Input("metrics.video_hourly", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
             Input("metrics.channel_snapshots", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
+            Input("metrics.report_basic"),
         ),
     ),
-    Node("metrics.report_basic", "1", (Input("raw.report_basic"),)),
     Node("metrics.report_demographics", "1", (Input("raw.report_demographics"),)),
     Node("metrics.report_traffic_sources", "1", (Input("raw.report_traffic_sources"),)),
     Node("metrics.report_reach", "1", (Input("raw.report_reach"),)),

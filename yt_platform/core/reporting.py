@@ -1,4 +1,4 @@
-"""What channels gained from midnight to midnight, for reports: values interpolated between irregular readings.
+"""What channels gained from midnight to midnight, for reporting: values interpolated between irregular readings.
 
 Such values use readings of later days, so no feature may read them: features are in `core/features.py`, and read
 `metrics.video_daily`.
@@ -8,6 +8,10 @@ are in reach: at most `REACH_DAYS` before it, and less than that after it. Where
 0 when the next one that tells the publication says that it was later, and unknown otherwise. At the midnight that ends
 the day of the last reading it is that reading, and the day is not final: the next reading changes it. Readings with
 different definitions of a view are never joined by a line.
+
+On a day on which a channel was not read at all, as its bucket of quota was spent, say, its gains are those of its
+owner's bulk report where there is one; so are those of its videos on a day on which none of them was read. What such
+a day counts from is the Pacific day of the same date. Totals at its end stay interpolated.
 
 Reach is counted from each midnight, whatever else is known: a day's rows are the same however days are grouped into
 calls.
@@ -20,31 +24,54 @@ import pandas as pd
 from yt_platform.core.lineage import REACH_DAYS
 from yt_platform.core.metrics import engagement_rate, growth_rate
 from yt_platform.core.revenue import RevenueRates, revenue_estimates
-from yt_platform.core.schemas.metrics import CHANNEL_DAILY
+from yt_platform.core.schemas.metrics import CHANNEL_DAILY, READINGS, REPORT
 
 _DAY = pd.Timedelta(days=1)
 _DAY_MS = 86_400_000
 _REACH_MS = REACH_DAYS * _DAY_MS
 
 _SERIES = ["channel_id", "video_id", "view_definition"]
+_GAINS = ["view_increment", "subscriber_increment"]
+_TRACKED_GAINS = ["tracked_video_count", *(f"tracked_{name}_increment" for name in ("view", "like", "comment"))]
 
 
 def channel_daily(
-    hourly: pd.DataFrame, channels: pd.DataFrame, rates: RevenueRates, first: pd.Timestamp, last: pd.Timestamp
+    hourly: pd.DataFrame,
+    channels: pd.DataFrame,
+    reported: pd.DataFrame,
+    rates: RevenueRates,
+    first: pd.Timestamp,
+    last: pd.Timestamp,
 ) -> pd.DataFrame:
     """`metrics.channel_daily` for the days `first` to `last` (naive midnights, both included).
 
     `hourly` are rows of `metrics.video_hourly`, `channels` of `metrics.channel_snapshots`, both from `REACH_DAYS`
-    before `first` to as many after `last`, in any order.
+    before `first` to as many after `last`, in any order; `reported` are gains by owners' reports, one row per channel
+    and day from `first` to `last`, in columns of the table.
     """
-    days = pd.date_range(first, last)
-    rows = _of_channels(channels, days).merge(_of_tracked_videos(hourly, days), on=["channel_id", "day"], how="outer")
+    days, key = pd.date_range(first, last), ["channel_id", "day"]
+    rows = _of_channels(channels, days).merge(_of_tracked_videos(hourly, days), on=key, how="outer").set_index(key)
+    reported = reported.set_index(key)
+    rows = rows.reindex(rows.index.union(reported.index))
     if rows.empty:
         return pd.DataFrame(columns=CHANNEL_DAILY.column_names)
+    for basis, gains, readings in (("basis", _GAINS, channels), ("tracked_basis", _TRACKED_GAINS, hourly)):
+        unread = reported.index.difference(_days_read(readings, reported))
+        rows[basis] = READINGS
+        rows.loc[unread, basis] = REPORT
+        rows.loc[unread, gains] = reported.loc[unread, gains].astype("float64")
     rows["tracked_video_count"] = rows["tracked_video_count"].fillna(0).astype("Int64")
-    finals = rows[["is_final", "tracked_final"]].astype("boolean")
-    rows["is_final"] = finals.fillna(True).all(axis="columns")
-    return _with_rates(rows, rates)[CHANNEL_DAILY.column_names]
+    finals = rows[["is_final", "tracked_final"]].astype("boolean").fillna(True)
+    read = rows[["basis", "tracked_basis"]] == READINGS
+    rows["is_final"] = finals.all(axis="columns") & read.all(axis="columns")
+    return _with_rates(rows.reset_index(), rates)[CHANNEL_DAILY.column_names]
+
+
+def _days_read(readings: pd.DataFrame, reported: pd.DataFrame) -> pd.MultiIndex:
+    """Channels and days of readings, as far as channels are `reported`."""
+    of = readings[readings["channel_id"].isin(reported.index.get_level_values("channel_id"))]
+    days = of["collected_at"].dt.tz_localize(None).dt.normalize().astype("datetime64[ns]")
+    return pd.MultiIndex.from_arrays([of["channel_id"], days], names=["channel_id", "day"]).unique()
 
 
 def _of_channels(channels: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:

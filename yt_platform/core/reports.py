@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,8 +40,9 @@ from yt_platform.core.schemas.reports import (
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """The days of reports begin and end at midnight there."""
 
-PIECE_BYTES = 6 << 20
-"""CSV that is parsed at a time: some 45,000 rows of user activity."""
+BLOCK_BYTES, BLOCKS_OF_A_PIECE = 1 << 20, 6
+"""CSV that is parsed at a time, some 45,000 rows of user activity, and the blocks it is read in: Arrow reads up to 32
+ahead, whoever waits for them, which in blocks of the whole would be memory that grows with the file."""
 
 LONGEST_HEADER = 1 << 16
 
@@ -232,7 +234,7 @@ def unknown_columns(family: Family, header: Sequence[str]) -> list[str]:
 
 
 def pieces(stored: io.BufferedReader) -> Iterator[pa.Table]:
-    """The rows of a stored report, opened as uncompressed text, in pieces of some `PIECE_BYTES`.
+    """The rows of a stored report, opened as uncompressed text, in pieces of some megabytes.
 
     Columns are text, as far as the family has them; the metadata of each table's schema holds the head, under `head`.
     One piece without rows for a report that has none. Raises ReportError for what is no report, or lacks columns.
@@ -248,14 +250,14 @@ def pieces(stored: io.BufferedReader) -> Iterator[pa.Table]:
     try:
         reader = pa_csv.open_csv(
             pa.PythonFile(stored, mode="r"),
-            pa_csv.ReadOptions(column_names=header, block_size=PIECE_BYTES),
+            pa_csv.ReadOptions(column_names=header, block_size=BLOCK_BYTES),
             pa_csv.ParseOptions(newlines_in_values="traffic_source_detail" in wanted),  # search terms are people's
             pa_csv.ConvertOptions(
                 column_types=schema, include_columns=wanted, strings_can_be_null=False, null_values=[]
             ),
         )
-        for batch in reader:
-            yield pa.Table.from_batches([batch]).replace_schema_metadata(schema.metadata)
+        while batches := list(islice(reader, BLOCKS_OF_A_PIECE)):
+            yield pa.Table.from_batches(batches).replace_schema_metadata(schema.metadata)
     except pa.ArrowInvalid as error:
         raise ReportError(f"{head} is no CSV: {error}. Remedy: {_AGAIN}") from None
 

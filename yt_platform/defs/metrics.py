@@ -7,7 +7,6 @@ from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinitio
 
 from yt_platform.core import parse, parse_api, reports
 from yt_platform.core.metrics import video_daily, video_hourly
-from yt_platform.core.reporting import channel_daily
 from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import (
     CHANNEL_DAILY,
@@ -23,6 +22,7 @@ from yt_platform.core.schemas.metrics import (
 )
 from yt_platform.core.windows import video_windows
 from yt_platform.defs.daily import Load, daily_table
+from yt_platform.io.channel_days import load_channel_days
 from yt_platform.io.loading import Loaded, Parser, load_from_raw, load_from_tables
 from yt_platform.io.warehouse import Window
 
@@ -95,14 +95,6 @@ def _from_snapshots(table: Table, build: Callable[[pd.DataFrame, pd.Timestamp, p
 
 
 def _channel_daily(context: AssetExecutionContext, window: Window) -> Loaded:
-    rates = context.resources.settings.revenue_rates
-    return load_from_tables(
-        context.resources.warehouse,
-        CHANNEL_DAILY,
-        lambda frames, first, last: channel_daily(
-            frames[VIDEO_HOURLY.name], frames[CHANNEL_SNAPSHOTS.name], rates, first, last
-        ),
-        window,
-        context.run.run_id,
-        context.resources.progress,
-    )
+    held = context.resources
+    rates = held.settings.revenue_rates
+    return load_channel_days(held.warehouse, window, rates, context.run.run_id, held.progress)

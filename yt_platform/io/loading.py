@@ -398,16 +398,17 @@ def _parsed(
         repaired = len(together) > 1 or together[0].expected_rows <= ROWS_AT_ONCE
         for pack in _packs(together, ROWS_OF_A_PACK):
             for accepted, rejected in _judged_pack(store, table, parsers, pack):
-                keys.append(accepted[list(table.key)] if repaired else accepted[list(table.key)].iloc[:0])
+                if repaired:
+                    keys.append(accepted[list(table.key)])
                 refused.append(rejected)
                 yield accepted, _as_quarantined(rejected.iloc[:0])
-        yield accepted.iloc[:0], _as_quarantined(_unrepaired(table, concat(refused), concat(keys)))
+        yield accepted.iloc[:0], _as_quarantined(_unrepaired(table, concat(refused), keys))
 
 
-def _unrepaired(table: Table, refused: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
-    if table.write is not Write.REPLACE or refused.empty:
+def _unrepaired(table: Table, refused: pd.DataFrame, keys: list[pd.DataFrame]) -> pd.DataFrame:
+    if table.write is not Write.REPLACE or refused.empty or not keys:
         return refused
-    return refused[~_keys(table, refused).isin(_keys(table, keys))]
+    return refused[~_keys(table, refused).isin(_keys(table, concat(keys)))]
 
 
 def _as_quarantined(refused: pd.DataFrame) -> pd.DataFrame:

@@ -48,8 +48,22 @@ def hourly_of(frame: pd.DataFrame) -> pd.DataFrame:
     return accepted(VIDEO_HOURLY, video_hourly(frame, begin, end))
 
 
-def daily_of(hourly: pd.DataFrame, channels: pd.DataFrame = NO_CHANNELS) -> pd.DataFrame:
-    return accepted(CHANNEL_DAILY, channel_daily(hourly, channels, RATES, FIRST, LAST)).set_index(["channel_id", "day"])
+def gains(*rows: dict[str, Any]) -> pd.DataFrame:
+    """What owners' reports say: of CHANNEL on 2026-03-04, but for what a row says."""
+    every = {"channel_id": CHANNEL, "day": pd.Timestamp("2026-03-04"), "view_increment": 70.0}
+    every |= {"subscriber_increment": -2.0, "tracked_video_count": 3, "tracked_view_increment": 70.0}
+    every |= {"tracked_like_increment": 7.0, "tracked_comment_increment": 0.0}
+    return pd.DataFrame([{**every, **row} for row in rows], columns=list(every)).astype({"day": "datetime64[ns]"})
+
+
+NO_REPORTS = gains()
+
+
+def daily_of(
+    hourly: pd.DataFrame, channels: pd.DataFrame = NO_CHANNELS, reported: pd.DataFrame = NO_REPORTS
+) -> pd.DataFrame:
+    found = channel_daily(hourly, channels, reported, RATES, FIRST, LAST)
+    return accepted(CHANNEL_DAILY, found).set_index(["channel_id", "day"])
 
 
 def at_midnight(readings: list[Any], midnight: pd.Timestamp, count: str) -> tuple[float | None, bool]:
@@ -154,6 +168,42 @@ def test_totals_rates_and_estimates_by_hand() -> None:
     assert row["sponsorship_revenue_estimate"] == pytest.approx(14)
     assert np.isnan(row["subscriber_increment"])
     assert row["revenue_assumptions"].startswith("estimate: 2 per 1,000 views")
+
+
+def test_a_day_without_a_reading_is_what_its_owner_was_reported() -> None:
+    """By hand: 100 views were gained on two days, of which nobody was there to read the first; 70 were reported."""
+    channels = channel_rows(("2026-03-03 12:00", 1_000, 50), ("2026-03-05 12:00", 1_100, 50))
+    videos = snapshots(
+        snapshot("2026-03-03 12:00", 500), snapshot("2026-03-04 12:00", 540), snapshot("2026-03-05 12:00", 560)
+    )
+    other, quiet = "UC" + "b" * 22, {"tracked_video_count": 0, "tracked_view_increment": 0.0}
+    reported = gains({}, {"day": pd.Timestamp("2026-03-05"), "view_increment": 9.0}, {"channel_id": other, **quiet})
+    found = daily_of(hourly_of(videos), channels, reported)
+    days = found.loc[CHANNEL]
+    read = daily_of(hourly_of(videos), channels).loc[CHANNEL]
+    assert days["basis"].tolist() == ["readings", "report", "readings"]
+    assert days["view_increment"].tolist()[1:] == [70, read["view_increment"].iloc[2]]
+    assert days["subscriber_increment"].iloc[1] == -2
+    assert days["growth_rate"].iloc[1] == pytest.approx(70 / (read["view_count"].iloc[1] - 70))
+    assert days["is_final"].tolist() == [True, False, False]
+    assert read["is_final"].tolist() == [True, True, False]
+    # its videos were read, and what they gained is known as ever
+    assert set(days["tracked_basis"]) == {"readings"}
+    assert days["tracked_view_increment"].equals(read["tracked_view_increment"])
+    assert days["view_count"].equals(read["view_count"])
+    # nothing was ever read of the other
+    row = found.loc[(other, pd.Timestamp("2026-03-04"))]
+    assert (row["basis"], row["tracked_basis"], row["view_increment"]) == ("report", "report", 70)
+    assert (row["tracked_video_count"], row["tracked_like_increment"]) == (0, 7)
+    assert np.isnan(row["view_count"])
+
+
+def test_videos_that_nobody_read_gain_what_was_reported() -> None:
+    channels = channel_rows(("2026-03-04 01:00", 1_000, 50), ("2026-03-05 01:00", 1_100, 50))
+    videos = snapshots(snapshot("2026-03-03 12:00", 500), snapshot("2026-03-05 12:00", 560))
+    day = daily_of(hourly_of(videos), channels, gains({})).loc[(CHANNEL, pd.Timestamp("2026-03-04"))]
+    assert (day["basis"], day["tracked_basis"]) == ("readings", "report")
+    assert (day["tracked_video_count"], day["tracked_view_increment"], day["engagement_rate"]) == (3, 70, 0.1)
 
 
 def test_rates_without_a_base_are_unknown() -> None:

@@ -1,25 +1,30 @@
 """Reports of owners' accounts through Dagster: real runs, a real Postgres, and a sandbox that answers by HTTP."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from dagster import build_schedule_context
+from pydantic import SecretStr
 
-from yt_platform.core.lineage import FROM_REPORTS
-from yt_platform.defs.jobs import COLLECT_REPORTS, REFRESH, build_schedules
+from yt_platform.core.lineage import FROM_REPORTS, NODE
+from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, REFRESH, build_schedules
 from yt_platform.io.accounts import ANALYTICS, OWNER, YOUTUBE, Accounts, Stored, owner_secret
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.warehouse import Window
+from yt_platform.io.watchlist import add_channels
 from yt_platform.local import Platform, RunFailedError, Runs, open_platform
-from yt_platform.sandbox import GeneratedWorld, Sandbox, reporting, serve
+from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox, reporting, serve
 from yt_platform.settings import Settings
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.sandbox.client import control
 from yt_platform_tests.sandbox.consent import granted
 
 STARTS_AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
+CHANNEL = "UCsynthetic-data-rhQe28T"
+"""The second of the world's."""
+INPUTS = [source.name for table in ("metrics.channel_daily", "metrics.video_hourly") for source in NODE[table].inputs]
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +37,16 @@ def url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def platform(_environment: None, url: str) -> Iterator[Platform]:
     with reachable_folder() as folder:
-        settings = Settings(home=folder / "home", api_endpoint=url, policy_mode="synthetic", _env_file=None)
+        settings = Settings(
+            home=folder / "home", api_endpoint=url, api_key=SecretStr(KEY), policy_mode="synthetic", _env_file=None
+        )
         with open_platform(settings) as platform:
             yield platform
 
 
 def authorise(platform: Platform, url: str, name: str) -> None:
-    channel = "UCsynthetic-data-rhQe28T"  # the second of the world's
-    given = granted(url, channel, f"{YOUTUBE} {ANALYTICS}")
-    stored = Stored(OWNER, (YOUTUBE, ANALYTICS), STARTS_AT, owner_secret(given), channel_id=channel)
+    given = granted(url, CHANNEL, f"{YOUTUBE} {ANALYTICS}")
+    stored = Stored(OWNER, (YOUTUBE, ANALYTICS), STARTS_AT, owner_secret(given), channel_id=CHANNEL)
     Accounts(platform.settings.home).write(name, stored)
 
 
@@ -67,7 +73,7 @@ def test_reports_become_tables_and_an_account_that_is_dead_fails_the_run_and_no_
     today = Window(day, day)
     runs.launch(COLLECT_REPORTS, today)  # makes the jobs
 
-    control(url, "revoke", {"channel_id": "UCsynthetic-data-rhQe28T"})
+    control(url, "revoke", {"channel_id": CHANNEL})
     accounts = Accounts(platform.settings.home)
     accounts.path("mine").rename(accounts.path("dead"))
     authorise(platform, url, "mine")
@@ -91,6 +97,44 @@ def test_reports_become_tables_and_an_account_that_is_dead_fails_the_run_and_no_
     )
     assert shown[0]["days"] >= 3
     assert shown[0]["synthetic"]
+
+
+def test_a_day_on_which_the_quota_was_spent_is_what_the_owner_was_reported(
+    platform: Platform, runs: Runs, url: str
+) -> None:
+    add_channels(platform.urls.warehouse, [CHANNEL], list_fully=False)
+    spent = {"status": 403, "reason": "quotaExceeded"}
+    days = [date(2026, 3, 22 + n) for n in range(3)]
+    for day, faults in zip(days, ([], [spent], []), strict=True):
+        stand_at(platform, url, day)
+        control(url, "faults", faults)
+        runs.launch(COLLECT, Window(day, day))
+    stand_at(platform, url, date(2026, 3, 28))
+    authorise(platform, url, "mine")  # what was granted has ended
+    runs.launch(COLLECT_REPORTS, Window(date(2026, 3, 28), date(2026, 3, 28)))
+    for window, tables in stale_ranges(platform.warehouse, date(2026, 3, 28), "synthetic"):
+        if window.last >= days[0] and (needed := frozenset(tables & {*INPUTS, "metrics.channel_daily"})):
+            runs.launch(REFRESH, window, needed)
+    rows = platform.warehouse.records(
+        "SELECT day, basis, tracked_basis, view_increment, is_final FROM bi.channel_daily "
+        "WHERE channel_id = $1 AND day BETWEEN $2 AND $3 ORDER BY day",
+        (CHANNEL, days[0], days[-1]),
+    )
+    assert [row["basis"] for row in rows] == ["readings", "report", "readings"]
+    # on the third day its videos were too quiet to be due
+    assert [row["tracked_basis"] for row in rows] == ["readings", "report", "report"]
+    [reported] = platform.warehouse.records(
+        "SELECT sum(views)::bigint AS views FROM bi.report_basic WHERE channel_id = $1 AND day = $2", (CHANNEL, days[1])
+    )
+    assert rows[1]["view_increment"] == reported["views"] > 0
+    assert not rows[1]["is_final"]
+
+
+def stand_at(platform: Platform, url: str, day: date) -> None:
+    """Noon of the day, for the platform and for YouTube."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    control(url, "clock", {"now": noon.isoformat()})
+    platform.clock.simulate(noon)
 
 
 def test_a_past_day_is_held_against_its_hashes(platform: Platform, runs: Runs) -> None:

@@ -121,7 +121,7 @@ def test_cells_that_are_no_numbers_and_days_that_are_not_the_reports_are_refused
 
 
 def test_a_large_report_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "PIECE_BYTES", 2_000)
+    monkeypatch.setattr(reports, "BLOCK_BYTES", 300)
     what = head("channel_basic_a3")
     stored = io.BufferedReader(io.BytesIO(what.line() + basic(*[ROW] * 500)))  # type: ignore[arg-type]
     sizes = [piece.num_rows for piece in pieces(stored)]

@@ -14,7 +14,6 @@ import pandas as pd
 from yt_platform.core.lineage import NODES
 from yt_platform.core.metrics import video_daily, video_hourly
 from yt_platform.core.progress import silent
-from yt_platform.core.reporting import channel_daily
 from yt_platform.core.revenue import RevenueRates
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table
@@ -28,10 +27,12 @@ from yt_platform.core.schemas.metrics import (
     VIDEO_WINDOWS,
 )
 from yt_platform.core.schemas.ops import ANOMALIES, QUALITY_SCORES
+from yt_platform.core.schemas.reports import REPORT_BASIC
 from yt_platform.core.view_definition import ALL_FORMATS_CHANGE, view_definition
 from yt_platform.core.windows import video_windows
 from yt_platform.defs.features import BUILDS
 from yt_platform.io.anomalies import find_anomalies
+from yt_platform.io.channel_days import load_channel_days
 from yt_platform.io.loading import load_from_tables
 from yt_platform.io.quality import score_quality
 from yt_platform.io.warehouse import Warehouse, Window
@@ -50,10 +51,6 @@ def of_snapshots(build: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFra
     return lambda frames, *ends: build(frames[VIDEO_SNAPSHOTS.name], *ends)
 
 
-def of_hours_and_channels(frames: dict[str, pd.DataFrame], *ends: pd.Timestamp) -> pd.DataFrame:
-    return channel_daily(frames[VIDEO_HOURLY.name], frames[CHANNEL_SNAPSHOTS.name], RevenueRates(), *ends)
-
-
 def from_tables(table: Table, build: Callable[..., pd.DataFrame]) -> Load:
     return lambda warehouse, window: load_from_tables(warehouse, table, build, window, RUN_ID, silent)
 
@@ -62,7 +59,7 @@ LOADS: dict[str, Load] = {
     VIDEO_DAILY.name: from_tables(VIDEO_DAILY, of_snapshots(video_daily)),
     VIDEO_HOURLY.name: from_tables(VIDEO_HOURLY, of_snapshots(video_hourly)),
     VIDEO_WINDOWS.name: from_tables(VIDEO_WINDOWS, of_snapshots(video_windows)),
-    CHANNEL_DAILY.name: from_tables(CHANNEL_DAILY, of_hours_and_channels),
+    CHANNEL_DAILY.name: lambda warehouse, window: load_channel_days(warehouse, window, RevenueRates(), RUN_ID, silent),
     **{table.name: from_tables(table, build) for table, build in BUILDS},
     ANOMALIES.name: lambda warehouse, window: find_anomalies(warehouse, window, RUN_ID, silent),
     QUALITY_SCORES.name: lambda warehouse, window: score_quality(warehouse, window, RUN_ID, silent),
@@ -133,6 +130,19 @@ def of_channels(random: np.random.Generator) -> pd.DataFrame:
     return accepted(CHANNEL_SNAPSHOTS, frame[CHANNEL_SNAPSHOTS.column_names])
 
 
+def of_owners(random: np.random.Generator) -> pd.DataFrame:
+    """Reports of one channel that is read seldom, by two accounts, and of one that is never read."""
+    rows = []
+    for day in pd.date_range(FIRST, periods=DAYS):
+        for account, channel in (("a", "UC" + "2" * 22), ("b", "UC" + "2" * 22), ("b", "UC" + "9" * 22)):
+            row = dict.fromkeys(REPORT_BASIC.key, "") | {"day": day, "account": account, "channel_id": channel}
+            row |= dict.fromkeys(("dislikes", "shares", "comments", "subscribers_gained", "subscribers_lost"), 0)
+            row |= {"views": int(random.integers(0, 900)), "likes": 1, "source": "api", "access": "owner"}
+            at = {name: day.tz_localize("UTC") + timedelta(days=2) for name in ("reported_at", "refreshed_at")}
+            rows.append({**row, **at})
+    return accepted(REPORT_BASIC, pd.DataFrame(rows).reindex(columns=REPORT_BASIC.column_names))
+
+
 def of_metadata(readings: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     """A version of a video for a tenth of its readings, with what metadata may lack left out."""
     seen = readings[random.random(len(readings)) < 0.1].drop_duplicates(["video_id", "collected_at"])
@@ -165,6 +175,7 @@ def test_days_have_the_same_rows_however_they_are_grouped(warehouse: Warehouse) 
     with warehouse.transaction() as transaction:
         transaction.upsert(VIDEO_SNAPSHOTS, frame, RUN_ID)
         transaction.upsert(CHANNEL_SNAPSHOTS, of_channels(random), RUN_ID)
+        transaction.upsert(REPORT_BASIC, of_owners(random), RUN_ID)
         transaction.upsert(VIDEO_VERSIONS, of_metadata(frame, random), RUN_ID)
     at_once = made(warehouse, windows([]))
     for table in MADE:

@@ -175,7 +175,7 @@ def reported(day: str, end: float | None, gained: float | None, **columns: Any) 
     """A row of `metrics.channel_daily`."""
     row = {"channel_id": CHANNEL, "day": pd.Timestamp(day), "view_count": end, "view_increment": gained}
     row |= {"subscriber_count": 10.0, "subscriber_increment": 0.0, "tracked_video_count": 0, "is_final": True}
-    return {**row, "revenue_assumptions": "none", **columns}
+    return {**row, "revenue_assumptions": "none", "basis": "readings", "tracked_basis": "readings", **columns}
 
 
 def test_reports_of_channels_go_on_from_the_day_before(warehouse: Warehouse) -> None:

@@ -11,6 +11,7 @@ import pytest
 from yt_platform.core import reports
 from yt_platform.core.progress import silent
 from yt_platform.core.reports import FAMILIES, Family, ReportHead, family_of
+from yt_platform.io.channel_days import reported_gains
 from yt_platform.io.loading import Loaded, load_from_raw
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.pulls import Origin
@@ -174,7 +175,7 @@ def test_a_damaged_file_is_never_read_as_rows(rig: Rig) -> None:
 
 
 def test_a_large_report_is_loaded_in_pieces(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "PIECE_BYTES", 2_000)
+    monkeypatch.setattr(reports, "BLOCK_BYTES", 300)
     rows = [{"country_code": f"{number:04}", "views": number} for number in range(500)]
     rows[499]["views"] = "x"
     rig.receive("channel_basic_a3", report(BASIC, *rows))
@@ -189,3 +190,28 @@ def test_a_key_that_is_there_twice_is_there_once_and_the_last_row_counts(rig: Ri
     rig.receive("channel_basic_a3", report(BASIC, {"views": 1}, {"views": 2}, {"country_code": "DE"}))
     rig.load(BASIC)
     assert [(row["country_code"], row["views"]) for row in rig.rows(BASIC.table.name)] == [("1", 2), ("DE", 1)]
+
+
+def test_gains_of_a_channel_are_its_own_reports_where_several_tell_them(rig: Rig) -> None:
+    """A content owner's report has claimed videos alone, and what others uploaded: it would be half a day or double."""
+    page = {"video_id": "", "likes": 0, "comments": 0, "views": 5, "claimed_status": "", "uploader_type": ""}
+    own = {"claimed_status": "", "uploader_type": "", "views": 20, "subscribers_gained": 1, "subscribers_lost": 4}
+    rig.receive("channel_basic_a3", report(BASIC, {**own, "country_code": "DE"}, own, page), account="studio")
+    partner = {"claimed_status": "claimed", "uploader_type": "self", "views": 11}
+    others = {**partner, "uploader_type": "thirdParty", "views": 1_000}
+    elsewhere = {**partner, "channel_id": "UC" + "b" * 22}
+    later = MADE.replace(day=9)
+    partners = report(BASIC, partner, others, elsewhere)
+    rig.receive("content_owner_basic_a4", partners, account="network", made=later)
+    rig.load(BASIC)
+    found = reported_gains(rig.warehouse, Window(DAY, DAY)).set_index("channel_id")
+    assert found.loc[CHANNEL].drop("day").to_dict() == {
+        "view_increment": 45,
+        "subscriber_increment": -6,
+        "tracked_video_count": 1,
+        "tracked_view_increment": 45,
+        "tracked_like_increment": 2,
+        "tracked_comment_increment": 2,
+    }
+    assert found.loc["UC" + "b" * 22, "view_increment"] == 11
+    assert len(found) == 2

@@ -257,11 +257,14 @@ VIDEO_HOURLY = Table(
     ),
 )
 
+READINGS, REPORT = "readings", "report"
+_BASIS = "readings, or the owner's report of the same Pacific day, where that day had no reading"
+
 CHANNEL_DAILY = Table(
     name="metrics.channel_daily",
     description=(
-        "One row per channel and UTC day: what it gained between the midnights, interpolated between readings. For "
-        "reporting: not YouTube's figures, and no feature reads them."
+        "One row per channel and UTC day: what it gained between the midnights, interpolated between readings, or on a "
+        "day without any what its owner's report says. For reporting: not YouTube's figures, and no feature reads them."
     ),
     key=("channel_id", "day"),
     write=Write.REPLACE,
@@ -289,7 +292,11 @@ CHANNEL_DAILY = Table(
             "affiliate_revenue_estimate": number("Estimate: see revenue_assumptions", "currency"),
             "sponsorship_revenue_estimate": number("Estimate: see revenue_assumptions", "currency"),
             "revenue_assumptions": text("The rates the estimates were made with; none is known of the channel itself"),
-            "is_final": flag("Every value lies between two readings; else it may change with the next one"),
+            "is_final": flag(
+                "Every value lies between two readings; else it may change with the next one, or a restated report"
+            ),
+            "basis": text(f"What the channel's gains were taken from: {_BASIS}", among=(READINGS, REPORT)),
+            "tracked_basis": text(f"What the gains of its videos were taken from: {_BASIS}", among=(READINGS, REPORT)),
         }
     ),
 )
