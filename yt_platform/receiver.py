@@ -4,6 +4,7 @@ A small ASGI application that `yt-platform up` starts where YT_PUSH_URL is set. 
 path of that URL; a proxy of yours takes it to the public. Here: HTTP. What a notification does is `io/websub.py`'s.
 """
 
+import argparse
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ from yt_platform.io.websub import Mode, denied, push_secret, take_in, verified
 from yt_platform.resources import databases
 from yt_platform.settings import Settings, load_settings
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 MAX_BODY = 1 << 20
 """A feed has a few entries of a kilobyte each."""
 
@@ -102,18 +103,21 @@ async def _body(receive: Receive) -> bytes | None:
     return body
 
 
-def server(warehouse: Warehouse, settings: Settings) -> uvicorn.Server:
+def server(warehouse: Warehouse, settings: Settings, host: str = LOOPBACK) -> uvicorn.Server:
     path = urlsplit(settings.push_url or "").path
     receiver = Receiver(warehouse, path, push_secret(settings.home), Clock(warehouse).now)
-    config = uvicorn.Config(receiver, host=HOST, port=settings.push_port, lifespan="off", ws="none", access_log=False)
+    config = uvicorn.Config(receiver, host=host, port=settings.push_port, lifespan="off", ws="none", access_log=False)
     return uvicorn.Server(config)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m yt_platform.receiver")
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen at; a container's is 0.0.0.0")
+    host = parser.parse_args().host
     logging.basicConfig(level=logging.INFO)
     settings = load_settings()
     with databases(settings).open() as urls:
-        server(Warehouse(urls.warehouse), settings).run()
+        server(Warehouse(urls.warehouse), settings, host).run()
 
 
 if __name__ == "__main__":
