@@ -13,7 +13,8 @@ from dagster import BetaWarning, InitResourceContext, ResourceDefinition
 
 from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
-from yt_platform.io.accounts import Accounts, AuthorizationError
+from yt_platform.io.accounts import Account, Accounts, AuthorizationError
+from yt_platform.io.analytics import AnalyticsClient
 from yt_platform.io.authorization import enter_dead
 from yt_platform.io.collecting import Collector
 from yt_platform.io.databases import Databases, sqlalchemy_url
@@ -22,11 +23,12 @@ from yt_platform.io.importing import SYNTHETIC, refuse_mixture
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.io.notify import Channel, Mail, Webhook
 from yt_platform.io.planning import quota_plan
-from yt_platform.io.pulls import Origin
+from yt_platform.io.pulls import Collected, Origin
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.reporting import Reported, ReportingClient, ReportPull
 from yt_platform.io.run_logs import RunLogs
+from yt_platform.io.video_retention import RetentionPull
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import ConfigurationError, YouTubeClient
 from yt_platform.settings import Settings
@@ -87,43 +89,66 @@ def open_collector(
 
 
 class Reporting:
-    """The Reporting API for the accounts of this platform; `url` is the warehouse's."""
+    """The Reporting and Analytics APIs for the accounts of this platform; `url` is the warehouse's."""
 
     def __init__(self, settings: Settings, url: str, store: RawStore, clock: Clock) -> None:
         self._settings, self._url, self._store, self._clock = settings, url, store, clock
         self._accounts = Accounts(settings.home)
+        self._synthetic = settings.policy_mode == "synthetic"
+        self._source = SYNTHETIC if self._synthetic else "api"
 
     def names(self) -> list[str]:
         return self._accounts.names()
 
-    def pull(self, name: str, run_id: str, progress: Progress) -> Reported:
-        """Stores what is new of an account; one whose authorisation is dead is entered as such.
-
-        Raises what `ReportPull.pull` and `Accounts.open` do, AuthorizationError, and ImportRefusedError where synthetic
-        data and real would mix.
-        """
-        settings, warehouse = self._settings, Warehouse(self._url)
-        synthetic = settings.policy_mode == "synthetic"
-        refuse_mixture(warehouse, synthetic)
-        account = self._accounts.open(name)
-        spools = settings.home / "spool"
+    def pull_reports(self, name: str, run_id: str, progress: Progress) -> Reported:
+        """Stores what is new of an account's reports. Raises what `ReportPull.pull` and `_opened` do."""
+        spools = self._settings.home / "spool"
         spools.mkdir(parents=True, exist_ok=True)
+        with (
+            self._opened(name) as account,
+            tempfile.TemporaryDirectory(dir=spools) as spool,
+            ReportingClient(account.credentials, account.content_owner, self._settings.api_endpoint) as client,
+        ):
+            return ReportPull(
+                self._url,
+                self._store,
+                client,
+                name,
+                Origin(run_id, self._synthetic),
+                self._source,
+                self._clock.ticking(),
+                Path(spool),
+                progress,
+            ).pull()
+
+    def pull_retention(self, name: str, run_id: str, progress: Progress) -> Collected:
+        """Stores retention curves that are due of an account's videos. Raises what `RetentionPull.pull` and `_opened`
+        do."""
+        with (
+            self._opened(name) as account,
+            AnalyticsClient(account, self._settings.api_endpoint) as client,
+        ):
+            return RetentionPull(
+                self._url,
+                self._store,
+                client,
+                account,
+                Origin(run_id, self._synthetic),
+                self._source,
+                self._clock.ticking(),
+                progress,
+            ).pull()
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[Account]:
+        """An account; one whose authorisation is found dead is entered as such.
+
+        Raises what `Accounts.open` does, and ImportRefusedError where synthetic data and real would mix.
+        """
+        warehouse = Warehouse(self._url)
+        refuse_mixture(warehouse, self._synthetic)
         try:
-            with (
-                tempfile.TemporaryDirectory(dir=spools) as spool,
-                ReportingClient(account.credentials, account.content_owner, settings.api_endpoint) as client,
-            ):
-                return ReportPull(
-                    self._url,
-                    self._store,
-                    client,
-                    name,
-                    Origin(run_id, synthetic),
-                    SYNTHETIC if synthetic else "api",
-                    self._clock.ticking(),
-                    Path(spool),
-                    progress,
-                ).pull()
+            yield self._accounts.open(name)
         except AuthorizationError as error:
             enter_dead(warehouse, error, self._clock.now())
             raise
@@ -210,7 +235,9 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
             quota_ledger, required_resource_keys={"clock"}, description="Units of the YouTube Data API"
         ),
         "reporting": ResourceDefinition(
-            reporting, required_resource_keys={"raw_store", "clock"}, description="Bulk reports of owners' accounts"
+            reporting,
+            required_resource_keys={"raw_store", "clock"},
+            description="Reports and curves of owners' accounts",
         ),
         "registry": ResourceDefinition(registry, description="Model registry in MLflow"),
         "mlflow": ResourceDefinition(

@@ -105,5 +105,6 @@ API_RESPONSE = pa.schema(
 )
 """One row per answer of the API; the rows of metrics tables get their `source` and `access` from it."""
 
-API_ENDPOINTS = ("api_channels", "api_uploads", "api_videos", "api_video_stats", "api_comments")
+ANALYTICS_RETENTION = "analytics_video_retention"
+API_ENDPOINTS = ("api_channels", "api_uploads", "api_videos", "api_video_stats", "api_comments", ANALYTICS_RETENTION)
 """Raw endpoints that hold answers of the API."""

@@ -402,6 +402,7 @@ WAREHOUSE = Columns(
             "target",
             "task",
             "told",
+            "tracked_basis",
             "traffic_source_type",
             "unknown_columns",
             "uploader_type",

@@ -35,6 +35,7 @@ MAX_AGE: dict[str, timedelta | None] = {
     "metrics.report_traffic_sources": _REPORTED,
     "metrics.report_reach": _REPORTED,
     "metrics.report_revenue": _REPORTED,
+    "metrics.video_retention": None,
     "features.video_day": _MADE_DAILY,
     "features.video_hour": _MADE_DAILY,
     "features.channel_day": _MADE_DAILY,

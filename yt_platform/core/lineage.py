@@ -85,6 +85,7 @@ NODES = (
     Node("metrics.report_traffic_sources", "1", (Input("raw.report_traffic_sources"),)),
     Node("metrics.report_reach", "1", (Input("raw.report_reach"),)),
     Node("metrics.report_revenue", "1", (Input("raw.report_revenue"),)),
+    Node("metrics.video_retention", "1", (Input("raw.analytics_video_retention"),)),
     Node("metrics.video_windows", "2", (Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),)),
     Node(
         "features.video_day",
@@ -121,9 +122,11 @@ NODES = (
 
 NODE = {node.table: node for node in NODES}
 
-FROM_REPORTS = frozenset(node.table for node in NODES if node.inputs[0].name.startswith("raw.report_"))
-"""Tables of owners' reports, made on days that have reports and on no other: five tables more on every day of a history
-that has none would cost seconds."""
+FROM_OWNERS = frozenset(
+    node.table for node in NODES if node.inputs[0].name.startswith(("raw.report_", "raw.analytics_"))
+)
+"""Tables of what owners alone are told, made on days that have some of it and on no other: six tables more on every day
+of a history that has none would cost seconds."""
 
 
 def input_version(node: Node, day: date, inputs: Versions) -> str:
@@ -163,7 +166,7 @@ def stale_versions(
 
 
 def _days_of_its_own(node: Node, days: list[date], raw: Versions, made: Mapping[date, str]) -> list[date]:
-    if node.table not in FROM_REPORTS:
+    if node.table not in FROM_OWNERS:
         return days
     return [day for day in days if day in made or day in raw.get(node.inputs[0].name, {})]
 

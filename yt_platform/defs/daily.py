@@ -136,12 +136,12 @@ def dependencies(table: Table) -> list[AssetDep]:
 
 
 def raw_asset(source: str) -> str:
-    """The asset that makes an input: raw.videos stores endpoint api_videos, raw.reports all reports, and raw.history
-    everything imported."""
+    """The asset that makes an input: raw.videos stores endpoint api_videos, raw.video_retention
+    analytics_video_retention, raw.reports all reports, and raw.history everything imported."""
     if source.startswith("raw.report_"):
         return "raw.reports"
-    if source.startswith("raw.api_"):
-        return source.replace("api_", "", 1)
+    if source.startswith(("raw.api_", "raw.analytics_")):
+        return f"raw.{source.partition('_')[2]}"
     return "raw.history" if source.startswith("raw.") else source
 
 

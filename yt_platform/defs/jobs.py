@@ -64,8 +64,8 @@ def _jobs_of_the_data(mode: PolicyMode | None) -> list[Any]:
         ),
         define_asset_job(
             COLLECT_REPORTS,
-            AssetSelection.assets("raw/reports"),
-            description="Download the bulk reports of owners' accounts that are new",
+            AssetSelection.assets("raw/reports", "raw/video_retention"),
+            description="Download what is new of owners' accounts: bulk reports, and retention curves of videos",
         ),
         define_asset_job(IMPORT, AssetSelection.assets("raw/history"), description="Import a file or folder"),
         define_asset_job(
@@ -168,7 +168,8 @@ def build_schedules() -> list[ScheduleDefinition]:
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
         required_resource_keys={"clock", "accounts"},
-        description="Every day at 09:40 UTC, where owners have authorised accounts: download the reports that are new",
+        description="Every day at 09:40 UTC, where owners have authorised accounts: download their reports that are "
+        "new, and ask for retention curves that are due",
     )
     def daily_owner_reports(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
         held = context.resources

@@ -6,6 +6,7 @@ import pandas as pd
 from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
 
 from yt_platform.core import parse, parse_api, reports
+from yt_platform.core.endpoints import ANALYTICS_RETENTION
 from yt_platform.core.metrics import video_daily, video_hourly
 from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import (
@@ -15,11 +16,13 @@ from yt_platform.core.schemas.metrics import (
     COMMENTS,
     VIDEO_DAILY,
     VIDEO_HOURLY,
+    VIDEO_RETENTION,
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
     VIDEO_WINDOWS,
     VIDEOS,
 )
+from yt_platform.core.video_retention import video_retention
 from yt_platform.core.windows import video_windows
 from yt_platform.defs.daily import Load, daily_table
 from yt_platform.io.channel_days import load_channel_days
@@ -52,6 +55,7 @@ PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
     ),
     (COMMENTS, {"api_comments": parse_api.comments}),
     *((family.table, {family.endpoint: reports.rows}) for family in reports.FAMILIES),
+    (VIDEO_RETENTION, {ANALYTICS_RETENTION: video_retention}),
 )
 """Tables parsed from raw batches, and the function that parses each endpoint."""
 

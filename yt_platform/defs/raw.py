@@ -1,9 +1,11 @@
 """Assets of the `raw` layer: immutable batches of what YouTube answered, or of files people kept."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from dagster import (
     AssetCheckResult,
@@ -19,16 +21,23 @@ from dagster import (
 )
 from pydantic import Field
 
-from yt_platform.core.endpoints import ENDPOINTS
+from yt_platform.core.endpoints import ANALYTICS_RETENTION, ENDPOINTS
+from yt_platform.core.progress import Progress
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.io.accounts import AccountError, AuthorizationError
 from yt_platform.io.history import HistoryError
-from yt_platform.io.importing import ImportRefusedError, import_history, refuse_import, verify_batches
+from yt_platform.io.importing import (
+    ImportRefusedError,
+    Stored,
+    import_history,
+    refuse_import,
+    verify_batches,
+    verify_stored,
+)
 from yt_platform.io.pulls import Collected
 from yt_platform.io.raw import CorruptBatchError
 from yt_platform.io.reporting import ENDPOINTS as REPORT_ENDPOINTS
-from yt_platform.io.reporting import Reported
 from yt_platform.io.warehouse import Window
 from yt_platform.io.youtube import ConfigurationError, UnavailableError
 
@@ -39,6 +48,11 @@ API_POOL = "youtube_api"
 
 SHOWN = 20
 """Skipped items shown in the metadata of a materialisation."""
+
+OF_OWNERS = {"warehouse", "raw_store", "clock", "reporting", "progress"}
+"""Resources of what owners alone are told."""
+
+Pulled = TypeVar("Pulled")
 
 PULLS = {
     "channels": ("Records and totals of the watched channels, as YouTube answered", ()),
@@ -55,7 +69,12 @@ class HistoryConfig(Config):
 
 
 def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    return [_history(partitions), _reports(partitions), *(_pull(name, partitions) for name in PULLS)]
+    return [
+        _history(partitions),
+        _reports(partitions),
+        _video_retention(partitions),
+        *(_pull(name, partitions) for name in PULLS),
+    ]
 
 
 def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
@@ -118,7 +137,7 @@ def _reports(partitions: PartitionsDefinition) -> AssetsDefinition:
         kinds={"python", "youtube"},
         owners=OWNERS,
         code_version="1",
-        required_resource_keys={"warehouse", "raw_store", "clock", "reporting", "progress"},
+        required_resource_keys=OF_OWNERS,
     )
     def reports(context: AssetExecutionContext) -> MaterializeResult:
         """Bulk reports of every account, as YouTube made them: one batch per report, on the Pacific day it is about.
@@ -127,20 +146,8 @@ def _reports(partitions: PartitionsDefinition) -> AssetsDefinition:
         reports are verified. An account that fails keeps no other from its reports, and fails the run at its end.
         """
         held = context.resources
-        window, today = window_of(context), held.clock.now().date()
-        done: dict[str, Reported] = {}
-        failed: dict[str, Exception] = {}
-        try:
-            if window.first < today:
-                past = Window(window.first, min(window.last, today - timedelta(days=1)))
-                verify_batches(held.warehouse, held.raw_store, REPORT_ENDPOINTS, past, held.progress)
-            for account in held.reporting.names() if window.last >= today else []:
-                try:
-                    done[account] = held.reporting.pull(account, context.run.run_id, held.progress)
-                except (AccountError, AuthorizationError, ConfigurationError, UnavailableError) as error:
-                    failed[account] = error
-        except (ImportRefusedError, CorruptBatchError) as error:
-            raise permanent(error) from None
+        verify = partial(verify_batches, held.warehouse, held.raw_store, REPORT_ENDPOINTS)
+        done, failed = _of_accounts(context, verify, held.reporting.pull_reports)
         told = {
             "reports": sum(found.reports for found in done.values()),
             "rows": sum(found.rows for found in done.values()),
@@ -149,13 +156,74 @@ def _reports(partitions: PartitionsDefinition) -> AssetsDefinition:
                 what: names for found in done.values() for what, names in found.unknown_columns.items()
             },
         }
-        if failed:
-            said = "; ".join(f"{account}: {error}" for account, error in failed.items())
-            passing = any(isinstance(error, UnavailableError) for error in failed.values())
-            raise Failure(f"{len(failed)} accounts failed: {said}", metadata=told, allow_retries=passing)
-        return MaterializeResult(metadata=told)
+        return _unless_failed(told, failed)
 
     return reports
+
+
+def _video_retention(partitions: PartitionsDefinition) -> AssetsDefinition:
+    @asset(
+        key=["raw", "video_retention"],
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        group_name="raw",
+        kinds={"python", "youtube"},
+        owners=OWNERS,
+        code_version="1",
+        required_resource_keys=OF_OWNERS,
+    )
+    def video_retention(context: AssetExecutionContext) -> MaterializeResult:
+        """Retention curves of the videos of every account, 7 and 28 days after publication, as YouTube answered.
+
+        On the platform's current day those that are due are asked for; on past days the stored answers are verified. An
+        account that fails keeps no other from its curves, and fails the run at its end.
+        """
+        held = context.resources
+        verify = partial(verify_stored, held.warehouse, held.raw_store, [ANALYTICS_RETENTION])
+        done, failed = _of_accounts(context, verify, held.reporting.pull_retention)
+        skipped = {what: why for found in done.values() for what, why in found.skipped.items()}
+        told = {
+            "answers": sum(found.answers for found in done.values()),
+            "forgotten": sum(found.forgotten for found in done.values()),
+            "skipped": len(skipped),
+            "skipped_shown": dict(list(skipped.items())[:SHOWN]),
+        }
+        return _unless_failed(told, failed)
+
+    return video_retention
+
+
+def _of_accounts(
+    context: AssetExecutionContext,
+    verify: Callable[[Window, Progress], Stored],
+    pull: Callable[[str, str, Progress], Pulled],
+) -> tuple[dict[str, Pulled], dict[str, Exception]]:
+    """What a pull did for each account, and why it failed for others; past days are verified."""
+    held = context.resources
+    window, today = window_of(context), held.clock.now().date()
+    done: dict[str, Pulled] = {}
+    failed: dict[str, Exception] = {}
+    try:
+        if window.first < today:
+            past = Window(window.first, min(window.last, today - timedelta(days=1)))
+            verify(past, held.progress)
+        for account in held.reporting.names() if window.last >= today else []:
+            try:
+                done[account] = pull(account, context.run.run_id, held.progress)
+            except (AccountError, AuthorizationError, ConfigurationError, UnavailableError) as error:
+                failed[account] = error
+    except (ImportRefusedError, CorruptBatchError) as error:
+        raise permanent(error) from None
+    return done, failed
+
+
+def _unless_failed(told: Mapping[str, Any], failed: Mapping[str, Exception]) -> MaterializeResult:
+    """Raises Failure, which passes where YouTube did not answer for one of the accounts."""
+    if failed:
+        said = "; ".join(f"{account}: {error}" for account, error in failed.items())
+        passing = any(isinstance(error, UnavailableError) for error in failed.values())
+        raise Failure(f"{len(failed)} accounts failed: {said}", metadata=told, allow_retries=passing)
+    return MaterializeResult(metadata=told)
 
 
 def _history(partitions: PartitionsDefinition) -> AssetsDefinition:

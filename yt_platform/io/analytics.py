@@ -1,8 +1,10 @@
-"""Calls of the YouTube Analytics API for one account: a checked query to its rows.
+"""Calls of the YouTube Analytics API for one account: a checked query to its answer.
 
-Not here: which queries there are (`core/analytics.py`), and who may ask (`io/accounts.py`).
+Not here: which queries there are (`core/analytics.py`), who may ask (`io/accounts.py`), and which answers are kept
+(`io/video_retention.py`).
 """
 
+import json
 from typing import Any
 
 import httplib2
@@ -12,7 +14,7 @@ from googleapiclient.errors import HttpError
 from yt_platform.core.analytics import Query, QueryError
 from yt_platform.core.errors import Kind, classify, reasons, telling
 from yt_platform.io.accounts import MONETARY, Account, AuthorizationError
-from yt_platform.io.youtube import UnavailableError
+from yt_platform.io.youtube import UnavailableError, as_received, json_text
 
 RETRIES = 1
 
@@ -25,42 +27,69 @@ class NotAllowedError(RuntimeError):
         super().__init__(f"account {account}: {reason}; {remedy}")
 
 
-def query(account: Account, asked: Query, endpoint: str | None) -> dict[str, Any]:
-    """The API's answer, which `core.analytics` reads. `endpoint` None is Google's.
+class AnalyticsClient:
+    """The API at `endpoint` (None: Google's) for one account. For one thread."""
 
-    Raises QueryError before the call for no documented combination, and for what the API refuses all the same;
-    NotAllowedError for revenue that may not be seen, AuthorizationError where the account may not be used at all,
-    UnavailableError where the API does not answer.
-    """
-    parameters = asked.parameters()
-    if asked.is_monetary and MONETARY not in account.scopes:
-        raise NotAllowedError(
-            account.name,
-            "revenue was not granted to it",
-            "authorise again with `yt-platform accounts add ... --monetary`",
+    def __init__(self, account: Account, endpoint: str | None) -> None:
+        self._account = account
+        self.ids = f"contentOwner=={account.content_owner}" if account.content_owner else "channel==MINE"
+        self._service = build(
+            "youtubeAnalytics",
+            "v2",
+            credentials=account.credentials,
+            client_options={"api_endpoint": endpoint} if endpoint else None,
+            static_discovery=True,  # the document inside the package: nothing is fetched at start
         )
-    ids = f"contentOwner=={account.content_owner}" if account.content_owner else "channel==MINE"
-    options = {"api_endpoint": endpoint} if endpoint else None
-    try:
-        with build(
-            "youtubeAnalytics", "v2", credentials=account.credentials, client_options=options, static_discovery=True
-        ) as service:
-            answer: dict[str, Any] = service.reports().query(ids=ids, **parameters).execute(num_retries=RETRIES)
-            return answer
-    except HttpError as error:
-        raise _refused(account, asked, error) from None
-    except (OSError, httplib2.HttpLib2Error) as error:
-        raise UnavailableError(
-            f"account {account.name}: YouTube Analytics cannot be reached ({type(error).__name__})"
-        ) from None
+
+    def __enter__(self) -> "AnalyticsClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._service.close()
+
+    def call(self, asked: Query) -> str:
+        """The answer as received, a JSON object.
+
+        Raises QueryError before the call for no documented combination, and for what the API refuses all the same;
+        NotAllowedError for revenue that may not be seen, AuthorizationError where the account may not be used at all,
+        UnavailableError where the API does not answer.
+        """
+        parameters, account = asked.parameters(), self._account
+        if asked.is_monetary and MONETARY not in account.scopes:
+            raise NotAllowedError(
+                account.name,
+                "revenue was not granted to it",
+                "authorise again with `yt-platform accounts add ... --monetary`",
+            )
+        request = self._service.reports().query(ids=self.ids, **parameters)
+        request.postproc = as_received
+        try:
+            body = json_text(request.execute(num_retries=RETRIES))
+        except HttpError as error:
+            raise _refused(account, asked, error) from None
+        except (OSError, httplib2.HttpLib2Error, httplib2.http.client.HTTPException) as error:
+            raise UnavailableError(
+                f"account {account.name}: YouTube Analytics cannot be reached ({type(error).__name__})"
+            ) from None
+        if body is None:
+            raise UnavailableError(f"account {account.name}: YouTube Analytics answers what is no JSON")
+        return body
+
+
+def query(account: Account, asked: Query, endpoint: str | None) -> dict[str, Any]:
+    """One answer, which `core.analytics` reads. Raises like `AnalyticsClient.call`."""
+    with AnalyticsClient(account, endpoint) as client:
+        answer: dict[str, Any] = json.loads(client.call(asked))
+        return answer
 
 
 def _refused(account: Account, asked: Query, error: HttpError) -> Exception:
     named = reasons(error.content)
     code = telling(named) or f"HTTP {error.status_code}"
-    if classify(error.status_code, named) in (Kind.QUOTA, Kind.TRANSIENT):
+    kind = classify(error.status_code, named)
+    if kind in (Kind.QUOTA, Kind.TRANSIENT):
         return UnavailableError(f"account {account.name}: YouTube Analytics does not answer ({code}); try again later")
-    if error.status_code == 400:
+    if error.status_code == 400 or kind is Kind.ITEM:
         return QueryError(f"YouTube Analytics knows no report of these metrics, dimensions and filters ({code})")
     if error.status_code == 403 and asked.is_monetary:
         return NotAllowedError(

@@ -143,13 +143,20 @@ def verify_batches(
     Raises CorruptBatchError for a damaged file, and ImportRefusedError when a day has no batch: the API cannot be
     asked about the past.
     """
-    batches = batches_of(warehouse, endpoints, window)
-    missing = sorted(set(window.days) - {batch.day for batch in batches})
+    missing = sorted(set(window.days) - {batch.day for batch in batches_of(warehouse, endpoints, window)})
     if missing:
         raise ImportRefusedError(
             f"no batch is stored for {len(missing)} of {len(window.days)} days, first {missing[0]}. YouTube's API "
             "cannot be asked about a past day: import a file that holds it (yt-platform import PATH)"
         )
+    return verify_stored(warehouse, store, endpoints, window, progress)
+
+
+def verify_stored(
+    warehouse: Warehouse, store: RawStore, endpoints: list[str], window: Window, progress: Progress
+) -> Stored:
+    """As `verify_batches`, of what need not be there every day: a day without a batch is no error."""
+    batches = batches_of(warehouse, endpoints, window)
     for done, batch in enumerate(batches, start=1):
         store.verify(batch.path, batch.sha256)
         progress(done, len(batches), "batches verified")

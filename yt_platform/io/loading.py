@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from yt_platform.core.endpoints import API_ENDPOINTS
-from yt_platform.core.lineage import FROM_REPORTS, NODE, Node, input_version, pack_days
+from yt_platform.core.lineage import FROM_OWNERS, NODE, Node, input_version, pack_days
 from yt_platform.core.polling import IDS_PER_CALL
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas import TABLES
@@ -159,7 +159,7 @@ def load_from_raw(
     loaded = _loaded_batches(warehouse, node, window)
     accepted_rejects = _accepted_rejects(warehouse, table, window)
     sizes = {day: sum(batch.expected_rows for batch in found) for day, found in batches.items()}
-    puts = APPEND_OR_UPSERT if table.name in FROM_REPORTS else UPSERT
+    puts = APPEND_OR_UPSERT if table.name in FROM_OWNERS else UPSERT
     total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
         gained = {day: _gained(batches[day], loaded.get(day)) for day in chunk.days}

@@ -56,13 +56,23 @@ class Origin:
 
 class Pull:
     """One endpoint's answers, in `steps` steps. When quota runs out in its block, or YouTube keeps failing, the block
-    ends there and what is missing is said; what was answered before is kept whatever happens."""
+    ends there and what is missing is said; what was answered before is kept whatever happens.
+
+    `source` is that of the batches: api, or report of what an owner alone is told, which costs no quota."""
 
     def __init__(
-        self, url: str, store: RawStore, endpoint: str, origin: Origin, steps: int, of: str, progress: Progress
+        self,
+        url: str,
+        store: RawStore,
+        endpoint: str,
+        origin: Origin,
+        steps: int,
+        of: str,
+        progress: Progress,
+        source: str = "api",
     ) -> None:
         self.collected = Collected()
-        self._url, self._store, self._endpoint, self._origin = url, store, endpoint, origin
+        self._url, self._store, self._endpoint, self._origin, self._source = url, store, endpoint, origin, source
         self._steps, self._of, self._progress = steps, of, progress
         self._done = self._failures = self._due = 0
         self._answers: list[Answer] = []
@@ -86,7 +96,7 @@ class Pull:
             self._failures = 0
         if len(self._answers) >= ANSWERS_PER_COMMIT:
             self._commit()
-        self._progress(self._done, self._steps, f"raw.{self._endpoint.removeprefix('api_')}, {self._of}")
+        self._progress(self._done, self._steps, f"raw.{self._endpoint.partition('_')[2]}, {self._of}")
 
     def keep_part(self, answers: Sequence[Answer], updates: Sequence[Update]) -> None:
         """What there is of a step that is cut short."""
@@ -116,9 +126,10 @@ class Pull:
             for day, file in files.items():
                 connection.execute(
                     "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, "
-                    "row_count, quota_units, synthetic, run_id) VALUES ('api', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+                    "row_count, quota_units, synthetic, run_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
                     "ON CONFLICT (endpoint, partition_day, sha256) DO NOTHING",
                     (
+                        self._source,
                         self._endpoint,
                         day,
                         max(answer.collected_at for answer in days[day]),
@@ -126,7 +137,7 @@ class Pull:
                         file.sha256,
                         file.bytes,
                         file.rows,
-                        file.rows,
+                        file.rows if self._source == "api" else 0,
                         self._origin.synthetic,
                         self._origin.run_id,
                     ),

@@ -107,7 +107,7 @@ class YouTubeClient:
         self._ledger.charge(method)
         resource, verb = method.split(".")
         request = getattr(getattr(self._service, resource)(), verb)(**parameters)
-        request.postproc = _as_received
+        request.postproc = as_received
         try:
             content: bytes = request.execute()
         except HttpError as error:
@@ -125,7 +125,7 @@ class YouTubeClient:
             # a kept connection may have died: the next try opens another
             self._http.close()
             return _Fault(Kind.TRANSIENT, type(error).__name__, [])
-        body = _json_text(content)
+        body = json_text(content)
         if body is None:
             return _Fault(Kind.TRANSIENT, "the answer is not JSON", [])
         return Answer(self._source, ACCESS, self._now(), method, parameters, body)
@@ -149,11 +149,12 @@ def pause(attempt: int, retry_after: float) -> float:
     return min(max(backoff, retry_after), LONGEST_WAIT_SECONDS)
 
 
-def _as_received(_: object, content: bytes) -> bytes:
+def as_received(_: object, content: bytes) -> bytes:
+    """In place of a request's `postproc`, which would read the JSON and lose its text."""
     return content
 
 
-def _json_text(content: bytes) -> str | None:
+def json_text(content: bytes) -> str | None:
     """The body, where it is a JSON object in UTF-8."""
     try:
         text = content.decode()

@@ -19,6 +19,7 @@ from yt_platform.sandbox.oauth import ANALYTICS, MONETARY, Grant
 from yt_platform.sandbox.world import World
 
 PATH = "/v2/reports"
+METHOD = "reports.query"
 READY_AFTER = timedelta(hours=48)
 POINTS = 100
 

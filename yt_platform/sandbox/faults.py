@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from threading import Lock
 from typing import Any, get_args
 
+from yt_platform.sandbox import analytics
 from yt_platform.sandbox.errors import ApiError, ReasonPlace, usual_reason
 from yt_platform.sandbox.methods import METHODS
 from yt_platform.sandbox.reporting import REPORTING_METHODS
@@ -43,7 +44,7 @@ class Fault:
     garbage: bool = False
 
     def __post_init__(self) -> None:
-        known = [*METHODS, *REPORTING_METHODS]
+        known = [*METHODS, *REPORTING_METHODS, analytics.METHOD]
         if self.method is not None and self.method not in known:
             raise ValueError(f"fault for an unknown method {self.method!r}; there are {', '.join(known)}")
         if sum(chosen is not None for chosen in (self.nth, self.every, self.rate)) > 1:

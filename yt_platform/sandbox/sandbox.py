@@ -7,6 +7,7 @@ call with a valid key is charged before a fault strikes it, the dearest of what 
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from yt_platform.sandbox.world import World
 KEY = "sandbox-key"
 """The API key that is accepted unless others are named."""
 
-_NAMES_ITEMS = ("id", "videoId", "playlistId", "parentId", "forHandle")
+_NAMES_ITEMS = ("id", "videoId", "playlistId", "parentId", "forHandle", "filters")
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,13 @@ class Sandbox:
         if grant is None:
             raise ApiError("authError")
         with self._lock:
-            self._calls["reports.query"] += 1
-        return Answer(200, analytics.answer(self.world, grant, request.query, self.clock.now()))
+            self._calls[analytics.METHOD] += 1
+        fault = self.faults.strike(analytics.METHOD, _items(parse_qsl(request.query)))
+
+        def serve() -> Answer:
+            return Answer(200, analytics.answer(self.world, grant, request.query, self.clock.now()))
+
+        return serve() if fault is None else _struck(fault, serve)
 
     def _report(self, request: Request) -> Answer:
         """A call of the Reporting API, which takes tokens alone and costs no units."""
@@ -207,7 +213,8 @@ def _key(query: list[tuple[str, str]], headers: Mapping[str, str]) -> str | None
 
 
 def _items(query: list[tuple[str, str]]) -> frozenset[str]:
-    return frozenset(item for name, value in query if name in _NAMES_ITEMS for item in value.split(","))
+    # Analytics filters by video==ID, and by several things with ; between them
+    return frozenset(item for name, value in query if name in _NAMES_ITEMS for item in re.split("[,;]|==", value))
 
 
 def _tags(header: str) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from yt_platform.core.lineage import FROM_REPORTS
+from yt_platform.core.lineage import FROM_OWNERS
 from yt_platform.io.databases import WAREHOUSE
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.warehouse import Warehouse
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 UNMADE = {
-    *FROM_REPORTS,  # which owners alone have
+    *FROM_OWNERS,  # which owners alone have
     # of videos that are read hour by hour: the sample's are read daily
     "metrics.video_windows",
     "features.video_hour",

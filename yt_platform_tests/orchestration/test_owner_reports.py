@@ -1,14 +1,14 @@
-"""Reports of owners' accounts through Dagster: real runs, a real Postgres, and a sandbox that answers by HTTP."""
+"""What owners alone are told, through Dagster: real runs, a real Postgres, and a sandbox that answers by HTTP."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from dagster import build_schedule_context
 from pydantic import SecretStr
 
-from yt_platform.core.lineage import FROM_REPORTS, NODE
+from yt_platform.core.lineage import FROM_OWNERS, NODE
 from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, REFRESH, build_schedules
 from yt_platform.io.accounts import ANALYTICS, OWNER, YOUTUBE, Accounts, Stored, owner_secret
 from yt_platform.io.planning import stale_ranges
@@ -18,6 +18,7 @@ from yt_platform.local import Platform, RunFailedError, Runs, open_platform
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox, reporting, serve
 from yt_platform.settings import Settings
 from yt_platform_tests.conftest import reachable_folder
+from yt_platform_tests.frames import RUN_ID
 from yt_platform_tests.sandbox.client import control
 from yt_platform_tests.sandbox.consent import granted
 
@@ -28,8 +29,12 @@ INPUTS = [source.name for table in ("metrics.channel_daily", "metrics.video_hour
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    world = GeneratedWorld(3, channels=2, videos=12, new_per_day=0, starts_at=STARTS_AT, days=1)
+def world() -> GeneratedWorld:
+    return GeneratedWorld(3, channels=2, videos=12, new_per_day=0, starts_at=STARTS_AT, days=1)
+
+
+@pytest.fixture(scope="module")
+def url(world: GeneratedWorld) -> Iterator[str]:
     with serve(Sandbox(world, STARTS_AT)) as url:
         yield url
 
@@ -50,6 +55,20 @@ def authorise(platform: Platform, url: str, name: str) -> None:
     Accounts(platform.settings.home).write(name, stored)
 
 
+def know_videos(platform: Platform, world: GeneratedWorld) -> int:
+    """The channel's, as if collected: of an age at which both curves are due."""
+    videos = world.uploads(CHANNEL, STARTS_AT.timestamp()) or ()
+    with platform.warehouse.transaction() as transaction:
+        for video in videos:
+            transaction.execute(
+                "INSERT INTO metrics.videos (video_id, collected_at, source, channel_id, published_at, access, "
+                "refreshed_at, run_id, loaded_at) VALUES ($1, $2::timestamptz, 'synthetic', $3, $2::timestamptz, "
+                "'api_key', $2::timestamptz, $4::uuid, now())",
+                (video, STARTS_AT - timedelta(days=40), CHANNEL, RUN_ID),
+            )
+    return len(videos)
+
+
 def tick(platform: Platform, runs: Runs) -> Any:
     [schedule] = [found for found in build_schedules() if found.name == "daily_owner_reports"]
     held = {"accounts": Accounts(platform.settings.home), "clock": platform.clock}
@@ -61,8 +80,8 @@ def tick(platform: Platform, runs: Runs) -> Any:
         return schedule.evaluate_tick(context)
 
 
-def test_reports_become_tables_and_an_account_that_is_dead_fails_the_run_and_no_other_account(
-    platform: Platform, runs: Runs, url: str, monkeypatch: pytest.MonkeyPatch
+def test_reports_and_curves_become_tables_and_an_account_that_is_dead_fails_the_run_and_no_other_account(
+    platform: Platform, runs: Runs, url: str, world: GeneratedWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reporting, "HISTORY_DAYS", 6)
     assert "yt-platform accounts add" in tick(platform, runs).skip_message
@@ -72,6 +91,7 @@ def test_reports_become_tables_and_an_account_that_is_dead_fails_the_run_and_no_
     assert request.partition_key == day.isoformat()
     today = Window(day, day)
     runs.launch(COLLECT_REPORTS, today)  # makes the jobs
+    videos = know_videos(platform, world)
 
     control(url, "revoke", {"channel_id": CHANNEL})
     accounts = Accounts(platform.settings.home)
@@ -89,14 +109,18 @@ def test_reports_become_tables_and_an_account_that_is_dead_fails_the_run_and_no_
     accounts.remove("dead")
     runs.launch(COLLECT_REPORTS, today)
     for window, tables in stale_ranges(platform.warehouse, day, "synthetic"):
-        if of_reports := frozenset(tables & FROM_REPORTS):
-            runs.launch(REFRESH, window, of_reports)
-    assert not [tables for _, tables in stale_ranges(platform.warehouse, day, "synthetic") if tables & FROM_REPORTS]
+        if of_owners := frozenset(tables & FROM_OWNERS):
+            runs.launch(REFRESH, window, of_owners)
+    assert not [tables for _, tables in stale_ranges(platform.warehouse, day, "synthetic") if tables & FROM_OWNERS]
     shown = platform.warehouse.records(
         "SELECT count(DISTINCT day) AS days, bool_and(is_synthetic) AS synthetic FROM bi.report_basic"
     )
     assert shown[0]["days"] >= 3
     assert shown[0]["synthetic"]
+    curves = platform.warehouse.records(
+        "SELECT account, age_days, count(*) AS points FROM bi.video_retention GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    assert [tuple(row.values()) for row in curves] == [("mine", 7, 100 * videos), ("mine", 28, 100 * videos)]
 
 
 def test_a_day_on_which_the_quota_was_spent_is_what_the_owner_was_reported(

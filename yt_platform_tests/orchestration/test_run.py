@@ -10,7 +10,7 @@ import typer
 from dagster import AssetKey, DagsterRunStatus, RunsFilter
 
 from yt_platform.cli import _explained
-from yt_platform.core.lineage import FROM_REPORTS, NODES
+from yt_platform.core.lineage import FROM_OWNERS, NODES
 from yt_platform.core.progress import silent
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas import TABLES
@@ -58,7 +58,7 @@ def test_every_table_is_filled(made: Platform) -> None:
     assert [name for name, count in rows.items() if not count] == [
         "metrics.comments",  # which are only collected
         "metrics.video_windows",  # the imported days are not read hour by hour
-        *(name for name in TABLES if name in FROM_REPORTS),  # which owners alone have
+        *(name for name in TABLES if name in FROM_OWNERS),  # which owners alone have
         "features.video_hour",
         "models.tuned_recipes",  # nobody has tuned
         "predictions.video_hour_forecast",
@@ -92,7 +92,7 @@ def test_the_clock_stands_at_the_end_of_the_sample(made: Platform) -> None:
 def test_every_partition_with_batches_is_materialised_in_dagster_and_no_other(made: Platform, runs: Runs) -> None:
     days = {day.isoformat() for day in batch_days(made.warehouse)}
     assert len(days) == SAMPLE_DAYS
-    made_daily = [AssetKey(node.table.split(".")) for node in NODES if node.table not in FROM_REPORTS]
+    made_daily = [AssetKey(node.table.split(".")) for node in NODES if node.table not in FROM_OWNERS]
     for key in (AssetKey(["raw", "history"]), *made_daily):
         assert runs.instance.get_materialized_partitions(key) == days, key
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yt_platform.core.lineage import (
-    FROM_REPORTS,
+    FROM_OWNERS,
     LOOKBACK_DAYS,
     NODES,
     REACH_DAYS,
@@ -39,7 +39,7 @@ def tables_of(raw: Versions, made: Versions, days: list[date]) -> dict[date, set
 
 def test_everything_is_stale_at_first_and_nothing_once_made() -> None:
     assert set(tables_of(RAW, {}, DAYS)) == set(DAYS)
-    assert tables_of(RAW, {}, DAYS)[DAYS[0]] == {node.table for node in NODES} - FROM_REPORTS
+    assert tables_of(RAW, {}, DAYS)[DAYS[0]] == {node.table for node in NODES} - FROM_OWNERS
     assert tables_of(RAW, loaded(RAW), DAYS) == {}
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from yt_platform.build import build_defs
-from yt_platform.core.lineage import FROM_REPORTS
+from yt_platform.core.lineage import FROM_OWNERS
 from yt_platform.core.policy import HOLDS, Holds, expires, first_kept
 from yt_platform.settings import Settings
 
@@ -25,7 +25,7 @@ def test_strict_makes_nothing_after_the_snapshots() -> None:
         "metrics.video_versions",
         "metrics.channels",
         "metrics.comments",
-        *FROM_REPORTS,  # an owner's own, which the owner let be kept
+        *FROM_OWNERS,  # an owner's own, which the owner let be kept
         "ops.retention",
         "ops.authorizations",
         "ops.loads",

@@ -199,11 +199,18 @@ def count(description: str, unit: str, *, nullable: bool = False, minimum: int |
     return _column("Int64", description, unit, checks, nullable)
 
 
-def number(description: str, unit: str, *, minimum: float | None = None, maximum: float | None = None) -> pa.Column:
+def number(
+    description: str,
+    unit: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    nullable: bool = True,
+) -> pa.Column:
     """Real numbers; unknown is NaN here and NULL in Postgres."""
     checks = [] if minimum is None else [pa.Check.ge(minimum)]
     checks += [] if maximum is None else [pa.Check.le(maximum)]
-    return _column("float64", description, unit, checks, True)
+    return _column("float64", description, unit, checks, nullable)
 
 
 def flag(description: str, *, nullable: bool = False) -> pa.Column:

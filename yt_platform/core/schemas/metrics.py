@@ -325,3 +325,46 @@ VIDEO_WINDOWS = Table(
         }
     ),
 )
+
+VIDEO_RETENTION = Table(
+    name="metrics.video_retention",
+    description=(
+        "One row per account, video, age and hundredth of the video's length: how it held its viewers up to that age, "
+        "as YouTube Analytics told its owner."
+    ),
+    key=("account", "video_id", "age_days", "elapsed_video_time_ratio"),
+    write=Write.NEWEST,
+    newest=("collected_at",),
+    window="collected_at",
+    schema=table_schema(
+        {
+            "account": text("Account that asked, as it was named at its authorisation"),
+            "video_id": _VIDEO,
+            "age_days": count("Age of the video the curve was asked for", "days", minimum=1),
+            "elapsed_video_time_ratio": number(
+                "Share of the video's length, the end of a hundredth of it",
+                "ratio",
+                minimum=0,
+                maximum=1,
+                nullable=False,
+            ),
+            "channel_id": text("Channel of the video", pattern=CHANNEL_ID),
+            "first_day": day("First day of the views counted: that of the publication", unit="Pacific day"),
+            "last_day": day("Last day of the views counted", unit="Pacific day"),
+            "audience_watch_ratio": number(
+                "Times this part was watched for each view of the video; over 1 where it is watched again",
+                "ratio",
+                minimum=0,
+            ),
+            "relative_retention_performance": number(
+                "How it holds viewers here among videos of its length, from 0, the worst, to 1",
+                "ratio",
+                minimum=0,
+                maximum=1,
+            ),
+            "collected_at": instant("When YouTube was asked"),
+            "source": _SOURCE,
+            **_OBTAINED,
+        }
+    ),
+)
