@@ -11,6 +11,7 @@ import pytest
 from google.oauth2 import service_account
 
 from yt_platform.core.endpoints import ANALYTICS_RETENTION
+from yt_platform.core.policy import PolicyMode
 from yt_platform.core.progress import silent
 from yt_platform.core.schemas.metrics import VIDEO_RETENTION
 from yt_platform.core.video_retention import video_retention
@@ -23,6 +24,7 @@ from yt_platform.io.forgetting import CHANNEL, forget, search
 from yt_platform.io.loading import Loaded, load_from_raw
 from yt_platform.io.pulls import Collected, Origin
 from yt_platform.io.raw import RawStore
+from yt_platform.io.retention import retire
 from yt_platform.io.video_retention import RetentionPull
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.youtube import UnavailableError
@@ -276,6 +278,21 @@ def test_what_is_malformed_is_refused_with_its_reason(rig: Rig) -> None:
     assert (loaded.row_count, loaded.reject_count) == (599, 1)
     [refused] = rig.warehouse.records("SELECT reason, record FROM ops.quarantine")
     assert refused["reason"] == "audience_watch_ratio = much is malformed"
+
+
+@pytest.mark.parametrize("mode", ["strict", "owned"])
+def test_a_curve_outlives_what_was_read_with_a_key(rig: Rig, mode: PolicyMode) -> None:
+    """It is the owner's, who let it be kept; titles and counts go after 30 days."""
+    rig.days_pass(11)
+    rig.pull()
+    rig.load()
+    with rig.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE metrics.videos SET source = 'api'")
+    removed = retire(rig.warehouse, rig.store, mode, STARTS_AT + timedelta(days=90), RUN_ID)
+    assert removed == {"metrics.videos": len(rig.videos)}
+    assert rig.curves() == {(video, 7): 100 for video in rig.videos}
+    [batch] = rig.batches()
+    rig.store.verify(batch["path"], batch["sha256"])
 
 
 def test_a_forgotten_channel_has_no_curve_in_tables_or_files_and_is_not_asked_for(
