@@ -79,9 +79,12 @@ def fitted(kind: str, frame: pd.DataFrame) -> Forecaster:
 
 
 def sound(forecasts: pd.DataFrame) -> bool:
-    """Finite, and 0 <= p10 <= p50 <= p90."""
+    """Finite, 0 <= p10 <= p50 <= p90, and none below that of a shorter horizon, but for the last bits."""
     p10, p50, p90 = (forecasts[name].to_numpy() for name in QUANTILES)
-    return bool(np.isfinite(p90).all() and (p10 >= 0).all() and (p10 <= p50).all() and (p50 <= p90).all())
+    ahead = forecasts.sort_values("horizon", kind="stable").set_index(VIDEO_DAY.row)[QUANTILES]
+    rises = ahead.groupby(["video_id", "day", "target"]).diff().fillna(0) >= -1e-9 * ahead
+    in_order = (p10 >= 0).all() and (p10 <= p50).all() and (p50 <= p90).all()
+    return bool(np.isfinite(p90).all() and in_order and rises.all(axis=None))
 
 
 def test_every_origin_is_answered_once_per_target_and_horizon(fitted: Forecaster, unseen: pd.DataFrame) -> None:

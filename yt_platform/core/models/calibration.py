@@ -52,14 +52,18 @@ class Calibration:
     def apply(self, task: Task, features: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
         """`forecasts`, as a forecaster makes them from the rows of `features`, with p10 and p90 moved.
 
-        p50 stays, and 0 <= p10 <= p50 <= p90 still holds.
+        0 <= p10 <= p50 <= p90 still holds, and no quantile lies below that of the horizon before: what is gained in
+        three days is part of what is gained in seven.
         """
-        p10, p90 = floats(forecasts["p10"]).copy(), floats(forecasts["p90"]).copy()
+        found = forecasts[["p10", "p50", "p90"]].to_numpy("float64", copy=True)
+        shorter: dict[str, Rows] = {}
         for target, horizon, rows, origin in _by_horizon(task, features, forecasts):
             name = _name(target, horizon)
             if name in self.stretches:
-                p10[rows], p90[rows] = self._stretched(name, slices(origin), forecasts.iloc[rows])
-        return forecasts.assign(p10=p10, p90=p90)
+                found[rows, 0], found[rows, 2] = self._stretched(name, slices(origin), forecasts.iloc[rows])
+            found[rows] = np.maximum(found[rows], found[shorter.get(target, rows)])
+            shorter[target] = rows
+        return forecasts.assign(p10=found[:, 0], p50=found[:, 1], p90=found[:, 2])
 
     def _stretched(self, name: str, told: pd.DataFrame, forecasts: pd.DataFrame) -> tuple[Floats, Floats]:
         added = self.stretches[name]
