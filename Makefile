@@ -32,7 +32,7 @@ up: install ## Dagster and MLflow in the browser, until Ctrl-C
 	@exec $(BIN)/yt-platform up $(ARGS)
 
 test: install ## All tests but the long ones, with coverage
-	$(BIN)/python -m pytest -m "not slow" --cov
+	$(BIN)/python -m pytest -m "not slow" --cov -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: install ## The long tests: 20 million rows, crashes
 	$(BIN)/python -m pytest -m slow
