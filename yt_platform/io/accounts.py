@@ -40,7 +40,8 @@ _DEAD = {
         "Google takes its token no longer: the owner revoked it, or its password changed, or the consent screen is in "
         "testing mode, whose tokens die after 7 days",
         "publish the app in the Google Cloud console (Audience, Publish app) if it is in testing mode, then "
-        "authorise again with `yt-platform accounts add`",
+        "authorise again with `yt-platform accounts add`; if the owner revoked it for good, YouTube gives 7 days to "
+        "delete what it brought, with `yt-platform forget --channel`",
     ),
     (OWNER, "invalid_client"): (
         "Google knows its OAuth client no longer",
