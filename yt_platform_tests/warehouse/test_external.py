@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,8 +42,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    folder = Path("/tmp") / f"yt-external-{port}"  # tmp_path is closed to other accounts
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="yt-external-", dir="/tmp"))  # tmp_path is closed to other accounts
     try:
         if account:
             shutil.chown(folder, "postgres", "postgres")
