@@ -19,6 +19,13 @@ QUARANTINE = "ops.quarantine"
 OF_COUNTS_ALONE = "api_video_stats"
 """The one endpoint whose answers hold statistics and no metadata."""
 
+_UNDELETED = f"""
+FROM {BATCHES} AS purged
+WHERE purged_at IS NOT NULL AND file_deleted_at IS NULL
+    AND NOT EXISTS (SELECT FROM {BATCHES} AS kept WHERE kept.path = purged.path AND kept.purged_at IS NULL)
+"""
+"""Of a batch that is kept with the same content the file is its own."""
+
 
 @dataclass(frozen=True)
 class _Expired:
@@ -32,7 +39,7 @@ class _Expired:
 def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetime, run_id: str) -> dict[str, int]:
     """Delete what the mode lets nobody keep; returns the rows deleted by table, and the raw batches.
 
-    Files are deleted after the catalogue says so, and again where an earlier call ended between the two.
+    Files are deleted after the catalogue says so, those of an earlier call that ended between the two as well.
     """
     removed: dict[str, int] = {}
     for expired in _expired(mode, first_kept(now.date())):
@@ -45,16 +52,18 @@ def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetim
                 transaction.execute(_deletion(expired), expired.parameters)
                 if not expired.where:  # else a mode that lets it be made would find it made
                     transaction.execute("DELETE FROM ops.loads WHERE table_name = $1", (expired.table,))
-    for path in _without_file(warehouse):
-        store.delete(path)
+    for row in warehouse.records(f"SELECT DISTINCT path {_UNDELETED}"):
+        store.delete(row["path"])
+        with warehouse.transaction() as transaction:
+            transaction.execute(f"UPDATE {BATCHES} SET file_deleted_at = now() WHERE path = $1", (row["path"],))
     if removed:
         refresh(warehouse, run_id)  # a materialised view is a copy
     return removed
 
 
 def retirement_is_due(warehouse: Warehouse, mode: PolicyMode, now: datetime) -> bool:
-    """Whether anything is older than the mode lets it be kept."""
-    return any(
+    """Whether anything is older than the mode lets it be kept, or a deletion was interrupted."""
+    return bool(warehouse.records(f"SELECT path {_UNDELETED} LIMIT 1")) or any(
         warehouse.records(f"SELECT FROM {expired.table} {expired.where} LIMIT 1", expired.parameters)
         for expired in _expired(mode, first_kept(now.date()))
     )
@@ -96,12 +105,3 @@ def _deletion(expired: _Expired) -> str:
     if expired.table == BATCHES:
         return f"UPDATE {BATCHES} SET purged_at = now() {expired.where}"
     return f"DELETE FROM {expired.table} {expired.where}"
-
-
-def _without_file(warehouse: Warehouse) -> list[str]:
-    """Files of batches purged of late, unless a batch that is kept has the same content."""
-    rows = warehouse.records(
-        f"SELECT path FROM {BATCHES} WHERE purged_at > now() - interval '7 days' "
-        f"EXCEPT SELECT path FROM {BATCHES} WHERE purged_at IS NULL"
-    )
-    return [row["path"] for row in rows]

@@ -119,8 +119,12 @@ def test_an_interrupted_deletion_is_taken_up_again(warehouse: Warehouse, store: 
     with pytest.raises(KeyboardInterrupt):
         retire(warehouse, Killed(str(tmp_path / "raw")), "strict", NOW, RUN_ID)
     assert min(files(tmp_path / "raw")) == str(DAYS.first)
+    with warehouse.transaction() as transaction:  # nobody ran it again for a while
+        transaction.execute("UPDATE raw.batches SET purged_at = purged_at - interval '60 days'")
+    assert retirement_is_due(warehouse, "strict", NOW)
     assert retire(warehouse, store, "strict", NOW, RUN_ID) == {}
     assert min(files(tmp_path / "raw")) == str(first_kept(LAST))
+    assert not retirement_is_due(warehouse, "strict", NOW)
 
 
 def test_days_whose_answers_are_gone_are_not_made_anew_from_less(warehouse: Warehouse, store: RawStore) -> None:
