@@ -17,15 +17,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from yt_platform.core.policy import KEPT_DAYS
 from yt_platform.core.quota import Bucket, bucket_of
 
 IDS_PER_CALL = 50
 CHANNELS_EVERY = timedelta(days=1)
 UPLOADS_EVERY = timedelta(hours=2)
-RECHECK_EVERY = timedelta(days=30)
-"""Metadata must be refreshed or deleted within 30 days (YouTube's developer policies)."""
+RECHECK_EVERY = timedelta(days=KEPT_DAYS - 1)
+"""UTC days from a reading of metadata to the last on which it may be kept (YouTube's developer policies): it is read
+again in the course of that day, as it is deleted when the next begins."""
 
-RECHECK_FROM = timedelta(days=27)
+RECHECK_FROM = RECHECK_EVERY - timedelta(days=2)
 """From this age on metadata fills the free places of a call, so that the limit is met without calls of its own."""
 
 COMMENTS_AT = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
@@ -177,14 +179,16 @@ def _seconds(durations: pd.Series) -> npt.NDArray[np.float64]:
 
 
 def due_metadata(videos: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """Videos whose metadata is to be read: new ones and those at the 30-day limit, filled up with those soon at it.
+    """Videos whose metadata is to be read: new ones and those that may be kept today alone, filled up with those soon
+    due.
 
     One that YouTube no longer returns is asked for weekly, as its absence is no proof of deletion.
     `videos`: `video_id`, `metadata_polled_at`, `unreturned_at`.
     """
     waited = now - videos["metadata_polled_at"]
     lost = videos["unreturned_at"].notna() & (waited >= _WEEK)
-    required = videos["metadata_polled_at"].isna() | (waited >= RECHECK_EVERY - timedelta(days=1)) | lost
+    days = now.floor("D") - videos["metadata_polled_at"].dt.floor("D")
+    required: pd.Series[bool] = videos["metadata_polled_at"].isna() | (days >= RECHECK_EVERY) | lost
     soon = ~required & (waited >= RECHECK_FROM)
     free = -int(required.sum()) % IDS_PER_CALL
     filling = waited[soon].nlargest(free, keep="first").index

@@ -143,10 +143,11 @@ def _reports(partitions: PartitionsDefinition) -> AssetsDefinition:
         """Bulk reports of every account, as YouTube made them: one batch per report, on the Pacific day it is about.
 
         On the platform's current day what is new is downloaded, whatever days it is about; on past days the stored
-        reports are verified. An account that fails keeps no other from its reports, and fails the run at its end.
+        reports are verified, of which a day may have none. An account that fails keeps no other from its reports, and
+        fails the run at its end.
         """
         held = context.resources
-        verify = partial(verify_batches, held.warehouse, held.raw_store, REPORT_ENDPOINTS)
+        verify = partial(verify_stored, held.warehouse, held.raw_store, REPORT_ENDPOINTS)
         done, failed = _of_accounts(context, verify, held.reporting.pull_reports)
         told = {
             "reports": sum(found.reports for found in done.values()),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -24,13 +25,21 @@ def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def _environment() -> Iterator[None]:
+@contextmanager
+def environment_put_back() -> Iterator[None]:
     """Dagster finds its instance through the environment, which `Runs` sets; put back what was there."""
     before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def _environment() -> Iterator[None]:
+    with environment_put_back():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from yt_platform.core.policy import first_kept
 from yt_platform.core.polling import (
     COMMENTS_AT_LEAST,
     IDS_PER_CALL,
@@ -99,8 +100,8 @@ def test_what_is_most_overdue_comes_first_and_calls_are_filled_up() -> None:
     assert due_stats(frame.iloc[:0], NOW, 1_000).empty
 
 
-def test_metadata_is_read_when_new_before_30_days_and_weekly_of_what_is_gone() -> None:
-    age = [np.nan, 1, 26, 28, 29, 31, 3, 8]
+def test_metadata_is_read_when_new_before_it_is_deleted_and_weekly_of_what_is_gone() -> None:
+    age = [np.nan, 1, 25, 27, 28, 31, 3, 8]
     gone = [False] * 6 + [True] * 2
     frame = videos(
         8,
@@ -108,9 +109,24 @@ def test_metadata_is_read_when_new_before_30_days_and_weekly_of_what_is_gone() -
         unreturned_at=pd.Series(NOW, index=range(8)).where(gone),
     )
     found = set(due_metadata(frame, NOW)["video_id"])
-    assert found == {"v000000", "v000003", "v000004", "v000005", "v000007"}  # 28 days old: there is room in the call
+    assert found == {"v000000", "v000003", "v000004", "v000005", "v000007"}  # 27 days old: there is room in the call
     full = pd.concat([frame.iloc[[3]], videos(50).assign(video_id=[f"n{number}" for number in range(50)])])
     assert "v000003" not in set(due_metadata(full.reset_index(drop=True), NOW)["video_id"])
+
+
+@pytest.mark.parametrize("hour", [0, 12, 23])
+def test_metadata_is_read_again_on_the_last_day_before_it_is_deleted(hour: int) -> None:
+    """It was once due 29 days later to the hour, and gone since that day began: tables lacked it for up to a day."""
+    polled = NOW.floor("D") + timedelta(hours=hour)
+    frame = videos(1, metadata_polled_at=polled, unreturned_at=pd.NaT)
+    [last_day] = [
+        day
+        for day in pd.date_range(NOW.floor("D"), periods=40)
+        if first_kept(day.date()) == polled.date() < first_kept(day.date() + timedelta(days=1))
+    ]
+    for now in (last_day, last_day + timedelta(hours=23)):
+        assert len(due_metadata(frame, now)) == 1
+    assert due_metadata(frame, last_day - timedelta(minutes=1)).empty
 
 
 @pytest.mark.parametrize(
