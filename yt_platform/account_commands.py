@@ -31,14 +31,14 @@ def add_owner(
         at = platform.clock.now()
         given = consented(name, client_secrets, scopes(monetary), at, open_browser=open_browser, port=port)
         stored = add(platform.warehouse, accounts, name, given, settings.api_endpoint, charge)
-    out.print(f"{name} is authorised for channel {stored.channel_id}", markup=False)
+    out.print(f"{name} is authorised for channel {stored.channel_id}")
 
 
 def add_partner(settings: Settings, name: str, key: Path, content_owner: str, monetary: bool, out: Console) -> None:
     with open_platform(settings) as platform, _charging(platform) as charge:
         given = partner(key, content_owner, scopes(monetary), platform.clock.now())
         add(platform.warehouse, Accounts(settings.home), name, given, settings.api_endpoint, charge)
-    out.print(f"{name} is authorised for content owner {content_owner}", markup=False)
+    out.print(f"{name} is authorised for content owner {content_owner}")
 
 
 def listed_accounts(settings: Settings) -> list[Listed]:
@@ -55,7 +55,7 @@ def check_named(settings: Settings, name: str | None, out: Console) -> bool:
         at = platform.clock.now()
         for each in names:
             error = check(platform.warehouse, accounts, each, settings.api_endpoint, charge, at)
-            out.print(str(error) if error else f"{each} is authorised", markup=False, soft_wrap=True)
+            out.print(str(error) if error else f"{each} is authorised", soft_wrap=True)
             refused = refused or error is not None
     return refused
 
@@ -66,7 +66,7 @@ def remove_named(settings: Settings, name: str, out: Console) -> None:
     by_hand = (
         "Google was not told: end it at https://myaccount.google.com/permissions, or delete the key in its console"
     )
-    out.print(f"{name} is removed; {'Google was told' if revoked else by_hand}", markup=False, soft_wrap=True)
+    out.print(f"{name} is removed; {'Google was told' if revoked else by_hand}", soft_wrap=True)
 
 
 def video_retention(settings: Settings, account: str, video_id: str, days: int) -> list[RetentionPoint]:

@@ -39,8 +39,8 @@ app.add_typer(accounts, name="accounts")
 app.add_typer(analytics, name="analytics")
 app.add_typer(db, name="db")
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False)  # titles and errors may hold what looks like markup
+err = Console(stderr=True, highlight=False, markup=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
 FAILED = 1
@@ -118,7 +118,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 
 def _say(error: str, remedy: str | None = None) -> None:
     for line in filter(None, (error, remedy)):
-        err.print(line, style="red", markup=False, soft_wrap=True)  # whole paths, to be copied
+        err.print(line, style="red", soft_wrap=True)  # whole paths, to be copied
 
 
 def _remedy_of_full_disk(error: Exception) -> str | None:
@@ -239,11 +239,14 @@ def status(as_json: AsJson = False) -> None:
 def accept(
     table: Annotated[str, typer.Argument(help="Table that refused rows, e.g. metrics.video_snapshots.")],
     day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="UTC day of the rows.")],
+    last: Annotated[
+        datetime | None, typer.Argument(formats=["%Y-%m-%d"], help="The last of several days; that day alone if none.")
+    ] = None,
 ) -> None:
-    """Let the rows refused on a day block nothing any more, once you have looked at them in ops.quarantine."""
-    from yt_platform.commands import accept_day
+    """Let the rows refused on these days block nothing any more, once you have looked at them in ops.quarantine."""
+    from yt_platform.commands import accept_days
 
-    accept_day(load_settings(), table, day.date(), out)
+    accept_days(load_settings(), table, day.date(), (last or day).date(), out)
 
 
 @app.command()
@@ -457,7 +460,7 @@ def add_account(
     elif service_account and content_owner and not client_secrets:
         add_partner(load_settings(), name, service_account, content_owner, monetary, out)
     else:
-        err.print("error: give --client-secrets, or --service-account with --content-owner", style="red", markup=False)
+        err.print("error: give --client-secrets, or --service-account with --content-owner", style="red")
         raise typer.Exit(MISUSED)
 
 

@@ -48,7 +48,7 @@ from yt_platform.io.raw import RawStore
 from yt_platform.io.sample import write_sample
 from yt_platform.io.tombstones import bring_back, save
 from yt_platform.io.training import RECIPE
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import WatchListError, add_channels, listed
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, import_path, one_at_a_time, open_platform
 from yt_platform.report import ProgressDisplay, print_connections, print_forgotten, print_spent, print_summary
@@ -77,7 +77,7 @@ def run_platform(settings: Settings, history: Path | None, out: Console) -> None
         progress.stop()
         print_summary(platform, runs, out)
         for model, reason in untrained.items():
-            out.print(f"\n{model} was not trained: {reason}.", style="yellow", markup=False)
+            out.print(f"\n{model} was not trained: {reason}.", style="yellow")
         print_connections(settings, out)
 
 
@@ -90,14 +90,15 @@ def import_only(settings: Settings, path: Path, out: Console) -> None:
         out.print("imported; `yt-platform run` or the schedule makes what follows from it")
 
 
-def accept_day(settings: Settings, table: str, day: date, out: Console) -> None:
+def accept_days(settings: Settings, table: str, first: date, last: date, out: Console) -> None:
     if table not in TABLES:
         raise SettingsError(f"{table} is no table; there are {', '.join(TABLES)}")
+    if last < first:
+        raise SettingsError(f"{first} to {last} are no days: the last comes before the first")
     with open_platform(settings) as platform:
-        count = accept_rejects(platform.warehouse, TABLES[table], day)
-    out.print(
-        f"{count:,} refused rows of {table} on {day} block nothing any more; `yt-platform run` goes on from there"
-    )
+        count = accept_rejects(platform.warehouse, TABLES[table], Window(first, last))
+    days = f"on {first}" if first == last else f"from {first} to {last}"
+    out.print(f"{count:,} refused rows of {table} {days} block nothing any more; `yt-platform run` goes on from there")
 
 
 def model_versions(settings: Settings, model: str) -> list[dict[str, Any]]:
@@ -158,7 +159,7 @@ def collect_now(settings: Settings, out: Console) -> int:
         progress.stop()
         print_spent(_spent(platform), out)
     for asset, what in missing.items():
-        out.print(f"missing from {asset}: {what}", style="yellow", markup=False)
+        out.print(f"missing from {asset}: {what}", style="yellow")
     return 1 if missing else 0
 
 
@@ -246,7 +247,7 @@ def report_day(settings: Settings, day: date | None, folder: Path | None, out: C
     """Print the report of a day, and write it as a page with plots where a folder is named."""
     with open_platform(settings) as platform:
         message = as_message(daily_report(platform.warehouse, day or platform.clock.now().date()))
-    out.print(f"{message.subject}\n\n{message.text}", markup=False, soft_wrap=True)
+    out.print(f"{message.subject}\n\n{message.text}", soft_wrap=True)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         page = message.html or ""
@@ -290,7 +291,7 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         if kind == CHANNEL:  # first, as it would be entered again from its file
             for account in remove_of_channel(platform.warehouse, Accounts(settings.home), name):
-                out.print(f"the account {account} of the channel's owner is removed", markup=False)
+                out.print(f"the account {account} of the channel's owner is removed")
         place, folders = _place(settings, platform.urls), _log_folders(settings)
         forgotten = forget(place, folders, kind, name, progress)
         for copied in (settings.home, *forgotten.backups):
@@ -299,7 +300,7 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
         progress.stop()
         print_forgotten(forgotten, out)
         for found in left:
-            out.print(f"still found in {found}", style="red", markup=False)
+            out.print(f"still found in {found}", style="red")
         if verify and not left:
             out.print("searched: the ids are in no raw file, database, bundle of a model or log of a run")
         return 1 if left else 0

@@ -31,7 +31,7 @@ class ProgressDisplay:
         self._console = console
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<32}"),
+            TextColumn("{task.description:<32}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -88,7 +88,7 @@ def print_checks(outcomes: Mapping[str, str], out: Console) -> None:
     out.print("\nChecks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in sorted(counts)))
     for name, outcome in outcomes.items():
         if outcome in ("failed", "warned"):
-            out.print(f"  {outcome}: {name}", style="red", markup=False)
+            out.print(f"  {outcome}: {name}", style="red")
 
 
 def print_scorecard(platform: Platform, out: Console) -> None:
@@ -177,7 +177,6 @@ def print_connections(settings: Settings, out: Console) -> None:
         "psql, BI tools:  make up (or .venv/bin/yt-platform db start), then\n"
         '                 psql "$(.venv/bin/yt-platform db url --reader)"',
         soft_wrap=True,
-        markup=False,
     )
 
 
@@ -234,9 +233,9 @@ def print_spent(spent: Mapping[str, Any], out: Console) -> None:
     out.print(f"Quota of {spent['pacific_day']} in Los Angeles, until {spent['resets_at']}:")
     for bucket, state in spent["buckets"].items():
         stopped = f"; stopped: {state['stop_reason']}" if state["stop_reason"] else ""
-        out.print(f"  {bucket}: {state['units']:,} of {state['allowed']:,} units{stopped}", markup=False)
+        out.print(f"  {bucket}: {state['units']:,} of {state['allowed']:,} units{stopped}")
     for method, calls in sorted(spent["calls"].items()):
-        out.print(f"    {method}: {calls:,} calls", markup=False)
+        out.print(f"    {method}: {calls:,} calls")
 
 
 def print_status(found: Mapping[str, Any], out: Console) -> None:
@@ -251,14 +250,14 @@ def print_status(found: Mapping[str, Any], out: Console) -> None:
     if not found["broken"]:
         out.print("Nothing is broken.")
     for item in found["broken"]:
-        out.print(f"broken: {item['what']}: {item['reason']}; remedy: {item['remedy']}", style="red", markup=False)
+        out.print(f"broken: {item['what']}: {item['reason']}; remedy: {item['remedy']}", style="red")
 
 
 def print_forgotten(forgotten: Forgotten, out: Console) -> None:
     """What was removed, what is left to a person, and what comes by itself. Without the ids: terminals keep logs."""
 
     def say(text: str) -> None:
-        out.print(text, markup=False, soft_wrap=True)
+        out.print(text, soft_wrap=True)
 
     if forgotten.nothing:
         say("Nothing of it was stored. What is collected or imported from now on leaves it out.")

@@ -123,9 +123,10 @@ def _verdict(table: Table, loaded: Loaded) -> str:
     )
     if loaded.reject_share <= table.reject_limit:
         return found
+    range_of_days = " ".join(str(day) for day in dict.fromkeys((days[0], days[-1])))
     return (
         f"{found}, on {len(days)} days from {days[0]} on; ops.quarantine holds them with the reasons. Import the rows "
-        f"repaired, or let the day be as it is: yt-platform accept {table.name} {days[0]}"
+        f"repaired, or let the days be as they are: yt-platform accept {table.name} {range_of_days}"
     )
 
 

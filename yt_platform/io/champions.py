@@ -64,11 +64,14 @@ def previous(warehouse: Warehouse, registry: ModelRegistry, model: str) -> Regis
 def roll_back(
     warehouse: Warehouse, registry: ModelRegistry, model: str, version: str | None, now: pd.Timestamp, run_id: str
 ) -> RegisteredModel:
-    """Make `version`, or the previous champion, the champion. The next run makes its forecasts.
+    """Make `version`, or the previous champion, the champion. The next run makes its forecasts. To name the one that is
+    champion changes nothing.
 
     Raises UnknownVersionError or NoPreviousChampionError.
     """
     chosen = registry.version(model, version) if version else previous(warehouse, registry, model)
+    if chosen == registry.champion(model):
+        return chosen
     with warehouse.transaction() as transaction:
         crown(transaction, registry, chosen, "rollback", now, run_id)
     return chosen

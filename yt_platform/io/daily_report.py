@@ -139,4 +139,5 @@ def _as_table(rows: Rows) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    """On one line, as a reason may hold what broke a table's contract, and a title what its author likes."""
+    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())

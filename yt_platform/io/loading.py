@@ -344,18 +344,17 @@ def _booked(warehouse: Warehouse, table: Table, loaded: Loaded) -> Loaded:
     return loaded
 
 
-def accept_rejects(warehouse: Warehouse, table: Table, day: date) -> int:
-    """Let what is refused of a day now block nothing any more; returns how many rows that is."""
-    refused = "SELECT count(*) AS n FROM ops.quarantine WHERE table_name = $1 AND partition_day = $2"
-    with warehouse.transaction() as transaction:
-        count: int = transaction.records(refused, (table.name, day))[0]["n"]
-        transaction.execute(
-            "INSERT INTO ops.accepted_rejects (table_name, partition_day, reject_count) VALUES ($1, $2, $3) "
-            "ON CONFLICT (table_name, partition_day) DO UPDATE SET reject_count = excluded.reject_count, "
-            "accepted_at = now()",
-            (table.name, day, count),
-        )
-    return count
+def accept_rejects(warehouse: Warehouse, table: Table, window: Window) -> int:
+    """Let what is refused of these days now block nothing any more; returns how many rows that is."""
+    accepted = warehouse.records(
+        "INSERT INTO ops.accepted_rejects (table_name, partition_day, reject_count) "
+        "SELECT $1::text, partition_day, count(*) FROM ops.quarantine "
+        "WHERE table_name = $1 AND partition_day BETWEEN $2 AND $3 GROUP BY partition_day "
+        "ON CONFLICT (table_name, partition_day) DO UPDATE SET reject_count = excluded.reject_count, "
+        "accepted_at = now() RETURNING reject_count",
+        (table.name, window.first, window.last),
+    )
+    return sum(row["reject_count"] for row in accepted)
 
 
 def _by_day(batches: list[Batch]) -> dict[date, list[Batch]]:

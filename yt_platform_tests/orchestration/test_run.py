@@ -10,7 +10,7 @@ import pytest
 import typer
 from dagster import AssetKey, DagsterRunStatus, RunsFilter
 
-from yt_platform.cli import _explained
+from yt_platform.cli import _explained, out
 from yt_platform.core.lineage import FROM_OWNERS, NODES
 from yt_platform.core.progress import silent
 from yt_platform.core.registered import VIDEO_FORECASTER
@@ -23,6 +23,7 @@ from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.planning import batch_days, stale_ranges
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, import_path
+from yt_platform.report import print_top_forecasts
 from yt_platform.status import platform_status, table_rows
 from yt_platform_tests.orchestration.conftest import SAMPLE_DAYS
 
@@ -232,6 +233,25 @@ def contents(path: Path) -> bytes:
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
     return b""
+
+
+def test_a_title_that_looks_like_markup_is_shown_as_it_is(made: Platform) -> None:
+    """It ended the command: whatever an author wrote is a title."""
+    [top] = made.warehouse.records(
+        "SELECT video_id, title FROM bi.video_forecast WHERE horizon_days = 7 AND target = 'views' "
+        "AND origin_day = $1 ORDER BY increment_p50 DESC LIMIT 1",
+        (LAST_DAY,),
+    )
+
+    def rename(title: str) -> None:
+        with made.warehouse.transaction() as transaction:
+            transaction.execute("UPDATE metrics.videos SET title = $2 WHERE video_id = $1", (top["video_id"], title))
+
+    rename("[/b] [live]")
+    with out.capture() as shown:
+        print_top_forecasts(made, out)
+    rename(top["title"])
+    assert "[/b] [live]" in shown.get()
 
 
 def test_status_tells_rows_partitions_checks_and_what_is_broken(made: Platform, runs: Runs) -> None:

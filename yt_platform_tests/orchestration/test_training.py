@@ -233,6 +233,9 @@ def test_a_named_version_forecasts_with_the_next_run_from_days_it_has_not_seen(m
     """A candidate that lost was fitted on the fold alone, so there are more days it may forecast from."""
     lost = next(found for found in made.registry.versions(MODEL) if found.trained_until < champion(made).trained_until)
     assert go_back(made, lost.version) == lost
+    changes = history(made)
+    assert go_back(made, lost.version) == lost
+    assert history(made) == changes  # it is champion already
     due = forecasts_due(VIDEO_FORECASTER, made.warehouse, made.registry)
     assert due is not None
     assert due.first > lost.trained_until

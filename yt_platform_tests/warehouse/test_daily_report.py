@@ -34,7 +34,7 @@ def test_what_happened_is_told_and_shown(warehouse: Warehouse) -> None:
         transaction.execute(
             "INSERT INTO ops.alerts "
             "(dedupe_key, severity, kind, subject, message, first_seen_at, last_seen_at, run_id) "
-            "VALUES ('k', 'error', 'training', 'video_forecaster', 'no rows', $1, $1, $2::uuid)",
+            "VALUES ('k', 'error', 'training', 'video_forecaster', 'no' || chr(10) || 'rows', $1, $1, $2::uuid)",
             (datetime(2026, 3, 2, 4, tzinfo=UTC), RUN_ID),
         )
         transaction.execute(

@@ -44,7 +44,7 @@ def test_a_day_of_too_many_refused_rows_stays_stale_until_a_person_accepts_it(wa
     for _ in range(2):
         assert load_from_tables(warehouse, VIDEO_DAILY, refused_rows, window, RUN_ID, silent).reject_share == 1
         assert warehouse.records("SELECT partition_day FROM ops.loads") == []
-    assert accept_rejects(warehouse, VIDEO_DAILY, day) == 1
+    assert accept_rejects(warehouse, VIDEO_DAILY, Window(day, day)) == 1
     assert load_from_tables(warehouse, VIDEO_DAILY, refused_rows, window, RUN_ID, silent).reject_share == 0
     assert warehouse.records("SELECT partition_day FROM ops.loads") == [{"partition_day": day}]
 
