@@ -85,7 +85,8 @@ def open_collector(
         YouTubeClient(key, settings.api_endpoint, source, ledger, ticking, time.sleep) as client,
     ):
         plan = quota_plan(warehouse, ticking(), settings.allowed_units)
-        yield Collector(url, store, client, ledger, plan, Origin(run_id, synthetic), pd.Timestamp(ticking()), progress)
+        origin, now = Origin(run_id, synthetic), pd.Timestamp(ticking())
+        yield Collector(url, store, client, ledger, plan, origin, now, progress, settings.policy_mode)
 
 
 class Reporting:

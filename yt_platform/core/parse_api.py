@@ -69,6 +69,13 @@ _COMMENT = pa.schema(
 )
 
 
+class PolledVideo(NamedTuple):
+    """A video of an answer as a collector sees it; None is what the answer has not, or what cannot be read."""
+
+    view_count: int | None
+    published_at: datetime | None
+
+
 class Thread(NamedTuple):
     """A comment thread as a collector sees it; times are None where the answer has none that can be read."""
 
@@ -102,15 +109,17 @@ def uploads_playlists(body: str | bytes) -> dict[str, str | None]:
     return found
 
 
-def view_counts(body: str | bytes) -> dict[str, int | None]:
-    """The views of every video of a videos answer; None where they are absent or no count. Raises ValueError for what
-    is not a JSON object."""
-    found = {}
-    for video in _items(_answer(body)):
-        if isinstance(video.get("id"), str):
-            count = _object(video.get("statistics")).get("viewCount")
-            found[video["id"]] = int(count) if isinstance(count, str) and re.fullmatch("[0-9]{1,18}", count) else None
-    return found
+def polled_videos(body: str | bytes) -> dict[str, PolledVideo]:
+    """What the next poll needs of every video of a videos answer. Raises ValueError for what is not a JSON object."""
+    videos = [video for video in _items(_answer(body)) if isinstance(video.get("id"), str)]
+    counts = [part.get("viewCount") for part in _part(videos, "statistics")]
+    published = _datetimes(_part(videos, "snippet"), "publishedAt")
+    return {
+        video["id"]: PolledVideo(
+            int(count) if isinstance(count, str) and re.fullmatch("[0-9]{1,18}", count) else None, published_at
+        )
+        for video, count, published_at in zip(videos, counts, published, strict=True)
+    }
 
 
 def uploads(body: str | bytes) -> list[tuple[str, datetime | None]]:

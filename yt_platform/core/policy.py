@@ -31,7 +31,8 @@ class Holds(Enum):
     DERIVED = "derived"
     """Computed from them: what only the Analytics & Reporting amendment, or the owner, allows."""
     IDS = "ids"
-    """What is watched, by id, with the platform's own notes."""
+    """What is watched, by id, with the platform's own notes. What the API told of a tracked video stays as long as a
+    row of metadata or statistics would."""
     NOTHING = "nothing"
     """The platform's own books."""
 
@@ -107,15 +108,24 @@ _EXPIRES: Mapping[str, frozenset[Holds]] = {
 _OF_DERIVED = ("features.", "models.", "predictions.")
 
 
+def may_derive(mode: PolicyMode | None) -> bool:
+    """Without a mode there is no key, and what people import is theirs to judge."""
+    return mode != "strict"
+
+
 def may_hold(mode: PolicyMode | None, table: str) -> bool:
-    """Whether the mode lets a table, or an asset of its layer, be made at all: `strict` lets nothing be derived.
-    Without a mode there is no key, and what people import is theirs to judge."""
-    return mode != "strict" or not (HOLDS.get(table) is Holds.DERIVED or table.startswith(_OF_DERIVED))
+    """Whether the mode lets a table, or an asset of its layer, be made at all."""
+    return may_derive(mode) or not (HOLDS.get(table) is Holds.DERIVED or table.startswith(_OF_DERIVED))
 
 
 def expires(mode: PolicyMode, table: str) -> bool:
     """Whether rows of the table that were not refreshed for `KEPT_DAYS` must go."""
-    return HOLDS[table] in _EXPIRES[mode]
+    return holds_no_longer(mode, HOLDS[table])
+
+
+def holds_no_longer(mode: PolicyMode, what: Holds) -> bool:
+    """Whether what was not refreshed for `KEPT_DAYS` must go."""
+    return what in _EXPIRES[mode]
 
 
 def first_kept(today: date) -> date:

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import pandas as pd
 
-from yt_platform.core.parse_api import next_page_token, threads, uploads, uploads_playlists, view_counts
+from yt_platform.core.parse_api import next_page_token, polled_videos, threads, uploads, uploads_playlists
+from yt_platform.core.policy import PolicyMode, may_derive
 from yt_platform.core.polling import (
     CHANNELS_EVERY,
     IDS_PER_CALL,
@@ -58,7 +59,9 @@ class Collector:
         origin: Origin,
         now: pd.Timestamp,
         progress: Progress,
+        mode: PolicyMode | None = None,
     ) -> None:
+        self._mode = mode
         self._url, self._store, self._client, self._ledger = url, store, client, ledger
         self._plan, self._origin, self._now, self._progress = plan, origin, now, progress
         self._warehouse = Warehouse(url)
@@ -261,22 +264,28 @@ class Collector:
         return pull.collected
 
     def _videos_polled(self, endpoint: str, ids: list[str], answer: Answer) -> Update:
-        views = view_counts(answer.body)
+        polled = polled_videos(answer.body)
+        told = [polled.get(video) for video in ids]
         return (
             "UPDATE ops.tracked_videos AS video SET stats_polled_at = %(now)s, "
             "metadata_polled_at = CASE WHEN %(metadata)s THEN %(now)s ELSE video.metadata_polled_at END, "
             "unreturned_at = CASE WHEN NOT found.returned THEN coalesce(video.unreturned_at, %(now)s) END, "
-            "views_per_day = coalesce((found.view_count - video.view_count) * 86400.0 "
-            "/ nullif(extract(epoch FROM %(now)s - video.stats_polled_at), 0), video.views_per_day), "
+            # retention takes the publication of a video that is gone for long
+            "published_at = CASE WHEN video.unreturned_at IS NULL THEN video.published_at "
+            "ELSE coalesce(video.published_at, found.published_at) END, "
+            "views_per_day = CASE WHEN %(derives)s THEN coalesce((found.view_count - video.view_count) * 86400.0 "
+            "/ nullif(extract(epoch FROM %(now)s - video.stats_polled_at), 0), video.views_per_day) END, "
             "view_count = coalesce(found.view_count, video.view_count) "
-            "FROM unnest(%(ids)s::text[], %(views)s::bigint[], %(returned)s::boolean[]) "
-            "AS found (id, view_count, returned) WHERE video.video_id = found.id",
+            "FROM unnest(%(ids)s::text[], %(views)s::bigint[], %(published)s::timestamptz[], %(returned)s::boolean[]) "
+            "AS found (id, view_count, published_at, returned) WHERE video.video_id = found.id",
             {
                 "now": self._now,
                 "metadata": endpoint == "api_videos",
                 "ids": ids,
-                "views": [views.get(video) for video in ids],
-                "returned": [video in views for video in ids],
+                "derives": may_derive(self._mode),
+                "views": [video.view_count if video else None for video in told],
+                "published": [video.published_at if video else None for video in told],
+                "returned": [video is not None for video in told],
             },
         )
 

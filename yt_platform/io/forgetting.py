@@ -265,7 +265,8 @@ class _Raw:
 def _batches(place: Place, what: str, progress: Progress) -> Iterator[_Raw]:
     with psycopg.connect(place.urls.warehouse, row_factory=class_row(_Raw)) as connection:
         batches = connection.execute(
-            "SELECT batch_id, endpoint, partition_day AS day, path, sha256 FROM raw.batches ORDER BY batch_id"
+            "SELECT batch_id, endpoint, partition_day AS day, path, sha256 FROM raw.batches "
+            "WHERE purged_at IS NULL ORDER BY batch_id"
         ).fetchall()
     for done, batch in enumerate(batches, start=1):
         yield batch

@@ -125,6 +125,11 @@ class RawStore:
         """Paths of all files there are, in the catalogue or not."""
         return sorted(path.removeprefix(self._root).lstrip("/") for path in self._fs.find(self._root))
 
+    def written_at(self, path: str) -> datetime:
+        """When the file was last written, by the store's clock."""
+        found: datetime = self._fs.modified(self._full(path))
+        return found
+
     def _write(self, endpoint: str, day: date, suffix: str, data: bytes, rows: int) -> RawFile:
         sha256 = hashlib.sha256(data).hexdigest()
         path = f"{endpoint}/{day.isoformat()}/{sha256[:16]}.{suffix}"

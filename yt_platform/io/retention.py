@@ -4,11 +4,12 @@ What expires is `core/policy.py`'s. A batch whose file is deleted stays in the c
 made from it is not taken for outdated and made anew from less.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from yt_platform.core.policy import HOLDS, Holds, PolicyMode, expires, first_kept, may_hold
+from yt_platform.core.policy import HOLDS, Holds, PolicyMode, expires, first_kept, holds_no_longer, may_derive, may_hold
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.raw import RawStore
 from yt_platform.io.views import refresh
@@ -16,6 +17,10 @@ from yt_platform.io.warehouse import Warehouse
 
 BATCHES = "raw.batches"
 QUARANTINE = "ops.quarantine"
+TRACKED = "ops.tracked_videos"
+PURGED = "purged_at = now()"
+SETTLED = timedelta(days=1)
+"""After so long a raw file is booked, or never will be."""
 OF_COUNTS_ALONE = "api_video_stats"
 """The one endpoint whose answers hold statistics and no metadata."""
 
@@ -29,11 +34,17 @@ WHERE purged_at IS NOT NULL AND file_deleted_at IS NULL
 
 @dataclass(frozen=True)
 class _Expired:
-    """Rows of a table that must go."""
+    """Rows of a table that must go, or what they are to hold instead."""
 
     table: str
     where: str
     parameters: tuple[object, ...] = ()
+    instead: str = ""
+
+    @property
+    def statement(self) -> str:
+        begin = f"UPDATE {self.table} SET {self.instead}" if self.instead else f"DELETE FROM {self.table}"
+        return f"{begin} {self.where}"
 
 
 def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetime, run_id: str) -> dict[str, int]:
@@ -41,24 +52,34 @@ def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetim
 
     Files are deleted after the catalogue says so, those of an earlier call that ended between the two as well.
     """
-    removed: dict[str, int] = {}
+    removed = Counter[str]()
     for expired in _expired(mode, first_kept(now.date())):
         with warehouse.transaction() as transaction:
             found = transaction.records(
                 f"SELECT count(*) AS n FROM {expired.table} {expired.where}", expired.parameters
             )
             if found[0]["n"]:
-                removed[expired.table] = found[0]["n"]
-                transaction.execute(_deletion(expired), expired.parameters)
+                removed[expired.table] += found[0]["n"]
+                transaction.execute(expired.statement, expired.parameters)
                 if not expired.where:  # else a mode that lets it be made would find it made
                     transaction.execute("DELETE FROM ops.loads WHERE table_name = $1", (expired.table,))
     for row in warehouse.records(f"SELECT DISTINCT path {_UNDELETED}"):
         store.delete(row["path"])
         with warehouse.transaction() as transaction:
             transaction.execute(f"UPDATE {BATCHES} SET file_deleted_at = now() WHERE path = $1", (row["path"],))
+    if expires(mode, BATCHES):
+        _delete_uncatalogued(warehouse, store, now - SETTLED)
     if removed:
         refresh(warehouse, run_id)  # a materialised view is a copy
     return removed
+
+
+def _delete_uncatalogued(warehouse: Warehouse, store: RawStore, before: datetime) -> None:
+    """Files of pulls and imports that were killed before they were booked: nothing would ever find them expired."""
+    known = {row["path"] for row in warehouse.records(f"SELECT path FROM {BATCHES}")}
+    for path in store.names():
+        if path not in known and store.written_at(path) < before:
+            store.delete(path)
 
 
 def retirement_is_due(warehouse: Warehouse, mode: PolicyMode, now: datetime) -> bool:
@@ -98,10 +119,19 @@ def _expired(mode: PolicyMode, kept_from: date) -> Iterator[_Expired]:
     if expires(mode, BATCHES):
         # an owner's reports may be kept in every mode
         counts = "source <> 'report' AND " if of_all else f"endpoint <> '{OF_COUNTS_ALONE}' AND "
-        yield _Expired(BATCHES, f"WHERE {imported}{counts}purged_at IS NULL AND partition_day < $1", (kept_from,))
+        yield _Expired(
+            BATCHES, f"WHERE {imported}{counts}purged_at IS NULL AND partition_day < $1", (kept_from,), PURGED
+        )
+    yield from _expired_notes(mode, kept_from)
 
 
-def _deletion(expired: _Expired) -> str:
-    if expired.table == BATCHES:
-        return f"UPDATE {BATCHES} SET purged_at = now() {expired.where}"
-    return f"DELETE FROM {expired.table} {expired.where}"
+def _expired_notes(mode: PolicyMode, kept_from: date) -> Iterator[_Expired]:
+    """What the API told of tracked videos, which are to be polled by it."""
+    if not may_derive(mode):
+        yield _Expired(TRACKED, "WHERE views_per_day IS NOT NULL", instead="views_per_day = NULL")
+    if holds_no_longer(mode, Holds.STATISTICS):
+        where = "WHERE view_count IS NOT NULL AND stats_polled_at < $1"
+        yield _Expired(TRACKED, where, (kept_from,), "view_count = NULL")
+    if holds_no_longer(mode, Holds.METADATA):
+        where = "WHERE published_at IS NOT NULL AND (metadata_polled_at < $1 OR unreturned_at < $1)"
+        yield _Expired(TRACKED, where, (kept_from,), "published_at = NULL")

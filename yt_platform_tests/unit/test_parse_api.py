@@ -501,7 +501,7 @@ def test_helpers_take_any_item(data: st.DataObject) -> None:
         text = body(data.draw(mutated(item)), nextPageToken=data.draw(ANY_JSON))
         parse_api.threads(text)
         parse_api.uploads(text)
-        parse_api.view_counts(text)
+        parse_api.polled_videos(text)
         parse_api.uploads_playlists(text)
         token = parse_api.next_page_token(text)
         assert token is None or token
@@ -527,10 +527,11 @@ def test_views_are_of_what_was_returned_and_unknown_where_they_are_no_count() ->
     odd = [
         {"id": f"odd{n}", "statistics": {"viewCount": count}} for n, count in enumerate((5, "-1", "x", "9" * 40, None))
     ]
-    text = body({"id": VIDEO, "statistics": {"viewCount": "12"}}, {"id": 5}, {}, {"id": OTHER_VIDEO}, *odd)
-    unknown = dict.fromkeys([OTHER_VIDEO, *(one["id"] for one in odd)])
-    assert parse_api.view_counts(text) == {VIDEO: 12, **unknown}
-    assert parse_api.view_counts('{"kind": "youtube#channelListResponse"}') == {}  # YouTube leaves out empty lists
+    whole = {"id": VIDEO, "statistics": {"viewCount": "12"}, "snippet": {"publishedAt": AT}}
+    text = body(whole, {"id": 5}, {}, {"id": OTHER_VIDEO}, *odd)
+    unknown = dict.fromkeys([OTHER_VIDEO, *(one["id"] for one in odd)], (None, None))
+    assert parse_api.polled_videos(text) == {VIDEO: (12, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)), **unknown}
+    assert parse_api.polled_videos('{"kind": "youtube#channelListResponse"}') == {}  # YouTube leaves out empty lists
 
 
 def test_uploads_playlists_are_those_that_can_be_asked_for() -> None:
@@ -559,7 +560,7 @@ def test_threads_tell_which_have_more_replies_than_they_carry() -> None:
 def test_what_is_no_answer_is_an_error_for_collectors(text: str) -> None:
     """No counts would read as: every video asked for is gone."""
     for helper in (
-        parse_api.view_counts,
+        parse_api.polled_videos,
         parse_api.uploads_playlists,
         parse_api.next_page_token,
         parse_api.uploads,

@@ -17,6 +17,7 @@ import pandas as pd
 import psycopg
 import pytest
 
+from yt_platform.core.policy import PolicyMode
 from yt_platform.core.progress import silent
 from yt_platform.core.quota import Bucket
 from yt_platform.io.collecting import Collector
@@ -46,6 +47,7 @@ class Rig:
     allowed: dict[Bucket, int] = field(default_factory=lambda: dict(ALLOWED))
     key: str = KEY
     waits: list[float] = field(default_factory=list)
+    mode: PolicyMode | None = None
 
     def now(self) -> datetime:
         return self.sandbox.clock.now()
@@ -69,6 +71,7 @@ class Rig:
                 Origin(RUN_ID, synthetic=True),
                 pd.Timestamp(self.now()),
                 silent,
+                self.mode,
             )
 
     def collect(self, *assets: str) -> dict[str, Collected]:
@@ -190,6 +193,28 @@ def test_a_pushed_video_does_not_end_the_listing_of_uploads(rig: Rig) -> None:
     found = {str(row["video_id"]) for row in rig.rows("SELECT video_id FROM ops.tracked_videos")}
     assert found >= rig.public_videos()
     assert rig.rows("SELECT count(*) AS n FROM ops.tracked_videos WHERE pushed_at IS NOT NULL") == [{"n": 0}]
+
+
+def test_strict_makes_no_rates_of_what_it_counts(rig: Rig) -> None:
+    for mode, made in (("strict", 0), ("owned", 1)):
+        rig.mode = mode  # type: ignore[assignment]
+        rig.collect("channels", "uploads", "videos")
+        rig.advance(days=1)
+        rig.collect("video_stats")
+        [found] = rig.rows("SELECT count(view_count) AS counts, count(views_per_day) AS rates FROM ops.tracked_videos")
+        assert found["counts"]
+        assert bool(found["rates"]) == made
+
+
+def test_a_video_that_comes_back_is_as_old_as_it_was(rig: Rig) -> None:
+    """Retention takes the publication of one that is gone for long, and one of unknown age is read by the hour."""
+    rig.collect("channels", "uploads", "videos")
+    before = rig.rows("SELECT video_id, published_at FROM ops.tracked_videos ORDER BY 1")
+    rig.execute("UPDATE ops.tracked_videos SET unreturned_at = %s, published_at = NULL", rig.now())
+    rig.advance(days=8)
+    rig.collect("videos")
+    assert rig.rows("SELECT video_id, published_at FROM ops.tracked_videos ORDER BY 1") == before
+    assert rig.rows("SELECT FROM ops.tracked_videos WHERE unreturned_at IS NOT NULL") == []
 
 
 def test_a_video_that_is_no_longer_returned_is_noted_and_asked_for_weekly(rig: Rig) -> None:

@@ -170,6 +170,17 @@ def test_a_report_is_written_anew_line_by_line(place: Place, tmp_path: Path) -> 
     assert (batch[1], batch[3], batch[4]) == (path, 1, file.sha256)
 
 
+def test_what_retention_deleted_before_is_in_nobodys_way(place: Place) -> None:
+    """Its file was looked for, and every forgetting a month after the first pull ended there."""
+    with psycopg.connect(place.urls.warehouse) as connection:
+        gone = connection.execute(
+            "UPDATE raw.batches SET purged_at = now() WHERE endpoint = 'api_uploads' RETURNING path"
+        ).fetchall()
+    for (path,) in gone:
+        place.raw.delete(path)
+    assert forget(place, logs(place), CHANNEL, FORGOTTEN, silent).raw_files
+
+
 def test_forgetting_again_finds_nothing_and_changes_nothing(place: Place) -> None:
     forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
     before = state(place)

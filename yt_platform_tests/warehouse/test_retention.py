@@ -1,5 +1,6 @@
 """What is deleted when it is too old, in Postgres and the raw store: a mode's promise is about what is left there."""
 
+import os
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from yt_platform.defs.metrics import PARSERS
 from yt_platform.io.importing import import_history
 from yt_platform.io.loading import PurgedError, load_from_raw, load_from_tables, loaded_versions
 from yt_platform.io.planning import stale_ranges
-from yt_platform.io.raw import RawStore
+from yt_platform.io.raw import Answer, RawStore
 from yt_platform.io.retention import oldest, retire, retirement_is_due
 from yt_platform.io.sample import write_sample
 from yt_platform.io.warehouse import Warehouse, Window
@@ -125,6 +126,50 @@ def test_an_interrupted_deletion_is_taken_up_again(warehouse: Warehouse, store: 
     assert retire(warehouse, store, "strict", NOW, RUN_ID) == {}
     assert min(files(tmp_path / "raw")) == str(first_kept(LAST))
     assert not retirement_is_due(warehouse, "strict", NOW)
+
+
+def test_a_file_that_was_never_booked_goes_where_answers_do(
+    warehouse: Warehouse, store: RawStore, tmp_path: Path
+) -> None:
+    """Of a pull that was killed: it once stayed for ever, statistics and all."""
+    of_old, of_now = (
+        store.write_answers("api_videos", day, [Answer("api", "strict", NOW, "videos.list", {}, "{}")])
+        for day in (DAYS.first, LAST)
+    )
+    for file, at in ((of_old, NOW - timedelta(days=2)), (of_now, NOW)):
+        os.utime(tmp_path / "raw" / file.path, (at.timestamp(), at.timestamp()))
+    retire(warehouse, store, "synthetic", NOW, RUN_ID)
+    assert of_old.path in store.names()
+    retire(warehouse, store, "owned", NOW, RUN_ID)
+    assert [path for path in store.names() if path.startswith("api_videos")] == [of_now.path]
+
+
+TRACKED = "INSERT INTO ops.tracked_videos VALUES ($1, 'UC', $2, $2, $3, $3, NULL, 12, 3.5, $4)"
+NOTES = "SELECT video_id, published_at, view_count, views_per_day FROM ops.tracked_videos ORDER BY 1"
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [
+        ("strict", {"a": (True, True, False), "b": (False, False, False), "c": (False, True, False)}),
+        ("owned", {"a": (True, True, True), "b": (False, True, True), "c": (False, True, True)}),
+        ("synthetic", dict.fromkeys("abc", (True, True, True))),
+    ],
+)
+def test_notes_of_tracked_videos_are_kept_no_longer_than_rows(
+    warehouse: Warehouse, store: RawStore, mode: PolicyMode, kept: dict[str, tuple[bool, ...]]
+) -> None:
+    """One polled now, one not for long, one not returned for long. Strict once kept counts here, and made rates."""
+    lately, long_ago = NOW - timedelta(days=3), NOW - timedelta(days=35)
+    with warehouse.transaction() as transaction:
+        for video, polled_at, unreturned_at in (("a", lately, None), ("b", long_ago, None), ("c", lately, long_ago)):
+            transaction.execute(TRACKED, (video, long_ago, polled_at, unreturned_at))
+    retire(warehouse, store, mode, NOW, RUN_ID)
+    found = {
+        row.pop("video_id"): tuple(value is not None for value in row.values()) for row in warehouse.records(NOTES)
+    }
+    assert found == kept
+    assert not retirement_is_due(warehouse, mode, NOW)
 
 
 def test_days_whose_answers_are_gone_are_not_made_anew_from_less(warehouse: Warehouse, store: RawStore) -> None:
