@@ -50,6 +50,7 @@ from yt_platform.io.tombstones import bring_back, save
 from yt_platform.io.training import RECIPE
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import WatchListError, add_channels, listed
+from yt_platform.io.websub import Hub, push_secret
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, import_path, one_at_a_time, open_platform
 from yt_platform.report import ProgressDisplay, print_connections, print_forgotten, print_spent, print_summary
 from yt_platform.resources import artifact_folder, databases, required_key
@@ -296,14 +297,24 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
         forgotten = forget(place, folders, kind, name, progress)
         for copied in (settings.home, *forgotten.backups):
             save(platform.warehouse, copied)
+        unheard = _end_push(settings, name) if kind == CHANNEL else None
         left = search(place, folders, forgotten.ids, progress) if verify else []
         progress.stop()
         print_forgotten(forgotten, out)
+        if unheard:
+            out.print(f"the hub still tells of its uploads, for 5 days at most, unheard: {unheard}", markup=False)
         for found in left:
             out.print(f"still found in {found}", style="red")
         if verify and not left:
             out.print("searched: the ids are in no raw file, database, bundle of a model or log of a run")
         return 1 if left else 0
+
+
+def _end_push(settings: Settings, channel: str) -> str | None:
+    """Ask the hub to tell of a channel no more, which is not watched now; why it took no request."""
+    if not settings.push_url:
+        return None
+    return Hub(settings.push_hub, settings.push_url, push_secret(settings.home)).ask("unsubscribe", channel)
 
 
 def _log_folders(settings: Settings) -> list[Path]:

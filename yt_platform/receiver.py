@@ -1,11 +1,15 @@
 """`python -m yt_platform.receiver`: where a WebSub hub verifies subscriptions and delivers notifications.
 
-A small ASGI application that `yt-platform up` starts where YT_PUSH_URL is set. It answers `/<channel id>` below the
-path of that URL; a proxy of yours takes it to the public. Here: HTTP. What a notification does is `io/websub.py`'s.
+A small ASGI application that `yt-platform up` starts where YT_PUSH_URL is set. It answers `/<channel id>/<token>` below
+the path of that URL; a proxy of yours takes it to the public. Here: HTTP. What a notification does is `io/websub.py`'s.
+
+The token is told the hub alone (`callback_path`). Whoever lacks it gets 404, nothing of theirs is read and no line is
+logged: they could fill the disk. Nor does the log name a channel, as it may be one that is being forgotten.
 """
 
 import argparse
 import asyncio
+import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -16,9 +20,17 @@ from urllib.parse import parse_qs, urlsplit
 import uvicorn
 
 from yt_platform.clock import Clock
-from yt_platform.core.websub import LEASE_SECONDS, FeedError, channel_secret, is_signed, notices, topic_of
+from yt_platform.core.websub import (
+    LEASE_SECONDS,
+    FeedError,
+    callback_path,
+    channel_secret,
+    is_signed,
+    notices,
+    topic_of,
+)
 from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.websub import Mode, denied, push_secret, take_in, verified
+from yt_platform.io.websub import Mode, denied, is_known, push_secret, take_in, verified
 from yt_platform.resources import databases
 from yt_platform.settings import Settings, load_settings
 
@@ -48,9 +60,9 @@ class Receiver:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         path = scope["path"]
-        if not path.startswith(self._path):
+        channel = path.removeprefix(self._path).partition("/")[0]
+        if not hmac.compare_digest(path.encode(), (self._path + callback_path(self._secret, channel)).encode()):
             return HTTPStatus.NOT_FOUND, b""
-        channel = path.removeprefix(self._path)
         if scope["method"] == "GET":
             asked = {name: values[0] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
             return await asyncio.to_thread(self._verification, channel, asked)
@@ -63,7 +75,7 @@ class Receiver:
         return HTTPStatus.METHOD_NOT_ALLOWED, b""
 
     def _verification(self, channel: str, asked: dict[str, str]) -> Answer:
-        """The challenge, where the hub verifies what was asked for; 404 tells it that nobody did."""
+        """The challenge, where the hub verifies what is wanted; 404 tells it that it is not."""
         mode = asked.get("hub.mode", "")
         if asked.get("hub.topic") != topic_of(channel):
             return HTTPStatus.NOT_FOUND, b""
@@ -71,23 +83,26 @@ class Receiver:
             denied(self._warehouse, channel, asked.get("hub.reason", "no reason given"))
             return HTTPStatus.OK, b""
         lease = asked.get("hub.lease_seconds", "0")
-        seconds = min(int(lease), LEASE_SECONDS) if lease.isdecimal() else 0
+        seconds = min(int(lease[:9]), LEASE_SECONDS) if lease.isdecimal() else 0
         if mode in get_args(Mode) and verified(self._warehouse, channel, mode, seconds, self._now()):
             return HTTPStatus.OK, asked.get("hub.challenge", "").encode()
-        log.warning(f"a verification that nobody asked for: {mode!r} of {channel!r}")
+        log.warning("a verification of what is not wanted was refused")
         return HTTPStatus.NOT_FOUND, b""
 
     def _notification(self, channel: str, body: bytes, signature: str) -> Answer:
-        """202 for whatever is signed wrongly, too, as the specification asks: who forges learns nothing."""
+        """202 for whatever is signed wrongly, too, as the specification asks: who forges learns nothing; 410 tells the
+        hub that nobody subscribes any more."""
+        if not is_known(self._warehouse, channel):
+            return HTTPStatus.GONE, b""
         if not is_signed(channel_secret(self._secret, channel), body, signature):
-            log.warning(f"a notification of {channel!r} that is not signed by the hub was left out")
+            log.warning("a notification that is not signed by the hub was left out")
             return HTTPStatus.ACCEPTED, b""
         try:
             told = notices(body)
         except FeedError as error:
-            log.warning(f"a signed notification of {channel} cannot be read: {error}")
+            log.warning(f"a signed notification cannot be read: {error}")
             return HTTPStatus.ACCEPTED, b""
-        log.info(f"{channel}: {take_in(self._warehouse, channel, told, self._now())} of {len(told)} notices are new")
+        log.info(f"{take_in(self._warehouse, channel, told, self._now())} of {len(told)} notices are new")
         return HTTPStatus.NO_CONTENT, b""
 
 
@@ -106,8 +121,17 @@ async def _body(receive: Receive) -> bytes | None:
 def server(warehouse: Warehouse, settings: Settings, host: str = LOOPBACK) -> uvicorn.Server:
     path = urlsplit(settings.push_url or "").path
     receiver = Receiver(warehouse, path, push_secret(settings.home), Clock(warehouse).now)
-    config = uvicorn.Config(receiver, host=host, port=settings.push_port, lifespan="off", ws="none", access_log=False)
-    return uvicorn.Server(config)
+    return uvicorn.Server(
+        uvicorn.Config(
+            receiver,
+            host=host,
+            port=settings.push_port,
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_level="error",  # below it is a line for every request that is no HTTP
+        )
+    )
 
 
 def main() -> None:

@@ -1,17 +1,22 @@
-"""Real servers on loopback that take messages and keep them: a webhook and a mail server."""
+"""Real servers on loopback that take messages: a webhook and a mail server, which keep them, and that of push."""
 
 import contextlib
 import json
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.receiver import server
+from yt_platform.settings import Settings
 
 
 class Hook:
@@ -98,3 +103,22 @@ def box() -> Iterator[tuple[Box, int]]:
     controller.start()
     yield box, port
     controller.stop()
+
+
+@contextlib.contextmanager
+def receiving(warehouse: Warehouse, settings: Settings) -> Iterator[None]:
+    """The receiver of push, as `yt-platform up` serves it."""
+    running = server(warehouse, settings)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    eventually(lambda: running.started)
+    yield
+    running.should_exit = True
+    thread.join()
+
+
+def eventually(holds: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -50,6 +50,12 @@ def channel_secret(secret: bytes, channel_id: str) -> str:
     return hmac.new(secret, channel_id.encode(), hashlib.sha256).hexdigest()
 
 
+def callback_path(secret: bytes, channel_id: str) -> str:
+    """Where a hub calls back about a channel, below the receiver's address. Its second part is told the hub alone: who
+    calls there is the hub, as nothing else in a verification says so."""
+    return f"{channel_id}/{channel_secret(secret, f'callback of {channel_id}')}"
+
+
 def is_signed(secret: str, body: bytes, header: str) -> bool:
     """Whether `header`, as `sha1=<hex>` or a longer digest, is that of `body`."""
     name, _, found = header.partition("=")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlencode
 
-from yt_platform.core.websub import LEASE_SECONDS, Notice, channel_secret, topic_of
+from yt_platform.core.websub import LEASE_SECONDS, Notice, callback_path, channel_secret, topic_of
 from yt_platform.io.warehouse import Warehouse
 
 SECRET = "push.secret"
@@ -53,7 +53,7 @@ class Hub:
         form = {
             "hub.mode": mode,
             "hub.topic": topic_of(channel_id),
-            "hub.callback": f"{self.callback.rstrip('/')}/{channel_id}",
+            "hub.callback": f"{self.callback.rstrip('/')}/{callback_path(self.secret, channel_id)}",
             "hub.verify": "async",
             "hub.secret": channel_secret(self.secret, channel_id),
             "hub.lease_seconds": str(LEASE_SECONDS),
@@ -141,25 +141,34 @@ def _ask(warehouse: Warehouse, hub: Hub, mode: Mode, channel: str, now: datetime
 
 
 def verified(warehouse: Warehouse, channel: str, mode: Mode, lease_seconds: int, now: datetime) -> bool:
-    """Whether a hub's verification is of something that was asked for; the lease then counts from now.
+    """Whether a hub's verification is of what is wanted; the lease then counts from now.
 
-    Only what is watched is subscribed to, and only what is not is given up: nobody else can do either for us.
+    Only what is watched is subscribed to, and only what is not is given up, whether or not a row still says that the
+    hub was asked: of a forgotten channel there is none, and a hub that got no answer the first time verifies again.
     """
+    watched = "SELECT 1 AS watched FROM ops.watched_channels WHERE channel_id = $1 AND NOT paused"
+    if (mode == "subscribe") != bool(warehouse.records(watched, (channel,))):
+        return False
     lasts = now + timedelta(seconds=lease_seconds) if mode == "subscribe" else now
-    done = warehouse.records(
+    warehouse.records(
         "UPDATE ops.push_subscriptions SET verified_at = $1, lease_expires_at = $2, failure = NULL "
-        "WHERE channel_id = $3 AND $4 = "
-        "EXISTS (SELECT FROM ops.watched_channels WHERE channel_id = $3 AND NOT paused) RETURNING 1",
-        (now, lasts, channel, mode == "subscribe"),
+        "WHERE channel_id = $3 RETURNING 1",
+        (now, lasts, channel),
     )
-    return bool(done)
+    return True
+
+
+def is_known(warehouse: Warehouse, channel: str) -> bool:
+    """Whether a hub was ever asked about a channel that was not forgotten since."""
+    found = "SELECT requested_at FROM ops.push_subscriptions WHERE channel_id = $1"
+    return bool(warehouse.records(found, (channel,)))
 
 
 def denied(warehouse: Warehouse, channel: str, reason: str) -> None:
     """The hub refuses the channel, or ends its subscription."""
     warehouse.records(
         "UPDATE ops.push_subscriptions SET lease_expires_at = NULL, failure = $1 WHERE channel_id = $2 RETURNING 1",
-        (f"denied by the hub: {reason}"[:500], channel),
+        ("denied by the hub: " + "".join(filter(str.isprintable, reason))[:500], channel),
     )
 
 

@@ -20,15 +20,18 @@ from yt_platform.commands import back_up_to, forget_id, restore_from
 from yt_platform.core.forgetting import Known
 from yt_platform.core.progress import silent
 from yt_platform.core.schemas import TABLES
+from yt_platform.core.websub import topic_of
 from yt_platform.io.backup import Place
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.forgetting import search
 from yt_platform.io.watchlist import add_channels, listed
+from yt_platform.io.websub import Hub, ask_hub, push_secret
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, open_platform
 from yt_platform.resources import artifact_folder
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox, serve
 from yt_platform.settings import Settings
-from yt_platform_tests.conftest import reachable_folder
+from yt_platform_tests.conftest import free_port, reachable_folder
+from yt_platform_tests.receivers import eventually, receiving
 from yt_platform_tests.warehouse_state import fingerprint
 
 pytestmark = pytest.mark.slow
@@ -67,9 +70,7 @@ class Collecting:
         self.sandbox.clock.advance(timedelta(days=1))
 
     def forget(self, kind: str, name: str, verify: bool = True) -> str:
-        out = Console(record=True, width=200)
-        assert forget_id(self.platform.settings, kind, name, verify, out) == 0
-        return out.export_text()
+        return forgotten(self.platform.settings, kind, name, verify)
 
     def count(self, query: str, *parameters: object) -> int:
         with psycopg.connect(self.platform.urls.warehouse) as connection:
@@ -155,6 +156,34 @@ def test_a_channel_and_an_author_are_gone_and_the_rest_is_as_if_they_had_never_b
     assert searched_after_restore(saved, ids) == []
     with collecting(others) as never:
         assert never.state(author) == rest
+
+
+def test_the_hub_is_told_that_a_channel_is_forgotten_and_where_it_is_not_that_is_said() -> None:
+    channel, other, _ = world().channel_ids
+    with reachable_folder() as folder:
+        with serve(sandbox := Sandbox(world(), STARTS_AT)) as url:
+            port = free_port()
+            settings = Settings(
+                home=folder / "home",
+                push_url=f"http://127.0.0.1:{port}/youtube",
+                push_port=port,
+                push_hub=f"{url}/subscribe",
+                _env_file=None,
+            )
+            with open_platform(settings) as platform, receiving(platform.warehouse, settings):
+                add_channels(platform.urls.warehouse, [channel, other], list_fully=False)
+                hub = Hub(settings.push_hub, str(settings.push_url), push_secret(settings.home))
+                ask_hub(platform.warehouse, hub, platform.clock.now())
+                eventually(lambda: len(sandbox.hub.subscriptions) == 2)
+                assert "the hub" not in forgotten(settings, "channel", channel)
+                eventually(lambda: list(sandbox.hub.subscriptions) == [topic_of(other)])
+        assert "the hub still tells of its uploads" in forgotten(settings, "channel", other)
+
+
+def forgotten(settings: Settings, kind: str, name: str, verify: bool = True) -> str:
+    out = Console(record=True, width=200)
+    assert forget_id(settings, kind, name, verify, out) == 0
+    return out.export_text()
 
 
 def searched_after_restore(saved: Path, ids: Known) -> list[str]:

@@ -1,8 +1,6 @@
 """Push from a hub to the collector's list: real HTTP on both sides, and Postgres, as either may lie or be late."""
 
 import stat
-import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,17 +13,17 @@ import pytest
 from dagster import build_schedule_context
 
 from yt_platform.clock import Clock
-from yt_platform.core.websub import topic_of
+from yt_platform.core.websub import callback_path, topic_of
 from yt_platform.defs.websub import hourly_subscription
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.watchlist import add_channels, known_videos, tracked_videos
 from yt_platform.io.websub import Hub, ask_hub, push_secret, subscriptions_due, subscriptions_unwanted
-from yt_platform.receiver import server
 from yt_platform.sandbox import GeneratedWorld, Sandbox, serve
 from yt_platform.settings import Settings
 from yt_platform.up import services
 from yt_platform_tests.conftest import free_port
+from yt_platform_tests.receivers import eventually, receiving
 
 STARTS_AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -52,13 +50,8 @@ def receiver(warehouse: Warehouse, tmp_path: Path) -> Iterator[str]:
     """Its public address."""
     port = free_port()
     settings = Settings(home=tmp_path, push_url=f"http://127.0.0.1:{port}/youtube/", push_port=port, _env_file=None)
-    running = server(warehouse, settings)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    eventually(lambda: running.started)
-    yield str(settings.push_url)
-    running.should_exit = True
-    thread.join()
+    with receiving(warehouse, settings):
+        yield str(settings.push_url)
 
 
 @pytest.fixture
@@ -67,11 +60,10 @@ def hub(sandbox: Sandbox, receiver: str, tmp_path: Path) -> Iterator[Hub]:
         yield Hub(f"{url}/subscribe", receiver, push_secret(tmp_path))
 
 
-def eventually(holds: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+@pytest.fixture
+def callback(receiver: str, tmp_path: Path) -> Callable[[str], str]:
+    """The address that the hub calls about a channel."""
+    return lambda channel: receiver + callback_path(push_secret(tmp_path), channel)
 
 
 def subscribed(warehouse: Warehouse, hub: Hub, sandbox: Sandbox, channels: list[str]) -> None:
@@ -178,12 +170,12 @@ def test_up_serves_the_receiver_where_a_public_address_is_set(tmp_path: Path) ->
 
 
 def test_what_the_hub_did_not_sign_is_left_out(
-    warehouse: Warehouse, hub: Hub, sandbox: Sandbox, channels: list[str], receiver: str
+    warehouse: Warehouse, hub: Hub, sandbox: Sandbox, channels: list[str], callback: Callable[[str], str]
 ) -> None:
     """Accepted, as the specification asks: who forges learns nothing."""
     subscribed(warehouse, hub, sandbox, channels)
     for headers in ({}, {"X-Hub-Signature": "sha1=" + "0" * 40}, {"X-Hub-Signature": "rubbish"}):
-        assert status_of(receiver + channels[0], b"<feed/>", headers) == 202
+        assert status_of(callback(channels[0]), b"<feed/>", headers) == 202
     other = sandbox.hub.subscriptions[topic_of(channels[1])]
     sandbox.hub.subscriptions[topic_of(channels[0])] = other  # signed with another channel's secret, at its address
     assert sandbox.hub.publish(channels[0], newest(sandbox, channels[0])) == 204
@@ -199,33 +191,106 @@ def test_a_signed_feed_that_cannot_be_read_is_left_out(
 
 
 @pytest.mark.parametrize(
-    ("mode", "path", "topic"),
+    ("mode", "of", "topic"),
     [
-        ("subscribe", "{unwatched}", "{unwatched}"),
-        ("subscribe", "{channel}", "{unwatched}"),
-        ("unsubscribe", "{channel}", "{channel}"),
-        ("publish", "{channel}", "{channel}"),
+        ("subscribe", "unwatched", "unwatched"),
+        ("subscribe", "channel", "unwatched"),
+        ("unsubscribe", "channel", "channel"),
+        ("publish", "channel", "channel"),
     ],
 )
-def test_a_verification_that_nobody_asked_for_is_refused(
-    warehouse: Warehouse, hub: Hub, channels: list[str], receiver: str, mode: str, path: str, topic: str
+def test_a_verification_of_what_is_not_wanted_is_refused(
+    warehouse: Warehouse,
+    hub: Hub,
+    channels: list[str],
+    callback: Callable[[str], str],
+    mode: str,
+    of: str,
+    topic: str,
 ) -> None:
-    """Else anybody could subscribe us to anything, or end what we have."""
     ask_hub(warehouse, hub, STARTS_AT)
     names = {"channel": channels[0], "unwatched": "UC" + "z" * 22}
-    query = {
-        "hub.mode": mode,
-        "hub.topic": topic_of(topic.format(**names)),
-        "hub.challenge": "c",
-        "hub.lease_seconds": "9",
-    }
-    assert status_of(f"{receiver}{path.format(**names)}?{urlencode(query)}") == 404
+    assert status_of(f"{callback(names[of])}?{verification(mode, names[topic])}") == 404
 
 
-def test_other_paths_and_verbs_are_refused(receiver: str) -> None:
+def verification(mode: str, channel: str, **more: str) -> str:
+    return urlencode(
+        {"hub.mode": mode, "hub.topic": topic_of(channel), "hub.challenge": "c", "hub.lease_seconds": "432000", **more}
+    )
+
+
+def test_who_does_not_know_the_callback_moves_no_lease_and_fills_no_log(
+    warehouse: Warehouse,
+    hub: Hub,
+    sandbox: Sandbox,
+    channels: list[str],
+    receiver: str,
+    callback: Callable[[str], str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Anybody could call what was a channel's id alone: a lease that seems longer than it is ends push silently, and
+    200 requests wrote 12 MB of log."""
+    subscribed(warehouse, hub, sandbox, channels)
+    eventually(lambda: None not in {row["lease_expires_at"] for row in leases(warehouse)})
+    before = leases(warehouse)
+    guesses = [
+        channels[0],
+        f"{channels[0]}/",
+        f"{channels[0]}/{'0' * 64}",
+        callback(channels[1]).removeprefix(receiver).replace(channels[1], channels[0]),
+        "%00",
+        "x" * 60_000,
+    ]
+    with caplog.at_level("DEBUG"):
+        for guess in guesses:
+            for mode in ("subscribe", "denied"):
+                assert status_of(f"{receiver}{guess}?{verification(mode, channels[0])}") == 404
+            assert status_of(receiver + guess, b"<feed/>", {"X-Hub-Signature": "sha1=" + "0" * 40}) == 404
+    assert leases(warehouse) == before
+    assert not [record for record in caplog.records if record.name.startswith(("yt_platform", "uvicorn"))]
+
+
+def leases(warehouse: Warehouse) -> list[dict[str, Any]]:
+    return warehouse.records("SELECT channel_id, lease_expires_at, failure FROM ops.push_subscriptions ORDER BY 1")
+
+
+def test_what_a_hub_says_is_never_too_odd_to_be_taken(
+    warehouse: Warehouse, hub: Hub, sandbox: Sandbox, channels: list[str], callback: Callable[[str], str]
+) -> None:
+    """Postgres holds no NUL, and Python reads no number of 5,000 digits."""
+    subscribed(warehouse, hub, sandbox, channels)
+    odd = {"hub.reason": "no\0 more", "hub.lease_seconds": "9" * 5000}
+    assert status_of(f"{callback(channels[0])}?{verification('denied', channels[0], **odd)}") == 200
+    assert status_of(f"{callback(channels[1])}?{verification('subscribe', channels[1], **odd)}") == 200
+    found = {row["channel_id"]: row for row in leases(warehouse)}
+    assert found[channels[0]]["failure"] == "denied by the hub: no more"
+    assert found[channels[1]]["lease_expires_at"] == STARTS_AT + timedelta(days=5)
+
+
+def test_of_a_forgotten_channel_the_log_says_nothing_and_the_hub_is_told_that_it_is_gone(
+    warehouse: Warehouse,
+    hub: Hub,
+    sandbox: Sandbox,
+    channels: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The hub knows it for up to 5 days more: its next notice wrote the id into the log again."""
+    subscribed(warehouse, hub, sandbox, channels)
+    with caplog.at_level("DEBUG"):
+        assert sandbox.hub.publish(channels[0], newest(sandbox, channels[0])) == 204
+        with warehouse.transaction() as transaction:
+            for table in ("push_subscriptions", "watched_channels"):
+                transaction.execute(f"DELETE FROM ops.{table} WHERE channel_id = $1", (channels[0],))
+        assert sandbox.hub.publish(channels[0], newest(sandbox, channels[0])) == 410
+        assert hub.ask("unsubscribe", channels[0]) is None
+        eventually(lambda: list(sandbox.hub.subscriptions) == [topic_of(channels[1])])
+    assert channels[0] not in "".join(record.getMessage() for record in caplog.records if "urllib" not in record.name)
+
+
+def test_other_paths_and_verbs_are_refused(channels: list[str], receiver: str, callback: Callable[[str], str]) -> None:
     base = receiver.removesuffix("youtube/")
     assert [status_of(base), status_of(f"{base}metrics"), status_of(receiver)] == [404, 404, 404]
-    request = urllib.request.Request(receiver + "UC" + "x" * 22, method="DELETE")
+    request = urllib.request.Request(callback(channels[0]), method="DELETE")
     with pytest.raises(urllib.error.HTTPError, match="405"):
         urllib.request.urlopen(request, timeout=5)
 
