@@ -11,7 +11,8 @@ different definitions of a view are never joined by a line.
 
 On a day on which a channel was not read at all, as its bucket of quota was spent, say, its gains are those of its
 owner's bulk report where there is one; so are those of its videos on a day on which none of them was read. What such
-a day counts from is the Pacific day of the same date. Totals at its end stay interpolated.
+a day counts from is the Pacific day of the same date. Totals at its end stay interpolated, and so do the gains of the
+days beside it: only gains of readings add up to the totals.
 
 Reach is counted from each midnight, whatever else is known: a day's rows are the same however days are grouped into
 calls.
@@ -55,6 +56,7 @@ def channel_daily(
     rows = rows.reindex(rows.index.union(reported.index))
     if rows.empty:
         return pd.DataFrame(columns=CHANNEL_DAILY.column_names)
+    rows["view_count_before"] = rows["view_count"] - rows["view_increment"]
     for basis, gains, readings in (("basis", _GAINS, channels), ("tracked_basis", _TRACKED_GAINS, hourly)):
         unread = reported.index.difference(_days_read(readings, reported))
         rows[basis] = READINGS
@@ -179,6 +181,6 @@ def _with_rates(rows: pd.DataFrame, rates: RevenueRates) -> pd.DataFrame:
     views = rows["view_increment"].fillna(rows["tracked_view_increment"])
     return rows.assign(
         engagement_rate=engagement,
-        growth_rate=growth_rate(rows),
+        growth_rate=growth_rate(rows.assign(view_count=rows["view_count_before"] + rows["view_increment"])),
         views_per_hour=rows["view_increment"] / 24,
     ).join(revenue_estimates(views, engagement, rates))

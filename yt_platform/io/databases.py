@@ -96,7 +96,7 @@ class Databases:
         """Raises DatabaseError (or EmbeddedPostgresError) when there is no server to name."""
         if self.server:
             warehouse, dagster, mlflow = (self.server.url(name) for name in (WAREHOUSE, DAGSTER, MLFLOW))
-            reader = self.server.url(WAREHOUSE, role=reader_role(warehouse))
+            reader = self.server.url(WAREHOUSE, reader_role(warehouse), self._reader_file)
         else:
             warehouse = str(self._warehouse_url)
             name = database_name(warehouse)
@@ -120,20 +120,19 @@ class Databases:
                 connection.execute("REVOKE CONNECT, TEMPORARY ON DATABASE postgres FROM PUBLIC")
             for url in (urls.warehouse, urls.dagster, urls.mlflow):
                 _create_database(connection, url)
-            _create_reader(connection, urls.warehouse, self._reader_password(urls.warehouse))
+            _create_reader(
+                connection, urls.warehouse, pgpass.role_password(self._reader_file, reader_role(urls.warehouse))
+            )
 
-    def _reader_password(self, warehouse: str) -> str:
-        role = reader_role(warehouse)
-        if self.server:
-            return self.server.role_password(role)
-        return pgpass.role_password(self.home / "reader.pgpass", role)
+    @property
+    def _reader_file(self) -> Path:
+        """The reader's password alone: people give it to BI tools."""
+        return self.home / "reader.pgpass"
 
     def _external_reader_url(self, warehouse: str) -> str:
         parts = urlsplit(warehouse)
         host = parts.netloc.rpartition("@")[2]
-        query = urlencode(
-            {**dict(parse_qsl(parts.query)), "passfile": str(self.home / "reader.pgpass")}, quote_via=quote
-        )
+        query = urlencode({**dict(parse_qsl(parts.query)), "passfile": str(self._reader_file)}, quote_via=quote)
         return urlunsplit(parts._replace(netloc=f"{quote(reader_role(warehouse))}@{host}", query=query))
 
 

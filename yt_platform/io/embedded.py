@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from yt_platform.io import embedded_keeper, pgpass
+from yt_platform.io import embedded_keeper
 from yt_platform.io.embedded_cluster import SUPERUSER, Cluster, await_ready, ready_port
 from yt_platform.io.embedded_keeper import live_leases, locked, process_start, server_pid, stop_server
 from yt_platform.io.embedded_place import EmbeddedPostgresError, Place, Server, explained, wheel_binaries
@@ -86,8 +86,8 @@ class EmbeddedPostgres:
         data = self._place.data
         return data is not None and ready_port(data) is not None
 
-    def url(self, database: str, role: str = SUPERUSER) -> str:
-        """libpq URL over loopback TCP, which names the password file and holds no password.
+    def url(self, database: str, role: str = SUPERUSER, passfile: Path | None = None) -> str:
+        """libpq URL over loopback TCP, which names a file of the role's password (None: the superuser's) and holds none.
 
         Good for libpq (psql, psycopg), ADBC, and with `postgresql+psycopg2://` for SQLAlchemy. The port may
         change when the server is started again. Raises EmbeddedPostgresError if it is not running.
@@ -101,8 +101,8 @@ class EmbeddedPostgres:
                 "it accepts no connections" if data else "it was never started",
                 "start it with `yt-platform db start`",
             )
-        passfile = quote(os.fsencode(self._place.pgpass))
-        return f"postgresql://{quote(role, safe='')}@127.0.0.1:{port}/{quote(database, safe='')}?passfile={passfile}"
+        file = quote(os.fsencode(passfile or self._place.pgpass))
+        return f"postgresql://{quote(role, safe='')}@127.0.0.1:{port}/{quote(database, safe='')}?passfile={file}"
 
     @property
     def log_folder(self) -> Path:
@@ -113,12 +113,6 @@ class EmbeddedPostgres:
     def bin_dir(self) -> Path:
         """Folder of the wheel's psql, pg_dump and the rest, for the caller (the server may run from a copy)."""
         return wheel_binaries()
-
-    def role_password(self, role: str) -> str:
-        """The password of a role, made up and added to the password file if it is not there yet."""
-        with explained(self._state):
-            self._place.make_state()
-            return pgpass.role_password(self._place.pgpass, role)
 
     @property
     def data(self) -> Path | None:

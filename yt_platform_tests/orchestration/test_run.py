@@ -217,13 +217,15 @@ def ask_what_is_due(platform: Platform) -> None:
 def test_no_password_is_stored_anywhere_but_in_its_file(made: Platform) -> None:
     """Dumps of all three databases and every file of the home, as a thief of a backup would search them."""
     home = made.settings.home
-    passwords = [line.split(":")[4].encode() for line in (home / "postgres" / "pgpass").read_text().splitlines()]
+    kept_in = [home / "postgres" / "pgpass", home / "reader.pgpass"]
+    passwords = [line.split(":")[4].encode() for path in kept_in for line in path.read_text().splitlines()]
     assert len(passwords) == 2
+    assert not any(password in kept_in[1].read_bytes() for password in passwords[:1])
     pg_dump = EmbeddedPostgres(home).bin_dir / "pg_dump"
     for url in (made.urls.warehouse, made.urls.dagster, made.urls.mlflow):
         dump = subprocess.run([pg_dump, url], capture_output=True, check=True).stdout
         assert not any(password in dump for password in passwords)
-    files = [path for path in home.rglob("*") if path.is_file() and path.name != "pgpass"]
+    files = [path for path in home.rglob("*") if path.is_file() and path not in kept_in]
     assert any(path.suffix == ".parquet" for path in files)
     assert [path for path in files if any(password in contents(path) for password in passwords)] == []
 

@@ -27,6 +27,7 @@ import sqlalchemy
 from yt_platform.io import embedded_keeper
 from yt_platform.io.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from yt_platform.io.embedded_keeper import command_line, postmaster_file, run_as
+from yt_platform.io.pgpass import role_password
 from yt_platform_tests.conftest import reachable_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,7 +161,7 @@ def test_every_client_reads_the_url_whatever_the_path_holds(fresh_home: Path) ->
     home = fresh_home / 'a b\'c+d%e$HOME,"f"&g=h\\ü'
     with EmbeddedPostgres(home) as server:
         url = server.url("postgres")
-        assert server.role_password("youtube") not in url
+        assert role_password(home / "postgres" / "pgpass", "youtube") not in url
         assert _answer(url) == 42
         with contextlib.closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT 42")
@@ -196,19 +197,20 @@ def test_nobody_gets_in_without_the_password(home: Path, monkeypatch: pytest.Mon
         assert _answer(server.url("postgres"), methods) == ["scram-sha-256"]
 
 
-def test_a_further_role_logs_in_by_the_same_password_file(home: Path) -> None:
-    """By a real login: the role is made with the password, which another process would read again from the file."""
+def test_a_further_role_logs_in_by_a_password_file_of_its_own(home: Path) -> None:
+    """By a real login: who is given the reader's file once found the superuser's password in it."""
     with EmbeddedPostgres(home) as server:
-        password = server.role_password("reader")
-        assert EmbeddedPostgres(home).role_password("reader") == password != server.role_password("youtube")
+        file = home / "reader.pgpass"
+        password = role_password(file, "reader")
+        assert role_password(file, "reader") == password
         _execute(server.url("postgres"), f"CREATE ROLE reader LOGIN PASSWORD '{password}'")
-        assert _answer(server.url("postgres", role="reader"), "SELECT current_user") == "reader"
+        assert _answer(server.url("postgres", "reader", file), "SELECT current_user") == "reader"
 
 
 def test_secrets_stay_in_a_file_of_the_callers(home: Path) -> None:
     """On the files themselves: a password in a log is found by whoever may read logs."""
     with EmbeddedPostgres(home) as server:
-        password = server.role_password("youtube")
+        password = role_password(home / "postgres" / "pgpass", "youtube")
         with pytest.raises(psycopg.errors.DuplicateObject):
             _execute(server.url("postgres"), f"CREATE ROLE youtube PASSWORD '{password}'")
         state = home / "postgres"
@@ -463,7 +465,7 @@ def test_a_server_that_does_not_start_says_why(home: Path) -> None:
     """A real failure, as what PostgreSQL says of it is spread over two files."""
     server = EmbeddedPostgres(home)
     with server:
-        password = server.role_password("youtube")
+        password = role_password(home / "postgres" / "pgpass", "youtube")
     rules = _data(home) / "pg_hba.conf"
     good = rules.read_text()
     rules.write_text("nonsense\n")
