@@ -87,7 +87,7 @@ class EmbeddedPostgres:
         return data is not None and ready_port(data) is not None
 
     def url(self, database: str, role: str = SUPERUSER, passfile: Path | None = None) -> str:
-        """libpq URL over loopback TCP, which names a file of the role's password (None: the superuser's) and holds none.
+        """libpq URL over loopback TCP, which names the file of the role's password (None: the superuser's).
 
         Good for libpq (psql, psycopg), ADBC, and with `postgresql+psycopg2://` for SQLAlchemy. The port may
         change when the server is started again. Raises EmbeddedPostgresError if it is not running.
