@@ -15,12 +15,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yt_platform.core.reports import LONGEST_ROW, records
 from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID
 
 Json = Any
@@ -33,6 +35,9 @@ CHANNEL_LENGTH = 22
 
 REPORT_HEADS = 2
 """Lines of a stored report before its rows: what it is, and its columns."""
+
+CELLS_KNOWN = 1 << 16
+"""Cells of a report of which is remembered whether they name an id: a video has a row per country, day and device."""
 
 FEW = 8
 """Ids up to which searching for each beats looking up every place where one could stand."""
@@ -150,15 +155,22 @@ class Without:
         return left
 
     def report_lines(self, lines: Iterable[str]) -> Iterator[str]:
-        """Lines of a stored report (`core/reports.py`) without rows that name one of the ids in any column: which video
-        led to a view is part of a row's key, so that it cannot be overwritten."""
-        for number, line in enumerate(lines):
-            if number < REPORT_HEADS:
-                yield self.text(line)
-            elif any(True for _ in self.ids.spans(line)):
+        """Heads and rows of a stored report (`core/reports.py`) without rows that name one of the ids in any column:
+        which video led to a view is part of a row's key, so that it cannot be overwritten. What is longer than any row
+        goes as well, as its parts could not be searched."""
+
+        @lru_cache(CELLS_KNOWN)
+        def mentioned(cell: str) -> bool:
+            return any(True for _ in self.ids.spans(cell))
+
+        left = iter(lines)
+        yield from map(self.text, islice(left, REPORT_HEADS))
+        for row in records(left):
+            # no id has a comma
+            if len(row) >= LONGEST_ROW or any(len(cell) >= VIDEO_LENGTH and mentioned(cell) for cell in row.split(",")):
                 self.removed += 1
             else:
-                yield line
+                yield row
 
     def _redacted_column(self, table: pa.Table, position: int) -> pa.Table:
         column, schema = table.column(position), table.schema
@@ -269,17 +281,21 @@ def videos_in(raw: pa.Table, channel: Known) -> set[str]:
 
 def videos_in_report(lines: Iterable[str], channel: Known) -> set[str]:
     """As `videos_in`, from the lines of a stored report, readable to its tables or not."""
-    rows = csv.reader(line for line in islice(lines, REPORT_HEADS - 1, None) if _is_row(line, channel))
-    header = next(rows, [])
+    left = islice(lines, REPORT_HEADS - 1, None)
+    header = _cells(next(left, ""))
     if not {"channel_id", "video_id"} <= set(header):
         return set()
-    found = (dict(zip(header, row, strict=False)) for row in rows)
+    theirs = (_cells(row) for row in records(left) if any(True for _ in channel.spans(row)))
+    found = (dict(zip(header, cells, strict=False)) for cells in theirs)
     return _videos(row.get("video_id") for row in found if row.get("channel_id") in channel)
 
 
-def _is_row(line: str, channel: Known) -> bool:
-    """Whether a line is the header, or may be about the channel."""
-    return "channel_id" in line or any(True for _ in channel.spans(line))
+def _cells(row: str) -> list[str]:
+    """Cells of a row of CSV; none of what is no such row."""
+    try:
+        return next(csv.reader([row]), [])
+    except csv.Error:
+        return []
 
 
 def _videos_of_answer(body: str, channel: Known) -> Iterator[Json]:

@@ -45,6 +45,8 @@ BLOCK_BYTES, BLOCKS_OF_A_PIECE = 1 << 20, 6
 ahead, whoever waits for them, which in blocks of the whole would be memory that grows with the file."""
 
 LONGEST_HEADER = 1 << 16
+LONGEST_ROW = BLOCK_BYTES
+"""Arrow reads no longer one."""
 
 _ANNOTATIONS_AND_CARDS = frozenset(
     f"{subject}_{metric}"
@@ -231,6 +233,28 @@ def header_of(line: bytes) -> list[str]:
 def unknown_columns(family: Family, header: Sequence[str]) -> list[str]:
     """Columns of a report that neither a table has nor is known to be left out; they stay in raw."""
     return sorted({*header} - {*family.columns} - family.ignored)
+
+
+def lines(stored: io.BufferedReader) -> Iterator[str]:
+    """Lines of a stored report, opened as uncompressed text, a character a byte and with their ends; one that is longer
+    than any row comes in parts, as a file of kilobytes can unfold to a line of gigabytes."""
+    while line := stored.readline(LONGEST_ROW):
+        yield line.decode("latin-1")
+
+
+def records(lines: Iterable[str]) -> Iterator[str]:
+    """Rows of CSV, those with line ends in quotes as one. A quote that is still open after `LONGEST_ROW` opens nothing:
+    its lines are rows of their own."""
+    row: list[str] = []
+    size, quotes = 0, 0
+    for line in lines:
+        row.append(line)
+        size, quotes = size + len(line), quotes + line.count('"')
+        if quotes % 2 and size < LONGEST_ROW:
+            continue
+        yield from row if quotes % 2 else ["".join(row)]
+        row, size, quotes = [], 0, 0
+    yield from row
 
 
 def pieces(stored: io.BufferedReader) -> Iterator[pa.Table]:

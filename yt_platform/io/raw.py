@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from yt_platform.core.endpoints import API_RESPONSE, ENDPOINTS
-from yt_platform.core.reports import pieces
+from yt_platform.core.reports import lines, pieces
 from yt_platform.io.disk import naming
 
 REPORT = "csv.gz"
@@ -182,10 +182,9 @@ class RawStore:
             raise CorruptBatchError(path, sha256, "no file") from None
 
     def report_lines(self, path: str) -> Iterator[str]:
-        """Lines of a report's file, a character a byte, with their ends."""
+        """Lines of a report's file, as `core/reports.py` reads them."""
         with self._fs.open(self._full(path), "rb") as stream, gzip.open(stream) as text:
-            for line in io.BufferedReader(cast("io.RawIOBase", text), _BLOCK):
-                yield line.decode("latin-1")
+            yield from lines(io.BufferedReader(cast("io.RawIOBase", text), _BLOCK))
 
     def read_tables(self, path: str, sha256: str) -> Iterator[pa.Table]:
         """Rows of a batch, those of a report in pieces of bounded size. Raises CorruptBatchError, and ReportError for a

@@ -5,22 +5,24 @@ reading what is stored (`core/reports.py`).
 """
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import psycopg
 
 from yt_platform.core.forgetting import REPORT_HEADS, Without
-from yt_platform.core.reports import LONGEST_HEADER, ReportHead, header_of, unknown_columns, version_of
+from yt_platform.core.reports import LONGEST_HEADER, ReportHead, header_of, lines, unknown_columns, version_of
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
 from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Warehouse
 
 _GZIP = 31  # zlib's number for its largest window, with gzip's head and checksum
+_LEVEL = 6  # zlib's own; gzip's 9 takes 3.5 times as long for 2 % less
 _BLOCK = 1 << 20
 
 
@@ -82,12 +84,16 @@ def _unpacked(blocks: Iterable[bytes], out: IO[bytes]) -> Iterator[bytes]:
         raise TruncatedError("the download ended before the report did")
 
 
-def pack(lines: Iterable[str], file: Path) -> int:
-    """Write the lines of a stored report, a character a byte, and count them. The same lines make the same file."""
+def pack(rows: Iterable[str], file: Path) -> int:
+    """Write heads and rows of a stored report, a character a byte, and count them. The same rows make the same file."""
     count = 0
-    with file.open("wb") as target, gzip.GzipFile("", "wb", fileobj=target, mtime=0) as stream:
-        for line in lines:
-            stream.write(line.encode("latin-1"))
+    with (
+        file.open("wb") as target,
+        gzip.GzipFile("", "wb", _LEVEL, target, mtime=0) as stream,
+        io.BufferedWriter(cast("io.RawIOBase", stream), _BLOCK) as buffered,
+    ):
+        for row in rows:
+            buffered.write(row.encode("latin-1"))
             count += 1
     return count
 
@@ -99,9 +105,10 @@ def _without_forgotten(url: str, spooled: Spooled) -> Spooled:
     without = Without(ids)
     file = spooled.file.with_name(f"{spooled.file.name}.without")
     with gzip.open(spooled.file) as text:
-        lines = pack(without.report_lines(line.decode("latin-1") for line in text), file)
+        stored = lines(io.BufferedReader(cast("io.RawIOBase", text), _BLOCK))
+        count = pack(without.report_lines(stored), file)
     return (
-        replace(spooled, file=file, rows=max(0, lines - REPORT_HEADS))
+        replace(spooled, file=file, rows=max(0, count - REPORT_HEADS))
         if without.removed or without.redacted
         else spooled
     )

@@ -1,5 +1,7 @@
 """Forgetting is pure: stored rows and answers in, the same without some ids out."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from yt_platform.core import parse, parse_api
 from yt_platform.core.endpoints import CHANNELS, ENDPOINTS, VIDEO_SNAPSHOTS, VIDEOS
-from yt_platform.core.forgetting import Ids, Known, Tombstones, Without, digest, malformed, videos_in
+from yt_platform.core.forgetting import Ids, Known, Tombstones, Without, digest, malformed, videos_in, videos_in_report
 from yt_platform_tests.frames import answers
 
 FORGOTTEN, OTHER, AUTHOR = (f"UC{letter * 22}" for letter in "fox")
@@ -268,3 +270,38 @@ def test_rows_of_reports_go_where_they_name_an_id() -> None:
     without = Without(IDS)
     assert list(without.report_lines(lines)) == [head.replace(FORGOTTEN[2:], "*" * 22), header, rows[0]]
     assert (without.removed, without.redacted) == (2, 1)
+
+
+@pytest.mark.parametrize("ids", [IDS, STONES], ids=["known", "tombstones"])
+def test_a_row_of_several_lines_goes_or_stays_as_a_whole(ids: Ids) -> None:
+    """Search terms are people's: half a row that was left made the day's report one that nobody could read."""
+    heads = ["{}\n", "date,channel_id,video_id,traffic_source_detail,views\n"]
+    rows = [
+        f'20260101,{FORGOTTEN},{THEIRS},"two\nlines",1\n',
+        f'20260101,{OTHER},{OTHERS},"a ""term"",\nof\nthree",2\n',
+        f'20260101,{OTHER},{OTHERS},"see\n{THEIRS}, please\n""end""",3\n',
+        f"20260101,{OTHER},{OTHERS},plain,4\n",
+    ]
+    without = Without(ids)
+    left = "".join(without.report_lines("".join(heads + rows).splitlines(keepends=True)))
+    assert left == "".join([*heads, rows[1], rows[3]])
+    assert without.removed == 2
+    assert [row[4] for row in csv.reader(io.StringIO(left[3:]))] == ["views", "2", "4"]
+
+
+def test_a_quote_that_nothing_closes_takes_no_rows_with_it() -> None:
+    row = f'20260101,{OTHER},{OTHERS},5" disc,1\n'
+    lines = ["{}\n", "date\n", row, f"20260101,{FORGOTTEN},{THEIRS},x,1\n", *[row.replace('"', "")] * 30_000]
+    without = Without(IDS)
+    assert list(without.report_lines(lines)) == [line for line in lines if FORGOTTEN not in line]
+    assert without.removed == 1
+
+
+def test_videos_of_a_channel_are_found_in_rows_of_several_lines() -> None:
+    heads = ["{}\n", "channel_id,traffic_source_detail,video_id\n"]
+    rows = [
+        f'{FORGOTTEN},"two\nlines",{THEIRS}\n',
+        f'{OTHER},"to\n{FORGOTTEN}",{OTHERS}\n',
+        f"{FORGOTTEN},{'x' * 200_000},\n",
+    ]
+    assert videos_in_report("".join(heads + rows).splitlines(keepends=True), Known([FORGOTTEN])) == {THEIRS}
