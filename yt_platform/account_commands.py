@@ -66,7 +66,11 @@ def remove_named(settings: Settings, name: str, out: Console) -> None:
     by_hand = (
         "Google was not told: end it at https://myaccount.google.com/permissions, or delete the key in its console"
     )
-    out.print(f"{name} is removed; {'Google was told' if revoked else by_hand}", soft_wrap=True)
+    out.print(
+        f"{name} is removed; {'Google was told' if revoked else by_hand}. What it brought goes with the next deletion "
+        "of retention, by 00:10 UTC, unless an account of this name is added before",
+        soft_wrap=True,
+    )
 
 
 def video_retention(settings: Settings, account: str, video_id: str, days: int) -> list[RetentionPoint]:

@@ -14,6 +14,11 @@ from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS
 RUN_ID = "00000000-0000-0000-0000-000000000001"
 VIDEO = "abcdefghijk"
 CHANNEL = "UC" + "a" * 22
+VERIFIED = (
+    "INSERT INTO ops.accounts (name, kind, scopes, authorized_at, authorization_checked_at, state, verified_at) "
+    "VALUES ($1, 'owner', '', $2, $2, 'authorized', $2)"
+)
+"""An account of this name that was last verified then."""
 
 
 def snapshot(at: str, views: int | None, **columns: Any) -> dict[str, Any]:

@@ -17,6 +17,10 @@ KEPT_DAYS = 29
 though the purge runs once a day."""
 
 
+VERIFIED_DAYS = 30
+"""For so long what an account brought may be kept after YouTube last said that its owner authorises it."""
+
+
 class Holds(Enum):
     """What a table has of YouTube's, in the terms of its developer policies (III.E.4, as of 2026-11)."""
 

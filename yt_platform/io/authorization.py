@@ -61,6 +61,7 @@ class Listed:
     state: str
     reason: str | None
     remedy: str | None
+    verified_at: datetime
 
 
 def scopes(monetary: bool) -> tuple[str, ...]:
@@ -266,12 +267,14 @@ def enter(warehouse: Warehouse, name: str, stored: Stored, at: datetime, error: 
     with warehouse.transaction() as transaction:
         transaction.execute(
             "INSERT INTO ops.accounts (name, kind, channel_id, content_owner, scopes, authorized_at, "
-            "authorization_checked_at, state, reason, remedy) "
-            "VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $7::timestamptz, $8, $9, $10) "
+            "authorization_checked_at, state, reason, remedy, verified_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $7::timestamptz, $8, $9, $10, "
+            "CASE $8 WHEN $11 THEN $7::timestamptz ELSE $6::timestamptz END) "
             "ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, "
             "channel_id = excluded.channel_id, content_owner = excluded.content_owner, scopes = excluded.scopes, "
             "authorized_at = excluded.authorized_at, authorization_checked_at = excluded.authorization_checked_at, "
-            "state = excluded.state, reason = excluded.reason, remedy = excluded.remedy, loaded_at = now()",
+            "state = excluded.state, reason = excluded.reason, remedy = excluded.remedy, loaded_at = now(), "
+            "verified_at = greatest(accounts.verified_at, excluded.verified_at)",
             (
                 name,
                 stored.kind,
@@ -283,6 +286,7 @@ def enter(warehouse: Warehouse, name: str, stored: Stored, at: datetime, error: 
                 UNAUTHORIZED if error else AUTHORIZED,
                 error.reason if error else None,
                 error.remedy if error else None,
+                AUTHORIZED,
             ),
         )
 
@@ -301,7 +305,7 @@ def listed(warehouse: Warehouse) -> list[Listed]:
     """Every account there is, by name."""
     rows = warehouse.records(
         "SELECT name, kind, channel_id, content_owner, scopes, authorized_at, authorization_checked_at, state, reason, "
-        "remedy FROM ops.accounts ORDER BY name"
+        "remedy, verified_at FROM ops.accounts ORDER BY name"
     )
     return [Listed(**row) for row in rows]
 

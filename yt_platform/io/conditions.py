@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from yt_platform.core.freshness import FAR_TOO_OLD, MAX_AGE, data_age, outdated, said
+from yt_platform.core.policy import VERIFIED_DAYS
 from yt_platform.core.quota import Bucket, pacific_day, resets_at
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import ANOMALY, AUTHORIZATION, ERROR, FRESHNESS, QUOTA, WARNING, Alert
@@ -17,7 +18,7 @@ from yt_platform.io.warehouse import Warehouse
 ANOMALY_DAYS = 3
 """Days for which an alert of anomalies stays open: long enough for a weekend."""
 
-UNVERIFIED_AFTER = timedelta(days=30)
+UNVERIFIED_AFTER = timedelta(days=VERIFIED_DAYS)
 """How old YouTube's policies let a verification of an authorisation be."""
 
 _AUTHORIZATIONS = "/assets/ops/authorizations"
@@ -89,7 +90,10 @@ def authorization_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
     found = []
     for account in listed(warehouse):
         if account.state != AUTHORIZED:
-            message = f"may no longer be used since {account.authorization_checked_at:%Y-%m-%d}: {account.reason}"
+            message = (
+                f"may no longer be used since {account.authorization_checked_at:%Y-%m-%d}: {account.reason}. What it "
+                f"brought is deleted on {account.verified_at + UNVERIFIED_AFTER:%Y-%m-%d}"
+            )
             found.append(Alert(AUTHORIZATION, account.name, ERROR, message, account.remedy, _AUTHORIZATIONS))
         elif now - account.authorization_checked_at > UNVERIFIED_AFTER:
             message = f"was last verified on {account.authorization_checked_at:%Y-%m-%d}, over 30 days ago"

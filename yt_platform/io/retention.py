@@ -4,12 +4,24 @@ What expires is `core/policy.py`'s. A batch whose file is deleted stays in the c
 made from it is not taken for outdated and made anew from less.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from yt_platform.core.policy import HOLDS, Holds, PolicyMode, expires, first_kept, holds_no_longer, may_derive, may_hold
+from yt_platform.core.endpoints import ANALYTICS_RETENTION
+from yt_platform.core.policy import (
+    HOLDS,
+    VERIFIED_DAYS,
+    Holds,
+    PolicyMode,
+    expires,
+    first_kept,
+    holds_no_longer,
+    may_derive,
+    may_hold,
+)
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.raw import RawStore
 from yt_platform.io.views import refresh
@@ -67,11 +79,57 @@ def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetim
         store.delete(row["path"])
         with warehouse.transaction() as transaction:
             transaction.execute(f"UPDATE {BATCHES} SET file_deleted_at = now() WHERE path = $1", (row["path"],))
+    if mode != "synthetic":
+        for account in _unverified(warehouse, now):
+            removed.update(_delete_of_account(warehouse, store, account))
     if expires(mode, BATCHES):
         _delete_uncatalogued(warehouse, store, now - SETTLED)
     if removed:
         refresh(warehouse, run_id)  # a materialised view is a copy
     return removed
+
+
+def _unverified(warehouse: Warehouse, now: datetime) -> list[str]:
+    """Accounts that brought something and whose authorisation nobody has verified for long, or has removed."""
+    rows = warehouse.records(
+        "SELECT account FROM (SELECT account FROM raw.reports UNION SELECT account FROM ops.asked_curves) AS known "
+        "LEFT JOIN ops.accounts AS entered ON entered.name = known.account "
+        "WHERE coalesce(entered.verified_at < $1, true) ORDER BY account",
+        (now - timedelta(days=VERIFIED_DAYS),),
+    )
+    return [row["account"] for row in rows]
+
+
+def _delete_of_account(warehouse: Warehouse, store: RawStore, account: str) -> Counter[str]:
+    """Delete everything that an account brought, as if it had never been pulled: days that other accounts tell as well
+    are made anew from what these brought."""
+    batches = _batches_of_account(warehouse, store, account)
+    paths = list(batches.values())
+    removed = Counter({BATCHES: len(batches)})
+    with warehouse.transaction() as transaction:
+        for name in (name for name, held in HOLDS.items() if held is Holds.AUTHORIZED):
+            [found] = transaction.records(f"SELECT count(*) AS n FROM {name} WHERE account = $1", (account,))
+            removed[name] = found["n"]
+            transaction.execute(f"DELETE FROM {name} WHERE account = $1", (account,))
+        for name in ("ops.asked_curves", "ops.report_cursors"):
+            transaction.execute(f"DELETE FROM {name} WHERE account = $1", (account,))
+        transaction.execute(f"DELETE FROM {QUARANTINE} WHERE origin = ANY($1)", (paths,))
+        transaction.execute(f"DELETE FROM {BATCHES} WHERE batch_id = ANY($1)", (list(batches),))
+    for path in paths:  # where this is cut short, they are files that nobody booked
+        store.delete(path)
+    return +removed
+
+
+def _batches_of_account(warehouse: Warehouse, store: RawStore, account: str) -> dict[int, str]:
+    """Paths by batch; only the files themselves say whose a curve is, and a batch has those of one account."""
+    reports = "SELECT batch_id, path FROM raw.batches JOIN raw.reports USING (batch_id) WHERE account = $1"
+    found = {row["batch_id"]: row["path"] for row in warehouse.records(reports, (account,))}
+    curves = f"SELECT batch_id, path, sha256 FROM {BATCHES} WHERE endpoint = $1"
+    for row in warehouse.records(curves, (ANALYTICS_RETENTION,)):
+        asked = store.read_table(row["path"], row["sha256"])["parameters"]
+        if len(asked) and json.loads(asked[0].as_py())["account"] == account:
+            found[row["batch_id"]] = row["path"]
+    return found
 
 
 def _delete_uncatalogued(warehouse: Warehouse, store: RawStore, before: datetime) -> None:
@@ -84,7 +142,9 @@ def _delete_uncatalogued(warehouse: Warehouse, store: RawStore, before: datetime
 
 def retirement_is_due(warehouse: Warehouse, mode: PolicyMode, now: datetime) -> bool:
     """Whether anything is older than the mode lets it be kept, or a deletion was interrupted."""
-    return bool(warehouse.records(f"SELECT path {_UNDELETED} LIMIT 1")) or any(
+    if warehouse.records(f"SELECT path {_UNDELETED} LIMIT 1") or (mode != "synthetic" and _unverified(warehouse, now)):
+        return True
+    return any(
         warehouse.records(f"SELECT FROM {expired.table} {expired.where} LIMIT 1", expired.parameters)
         for expired in _expired(mode, first_kept(now.date()))
     )

@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,9 @@ from yt_platform.io.planning import stale_ranges
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import CorruptBatchError, RawStore
 from yt_platform.io.report_files import TruncatedError, keep, spool
+from yt_platform.io.retention import retire, retirement_is_due
 from yt_platform.io.warehouse import Warehouse, Window
-from yt_platform_tests.frames import CHANNEL, RUN_ID, VIDEO
+from yt_platform_tests.frames import CHANNEL, RUN_ID, VERIFIED, VIDEO
 
 DAY = date(2026, 3, 1)
 MADE = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -215,3 +216,28 @@ def test_gains_of_a_channel_are_its_own_reports_where_several_tell_them(rig: Rig
     }
     assert found.loc["UC" + "b" * 22, "view_increment"] == 11
     assert len(found) == 2
+
+
+def test_what_an_account_brought_goes_when_nobody_verified_it_for_a_month(rig: Rig) -> None:
+    """And what others brought of the same day stays, and can be made anew."""
+    for account in ("studio", "other"):
+        rig.receive("channel_basic_a3", report(BASIC, {}, {"views": "x", "country_code": "DE"}), account=account)
+    assert rig.load(BASIC).reject_count == 2
+    now = MADE + timedelta(days=60)
+    with rig.warehouse.transaction() as transaction:
+        for account, days in (("studio", 31), ("other", 29)):
+            transaction.execute(VERIFIED, (account, now - timedelta(days=days)))
+    assert not retirement_is_due(rig.warehouse, "synthetic", now)
+    assert retirement_is_due(rig.warehouse, "owned", now)
+    removed = retire(rig.warehouse, rig.store, "owned", now, RUN_ID)
+    assert removed == {"metrics.report_basic": 1, "raw.batches": 1}
+    assert not retirement_is_due(rig.warehouse, "owned", now)
+    for _ in range(2):
+        assert [row["account"] for row in rig.rows(BASIC.table.name)] == ["other"]
+        assert rig.warehouse.records("SELECT count(*) AS n FROM ops.quarantine") == [{"n": 1}]
+        assert len(rig.store.names()) == 1
+        rig.load(BASIC)
+    with rig.warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM ops.accounts")  # yt-platform accounts remove
+    retire(rig.warehouse, rig.store, "owned", now, RUN_ID)
+    assert (rig.rows(BASIC.table.name), rig.store.names()) == ([], [])

@@ -29,7 +29,7 @@ from yt_platform.io.video_retention import RetentionPull
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.youtube import UnavailableError
 from yt_platform.sandbox import GeneratedWorld, Sandbox, serve
-from yt_platform_tests.frames import RUN_ID
+from yt_platform_tests.frames import RUN_ID, VERIFIED
 from yt_platform_tests.sandbox.client import control
 from yt_platform_tests.sandbox.consent import granted
 
@@ -282,17 +282,21 @@ def test_what_is_malformed_is_refused_with_its_reason(rig: Rig) -> None:
 
 @pytest.mark.parametrize("mode", ["strict", "owned"])
 def test_a_curve_outlives_what_was_read_with_a_key(rig: Rig, mode: PolicyMode) -> None:
-    """It is the owner's, who let it be kept; titles and counts go after 30 days."""
+    """It is the owner's, who lets it be kept; titles and counts go after 30 days. It goes 30 days after the owner."""
     rig.days_pass(11)
     rig.pull()
     rig.load()
+    later = STARTS_AT + timedelta(days=90)
     with rig.warehouse.transaction() as transaction:
         transaction.execute("UPDATE metrics.videos SET source = 'api'")
-    removed = retire(rig.warehouse, rig.store, mode, STARTS_AT + timedelta(days=90), RUN_ID)
-    assert removed == {"metrics.videos": len(rig.videos)}
+        transaction.execute(VERIFIED, ("mine", later - timedelta(days=29)))
+    assert retire(rig.warehouse, rig.store, mode, later, RUN_ID) == {"metrics.videos": len(rig.videos)}
     assert rig.curves() == {(video, 7): 100 for video in rig.videos}
     [batch] = rig.batches()
     rig.store.verify(batch["path"], batch["sha256"])
+    removed = retire(rig.warehouse, rig.store, mode, later + timedelta(days=2), RUN_ID)
+    assert removed == {"metrics.video_retention": 100 * len(rig.videos), "raw.batches": 1}
+    assert (rig.curves(), rig.store.names()) == ({}, [])
 
 
 def test_a_forgotten_channel_has_no_curve_in_tables_or_files_and_is_not_asked_for(

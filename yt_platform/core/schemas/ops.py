@@ -170,6 +170,7 @@ ACCOUNTS = Table(
             "state": text("Whether it still may, as last seen", among=ACCOUNT_STATES),
             "reason": text("Why it may not", nullable=True),
             "remedy": text("What to do then", nullable=True),
+            "verified_at": instant("When YouTube last said that it may; what it brought is kept for 30 days from then"),
         }
     ),
 )
