@@ -274,11 +274,19 @@ def backup(folder: Annotated[Path, typer.Argument(help="New folder to write the 
 
 @app.command()
 @_explained
-def restore(folder: Annotated[Path, typer.Argument(exists=True, help="Folder of a backup.")]) -> None:
-    """Bring a backup back into a new YT_HOME, or into databases that hold nothing."""
+def restore(
+    folder: Annotated[Path, typer.Argument(exists=True, help="Folder of a backup.")],
+    list_is_lost: Annotated[
+        bool, typer.Option("--list-is-lost", help="forgotten.json, the list of what was forgotten, is lost.")
+    ] = False,
+) -> None:
+    """Bring a backup back into a new YT_HOME, or into databases that hold nothing.
+
+    The YT_HOME must have forgotten.json of the platform: what was forgotten since is deleted again.
+    """
     from yt_platform.commands import restore_from
 
-    restore_from(load_settings(), folder, out)
+    restore_from(load_settings(), folder, list_is_lost, out)
 
 
 @app.command()

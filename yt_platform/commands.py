@@ -32,7 +32,7 @@ from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.accounts import Accounts
 from yt_platform.io.authorization import remove_of_channel
-from yt_platform.io.backup import Place, back_up, restore
+from yt_platform.io.backup import Place, back_up, restored
 from yt_platform.io.champions import roll_back
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
@@ -46,7 +46,7 @@ from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import collected_days, quota_plan
 from yt_platform.io.raw import RawStore
 from yt_platform.io.sample import write_sample
-from yt_platform.io.tombstones import bring_back, save
+from yt_platform.io.tombstones import bring_back, check_list, save_copies
 from yt_platform.io.training import RECIPE
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import WatchListError, add_channels, listed
@@ -267,17 +267,21 @@ def back_up_to(settings: Settings, folder: Path, out: Console) -> None:
     out.print(f"It may be kept until {manifest.keep_until}; delete it then")
 
 
-def restore_from(settings: Settings, folder: Path, out: Console) -> None:
-    """Bring a backup back, and the structure of its databases up to date with this version."""
+def restore_from(settings: Settings, folder: Path, list_is_lost: bool, out: Console) -> None:
+    """Bring a backup back without what was forgotten since, and the structure of its databases up to date with this
+    version."""
+    check_list(settings.home, folder, lost=list_is_lost)
     found = databases(settings)
-    with found.open() as urls, ProgressDisplay(out) as progress:
+    with found.open_to_restore() as urls, ProgressDisplay(out) as progress:
         found.create()
         place = _place(settings, urls)
-        manifest = restore(place, folder.absolute(), progress)
-        migrate(urls.warehouse)
-        for carried in (folder, settings.home):
-            bring_back(Warehouse(urls.warehouse), carried)
-        again = forget_again(place, _log_folders(settings), progress)
+        with restored(place, folder.absolute(), progress) as manifest:
+            migrate(urls.warehouse)
+            warehouse = Warehouse(urls.warehouse)
+            for carried in (folder, settings.home):
+                bring_back(warehouse, carried)
+            again = forget_again(place, _log_folders(settings), progress)
+            save_copies(warehouse, settings.home)
     out.print(f"The backup of {manifest.created_at} is restored: {len(manifest.batches):,} raw batches")
     if again:
         out.print("It held what has been forgotten since, which is deleted again:")
@@ -295,8 +299,6 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
                 out.print(f"the account {account} of the channel's owner is removed")
         place, folders = _place(settings, platform.urls), _log_folders(settings)
         forgotten = forget(place, folders, kind, name, progress)
-        for copied in (settings.home, *forgotten.backups):
-            save(platform.warehouse, copied)
         unheard = _end_push(settings, name) if kind == CHANNEL else None
         left = search(place, folders, forgotten.ids, progress) if verify else []
         progress.stop()
@@ -325,7 +327,7 @@ def _log_folders(settings: Settings) -> list[Path]:
 
 def _place(settings: Settings, urls: DatabaseUrls) -> Place:
     programs = EmbeddedPostgres(settings.home).bin_dir
-    return Place(urls, RawStore(settings.raw_location), Path(artifact_folder(settings)), programs)
+    return Place(urls, RawStore(settings.raw_location), Path(artifact_folder(settings)), programs, settings.home)
 
 
 def backtest_history(

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -85,6 +85,19 @@ class Known:
                 for needle in self._beginning.get(text[start : start + VIDEO_LENGTH], ()):
                     if text.startswith(needle, start):
                         yield start, start + len(needle)
+
+
+@dataclass(frozen=True)
+class Either:
+    """What is one of the `ids` of several kinds of knowing them."""
+
+    ids: tuple[Ids, ...]
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in ids for ids in self.ids)
+
+    def spans(self, text: str) -> Iterator[Span]:
+        return chain.from_iterable(ids.spans(text) for ids in self.ids)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +20,10 @@ import psycopg
 from psycopg import pq
 
 from yt_platform.core.progress import Progress
-from yt_platform.io.databases import DatabaseUrls
+from yt_platform.io.databases import RESTORING, DatabaseUrls
 from yt_platform.io.raw import RawStore
+from yt_platform.io.tombstones import save
+from yt_platform.io.warehouse import Warehouse
 
 MANIFEST = "manifest.json"
 FORMAT = 2
@@ -49,13 +52,14 @@ class Manifest:
 class Place:
     """Where a platform keeps what a backup holds: databases, raw batches, and the folder of model bundles.
 
-    `programs` is the folder of PostgreSQL's pg_dump and pg_restore.
+    `programs` is the folder of PostgreSQL's pg_dump and pg_restore, `home` is YT_HOME.
     """
 
     urls: DatabaseUrls
     raw: RawStore
     artifacts: Path
     programs: Path
+    home: Path
 
     @property
     def databases(self) -> dict[str, str]:
@@ -90,6 +94,8 @@ def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> M
     created_at, keep_until = (at.isoformat(timespec="seconds") for at in (now, now + timedelta(days=keep_days)))
     manifest = Manifest(FORMAT, created_at, str(place.artifacts), files, batches, keep_until)
     (begun / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+    for copied in (begun, place.home):  # none of the manifest's files, as later forgettings add to it
+        save(Warehouse(place.urls.warehouse), copied)
     for file in _files(begun):
         _sync(file)
     begun.replace(folder)
@@ -102,11 +108,13 @@ def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> M
     return manifest
 
 
-def restore(place: Place, folder: Path, progress: Progress) -> Manifest:
-    """Bring a backup back into databases that hold nothing yet.
+@contextmanager
+def restored(place: Place, folder: Path, progress: Progress) -> Iterator[Manifest]:
+    """Bring a backup back into databases that hold nothing yet, or what an interrupted restore of it brought.
 
-    Everything is verified before anything is written. Raises BackupError where the folder is no whole backup, or one
-    that may be kept no longer, or the databases hold something.
+    What must follow before anybody uses the platform is done in the context: until it ends well, `Databases.open`
+    refuses. Everything is verified before anything is written. Raises BackupError where the folder is no whole backup,
+    or one that may be kept no longer, or the databases hold something else.
     """
     manifest = verify(folder, progress)
     if datetime.fromisoformat(manifest.keep_until) < datetime.now(UTC):
@@ -114,23 +122,35 @@ def restore(place: Place, folder: Path, progress: Progress) -> Manifest:
             f"{folder} was to be kept until {manifest.keep_until} and no longer: it holds what YouTube's terms or "
             "people's requests have had deleted since. Delete it, and restore a newer backup or import your own files"
         )
-    for name, url in place.databases.items():
-        if tables := _table_count(url):
-            raise BackupError(
-                f"database {name} holds {tables} tables already: restore into a new YT_HOME, or into databases that "
-                "were dropped"
-            )
+    marker, told = place.home / RESTORING, (folder / MANIFEST).read_bytes()
+    if not marker.exists():
+        for name, url in place.databases.items():
+            if tables := _table_count(url):
+                raise BackupError(
+                    f"database {name} holds {tables} tables already: restore into a new YT_HOME, or into databases "
+                    "that were dropped"
+                )
+        marker.write_bytes(told)
+        _sync(marker)
+    elif marker.read_bytes() != told:
+        raise BackupError(
+            f"the restore of another backup, of {json.loads(marker.read_text())['created_at']}, did not end: end that "
+            "one first, or restore into a new YT_HOME"
+        )
     for done, (path, sha256) in enumerate(manifest.batches.items(), start=1):
         place.raw.put_bytes(path, sha256, (folder / RAW / path).read_bytes())
         progress(done, len(manifest.batches), "restore, raw batches")
     if (folder / ARTIFACTS).exists():
         shutil.copytree(folder / ARTIFACTS, place.artifacts, dirs_exist_ok=True)
     for name, url in place.databases.items():
+        if _table_count(url):
+            continue  # filled before the interruption, in the one transaction of its restore
         progress(0, None, f"restore, database {name}")
         restoring = ["--no-owner", "--no-acl", "--exit-on-error", "--single-transaction", f"--dbname={_name(url)}"]
         _run([place.programs / "pg_restore", *restoring, folder / f"{name}.dump"], url, None)
     _move_artifacts(place.urls.mlflow, manifest.artifact_folder, str(place.artifacts))
-    return manifest
+    yield manifest
+    marker.unlink()
 
 
 def verify(folder: Path, progress: Progress) -> Manifest:
@@ -190,7 +210,8 @@ def _table_count(url: str) -> int:
 
 
 def _move_artifacts(url: str, old: str, new: str) -> None:
-    """MLflow keeps absolute paths of bundles: those below the old folder are moved to the new one."""
+    """MLflow keeps absolute paths of bundles: those below the old folder are moved to the new one. Its tables are not
+    there before the first training."""
     columns = {
         "experiments": "artifact_location",
         "runs": "artifact_uri",
@@ -198,11 +219,13 @@ def _move_artifacts(url: str, old: str, new: str) -> None:
         "logged_models": "artifact_location",
     }
     with psycopg.connect(url) as connection:
-        for table, column in columns.items():
+        there = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables")}
+        for table in columns.keys() & there:
+            column = columns[table]
             connection.execute(
                 f"UPDATE {table} SET {column} = %(new)s || substr({column}, length(%(old)s) + 1) "
                 f"WHERE starts_with({column}, %(old)s)",
-                {"old": old, "new": new},
+                {"old": f"{old}/", "new": f"{new}/"},
             )
 
 

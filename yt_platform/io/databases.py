@@ -24,6 +24,9 @@ DAGSTER = "dagster"
 MLFLOW = "mlflow"
 MINIMUM_VERSION = 15
 
+RESTORING = "restoring.json"
+"""In YT_HOME, the manifest of a backup that is being restored, until what was forgotten since is deleted again."""
+
 
 class DatabaseError(RuntimeError):
     """A database cannot be used as it is; the message says what is missing and how to give it."""
@@ -88,7 +91,21 @@ class Databases:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[DatabaseUrls]:
-        """URLs that work as long as the context is open; an embedded server that is not running is started."""
+        """URLs that work as long as the context is open; an embedded server that is not running is started.
+
+        Raises DatabaseError where a restore was interrupted: what was forgotten may be there again.
+        """
+        if (self.home / RESTORING).exists():
+            raise DatabaseError(
+                f"the restore of a backup into {self.home} did not end: run `yt-platform restore` with that backup "
+                f"again, which goes on from there (until then nothing else runs: {self.home / RESTORING})"
+            )
+        with self.open_to_restore() as urls:
+            yield urls
+
+    @contextlib.contextmanager
+    def open_to_restore(self) -> Iterator[DatabaseUrls]:
+        """As `open`, for the restore itself."""
         with self.server or contextlib.nullcontext():
             yield self.urls()
 

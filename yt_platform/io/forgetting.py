@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from yt_platform.core.forgetting import (
     REPORT_HEADS,
     WAREHOUSE,
     Columns,
+    Either,
     Ids,
     Known,
     Without,
@@ -40,7 +41,7 @@ from yt_platform.core.registered import MODELS
 from yt_platform.io.backup import BackupError, Place, libpq_environment
 from yt_platform.io.raw import REPORT, UNFINISHED, RawFile, RawStore
 from yt_platform.io.report_files import pack
-from yt_platform.io.tombstones import bury, pending, tombstones
+from yt_platform.io.tombstones import bury, pending, save_copies, tombstones
 from yt_platform.io.warehouse import Warehouse
 
 CHANNEL, AUTHOR, VIDEO = "channel", "author", "video"
@@ -98,44 +99,36 @@ def forget(place: Place, folders: Sequence[Path], kind: str, name: str, progress
             "comments it wrote"
         )
     warehouse = Warehouse(url)
-    interrupted = bool(pending(warehouse))
     bury(warehouse, kind, [name])
     if kind == CHANNEL:
         bury(warehouse, VIDEO, sorted(_videos(place, name, progress)))
-    return _forget_pending(place, folders, interrupted, progress)
+    return _forget_pending(place, folders, Known([]), progress)
 
 
 def forget_again(place: Place, folders: Sequence[Path], progress: Progress) -> Forgotten | None:
-    """Delete what tombstones stand for and a restore has brought back, as far as a table or a raw file names it; None
-    where nothing does."""
+    """Delete what tombstones stand for and a restore has brought back, mentions in texts of others included; None where
+    nothing is of them."""
     warehouse = Warehouse(place.urls.warehouse)
-    ids = tombstones(warehouse)
-    if not ids.digests:
+    stones = tombstones(warehouse)
+    if not stones.digests:
         return None
-    names = [name for name in _owners(place.urls.warehouse) if name in ids]
+    names = [name for name in _owners(place.urls.warehouse) if name in stones]
     channels = [name for name in names if not malformed(name)]
     bury(warehouse, CHANNEL, channels)
     of_channels = {video for channel in channels for video in _videos(place, channel, progress)}
     bury(warehouse, VIDEO, sorted(of_channels.union(names) - set(channels)))
-    raw = Without(ids)
-    raw_files = _forget_raw(place, raw, progress)
-    if not (names or raw_files):
-        return None
-    found = _forget_pending(place, folders, True, progress)
-    return replace(
-        found,
-        raw_files=found.raw_files + raw_files,
-        raw_items=found.raw_items + raw.removed,
-        raw_mentions=found.raw_mentions + raw.redacted,
-    )
+    found = _forget_pending(place, folders, stones, progress)
+    return None if found.nothing else found
 
 
-def _forget_pending(place: Place, folders: Sequence[Path], interrupted: bool, progress: Progress) -> Forgotten:
-    """Delete everything about the ids that are pending."""
+def _forget_pending(place: Place, folders: Sequence[Path], others: Ids, progress: Progress) -> Forgotten:
+    """Delete everything about the ids that are pending, and what texts mention of `others`."""
     url, warehouse = place.urls.warehouse, Warehouse(place.urls.warehouse)
+    backups = save_copies(warehouse, place.home)  # before anything goes: no backup brings it back from here on
     going = pending(warehouse)
     videos = [one for one, of_kind in going.items() if of_kind == VIDEO]
-    names, ids = list(going), Known(going.keys() - set(videos), videos)
+    names, known = list(going), Known(going.keys() - set(videos), videos)
+    ids = Either((known, others))
     models = _trained_on(url, names)
     raw = Without(ids)
     raw_files = _forget_raw(place, raw, progress)
@@ -145,7 +138,7 @@ def _forget_pending(place: Place, folders: Sequence[Path], interrupted: bool, pr
         progress(0, None, f"forget, database {database}")
         columns = WAREHOUSE if of_database == url else OTHER_DATABASES
         deleted, mentioned = _forget_rows(of_database, columns, names, ids)
-        _reclaim(of_database, None if interrupted else {*deleted, *mentioned})
+        _reclaim(of_database)
         for table, count in deleted.items():
             rows[f"{database} {table.root}"] += count
         for table, count in mentioned.items():
@@ -153,10 +146,7 @@ def _forget_pending(place: Place, folders: Sequence[Path], interrupted: bool, pr
     _accept_rejects_as_before(url)
     _delete_strays(place.raw, url, ids)
     _finish(url)
-    with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT folder FROM ops.backups ORDER BY created_at").fetchall()
-    backups = [Path(folder) for (folder,) in found if Path(folder).exists()]
-    return Forgotten(ids, len(videos), raw_files, raw.removed, raw.redacted, rows, mentions, files, models, backups)
+    return Forgotten(known, len(videos), raw_files, raw.removed, raw.redacted, rows, mentions, files, models, backups)
 
 
 def search(place: Place, folders: Sequence[Path], ids: Ids, progress: Progress) -> list[str]:
@@ -432,17 +422,16 @@ def _redact(connection: psycopg.Connection[Any], table: TextTable, columns: Colu
     return len(doomed), len(redacted)
 
 
-def _reclaim(url: str, tables: Set[TextTable] | None) -> None:
-    """Write tables anew, so that their files hold deleted rows no more, and the planner's samples of their values;
-    of all tables where which ones it should be is not known any more."""
+def _reclaim(url: str) -> None:
+    """Write tables anew, so that their files hold deleted rows no more, and the planner's samples of their values. All
+    tables: rows may have been deleted before it came to forgetting them."""
     with psycopg.connect(url, autocommit=True) as connection:
-        chosen = _text_tables(connection) if tables is None else sorted(tables, key=lambda table: table.name)
-        for table in chosen:
+        tables = _text_tables(connection)
+        for table in tables:
             connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(table.identifier))
-        for root in sorted({table.root for table in chosen}):
+        for root in sorted({table.root for table in tables}):
             connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(root)))
-        if chosen:
-            connection.execute("VACUUM FULL pg_catalog.pg_statistic")
+        connection.execute("VACUUM FULL pg_catalog.pg_statistic")
 
 
 def _dump(place: Place, url: str) -> Iterator[str]:

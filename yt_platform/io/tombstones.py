@@ -7,6 +7,7 @@ known backup and in YT_HOME, so that a restore, which brings an older state back
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from yt_platform.core.forgetting import Tombstones, digest
 from yt_platform.io.warehouse import Warehouse
@@ -51,23 +52,57 @@ def save(warehouse: Warehouse, folder: Path) -> None:
     written.replace(file)
 
 
+def save_copies(warehouse: Warehouse, home: Path) -> list[Path]:
+    """As `save`, to YT_HOME and beside the backups that are where they were made; returns those."""
+    rows = warehouse.records("SELECT folder FROM ops.backups ORDER BY created_at")
+    backups = [folder for folder in (Path(row["folder"]) for row in rows) if folder.exists()]
+    for folder in (home, *backups):
+        save(warehouse, folder)
+    return backups
+
+
+def check_list(home: Path, backup: Path, *, lost: bool) -> None:
+    """Whether it is known what to leave out of a backup: a copy of it tells only what was forgotten when it was copied.
+
+    Raises TombstoneError where YT_HOME has no list, unless it is said to be `lost`, or that of another platform.
+    """
+    if not (home / FILE).exists():
+        if lost:
+            return
+        raise TombstoneError(
+            f"nothing says what was forgotten since this backup was made: copy {FILE} of the platform's YT_HOME to "
+            f"{home} first. Where that is lost, `yt-platform restore --list-is-lost` leaves out what the list beside "
+            "the backup has, if any, and forgetting again what was asked for since is yours to do"
+        )
+    if (backup / FILE).exists() and _read(home)["salt"] != _read(backup)["salt"]:
+        raise _of_another(home)
+
+
 def bring_back(warehouse: Warehouse, folder: Path) -> None:
     """Add the tombstones of a folder's copy, if it has one. Raises TombstoneError for those of another platform."""
-    file = folder / FILE
-    if not file.exists():
+    if not (folder / FILE).exists():
         return
-    copy = json.loads(file.read_text())
+    copy = _read(folder)
     if bytes.fromhex(copy["salt"]) != _salt(warehouse):
         if warehouse.records("SELECT FROM ops.forgotten LIMIT 1"):
-            raise TombstoneError(
-                f"{file} lists what another platform has forgotten: restore into a YT_HOME of its own, or move the "
-                "file away if it does not concern what is restored"
-            )
+            raise _of_another(folder)
         warehouse.records("UPDATE ops.forgotten_salt SET salt = $1 RETURNING 1", (bytes.fromhex(copy["salt"]),))
     warehouse.records(
         "INSERT INTO ops.forgotten (digest, kind) SELECT * FROM unnest($1::text[], $2::text[]) "
         "ON CONFLICT DO NOTHING RETURNING 1",
         (list(copy["forgotten"].keys()), list(copy["forgotten"].values())),
+    )
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / FILE).read_text())
+    return found
+
+
+def _of_another(folder: Path) -> TombstoneError:
+    return TombstoneError(
+        f"{folder / FILE} lists what another platform has forgotten: restore into a YT_HOME of its own, or move the "
+        "file away if it does not concern what is restored"
     )
 
 

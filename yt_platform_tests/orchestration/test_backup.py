@@ -11,7 +11,7 @@ import pytest
 
 from yt_platform.core.progress import silent
 from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.io.backup import BackupError, Place, back_up, restore, verify
+from yt_platform.io.backup import BackupError, Place, back_up, restored, verify
 from yt_platform.io.databases import Databases
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.migrations import migrate
@@ -30,7 +30,7 @@ KEPT_DAYS = 30
 def place_of(platform: Platform) -> Place:
     settings = platform.settings
     programs = EmbeddedPostgres(settings.home).bin_dir
-    return Place(platform.urls, platform.raw_store, Path(artifact_folder(settings)), programs)
+    return Place(platform.urls, platform.raw_store, Path(artifact_folder(settings)), programs, settings.home)
 
 
 @pytest.fixture(scope="module")
@@ -57,25 +57,30 @@ def test_a_platform_comes_back_whole_elsewhere(made: Platform, saved: Path) -> N
         with databases.open() as urls:
             databases.create()
             programs = EmbeddedPostgres(settings.home).bin_dir
-            place = Place(urls, RawStore(settings.raw_location), Path(artifact_folder(settings)), programs)
-            restore(place, saved, silent)
-            migrate(urls.warehouse)
+            place = Place(
+                urls, RawStore(settings.raw_location), Path(artifact_folder(settings)), programs, settings.home
+            )
+            with restored(place, saved, silent):
+                migrate(urls.warehouse)
             assert fingerprints(Warehouse(urls.warehouse)) == fingerprints(made.warehouse)
             for old, new in ((made.urls.dagster, urls.dagster), (made.urls.mlflow, urls.mlflow)):
                 assert row_counts(new) == row_counts(old)
-            with pytest.raises(BackupError, match=r"database youtube holds \d+ tables already"):
-                restore(place, saved, silent)
-        with open_platform(settings) as restored:
-            assert stale_ranges(restored.warehouse, restored.clock.now().date()) == []
-            champion = restored.registry.champion(VIDEO_FORECASTER.name)
+            with (
+                pytest.raises(BackupError, match=r"database youtube holds \d+ tables already"),
+                restored(place, saved, silent),
+            ):
+                pytest.fail("it was to be refused")
+        with open_platform(settings) as again:
+            assert stale_ranges(again.warehouse, again.clock.now().date()) == []
+            champion = again.registry.champion(VIDEO_FORECASTER.name)
             assert champion == made.registry.champion(VIDEO_FORECASTER.name)
-            assert list(restored.registry.fetch(champion).iterdir())
-            with psycopg.connect(restored.urls.mlflow) as connection:  # MLflow keeps absolute paths
+            assert list(again.registry.fetch(champion).iterdir())
+            with psycopg.connect(again.urls.mlflow) as connection:  # MLflow keeps absolute paths
                 uris = connection.execute("SELECT artifact_uri FROM runs").fetchall()
             assert uris
             assert all(uri.startswith(artifact_folder(settings)) for (uri,) in uris)
-            for row in restored.warehouse.records("SELECT path, sha256 FROM raw.batches"):
-                restored.raw_store.read_bytes(row["path"], row["sha256"])
+            for row in again.warehouse.records("SELECT path, sha256 FROM raw.batches"):
+                again.raw_store.read_bytes(row["path"], row["sha256"])
 
 
 def test_a_backup_is_never_written_over_another(made: Platform, saved: Path) -> None:
@@ -141,5 +146,8 @@ def test_a_backup_that_may_be_kept_no_longer_is_refused(made: Platform, saved: P
     copy = tmp_path / "copy"
     shutil.copytree(saved, copy)
     (copy / "manifest.json").write_text(json.dumps(manifest | {"keep_until": "2026-01-01T00:00:00+00:00"}))
-    with pytest.raises(BackupError, match=r"no longer: .* Delete it"):
-        restore(place_of(made), copy, silent)
+    with (
+        pytest.raises(BackupError, match=r"no longer: .* Delete it"),
+        restored(place_of(made), copy, silent),
+    ):
+        pytest.fail("it was to be refused")

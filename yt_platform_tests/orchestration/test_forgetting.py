@@ -56,7 +56,8 @@ class Collecting:
     def place(self) -> Place:
         held = self.platform
         folder = Path(artifact_folder(held.settings))
-        return Place(held.urls, held.raw_store, folder, EmbeddedPostgres(held.settings.home).bin_dir)
+        home = held.settings.home
+        return Place(held.urls, held.raw_store, folder, EmbeddedPostgres(home).bin_dir, home)
 
     @property
     def logs(self) -> list[Path]:
@@ -190,13 +191,14 @@ def searched_after_restore(saved: Path, ids: Known) -> list[str]:
     """Where the ids are found once a backup from before the forgetting is restored elsewhere."""
     with reachable_folder() as folder:
         settings = Settings(home=folder / "home", _env_file=None)
-        restore_from(settings, saved, Console(quiet=True))
+        restore_from(settings, saved, True, Console(quiet=True))
         with open_platform(settings) as restored:
             place = Place(
                 restored.urls,
                 restored.raw_store,
                 Path(artifact_folder(settings)),
                 EmbeddedPostgres(settings.home).bin_dir,
+                settings.home,
             )
             return search(place, [], ids, silent)
 

@@ -108,7 +108,7 @@ def filled(url: str, raw: Path, programs: Path) -> Place:
             "'no time', %s, %s)",
             (json.dumps({"text": f"{RAW_ONLY},a title"}), RUN_ID),
         )
-    return Place(DatabaseUrls(url, url, url, url), store, raw / "artifacts", programs)
+    return Place(DatabaseUrls(url, url, url, url), store, raw / "artifacts", programs, raw)
 
 
 @pytest.fixture
@@ -157,6 +157,24 @@ def test_what_names_the_channel_goes_and_the_rest_stays(place: Place) -> None:
     kept = place.raw.read_table(*batches[0][1:3])["body"].to_pylist()
     assert json.loads(kept[0])["items"] == [video(OTHERS, OTHER, f"like /channel/UC{'*' * 22}")]
     assert json.loads(kept[1])["items"] == [video(OTHERS, OTHER)]
+
+
+def test_the_files_of_tables_hold_nothing_of_it_even_of_rows_that_were_deleted_before(
+    place: Place, server: EmbeddedPostgres
+) -> None:
+    """As removing the channel from the watch list does, and retention: the bytes stay until the table is rewritten."""
+    with psycopg.connect(place.urls.warehouse) as connection:
+        connection.execute("DELETE FROM ops.watched_channels")
+        (oid,) = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+        connection.execute("CHECKPOINT")
+    base = server.log_folder.parent / "data" / "base" / str(oid)
+
+    def holding() -> list[str]:
+        return [path.name for path in base.iterdir() if b"@theirs" in path.read_bytes()]
+
+    assert holding()
+    forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    assert holding() == []
 
 
 def test_a_report_is_written_anew_line_by_line(place: Place, tmp_path: Path) -> None:

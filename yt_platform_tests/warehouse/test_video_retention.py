@@ -309,7 +309,9 @@ def test_a_forgotten_channel_has_no_curve_in_tables_or_files_and_is_not_asked_fo
     rig.pull()
     rig.load()
     (rig.folder / "artifacts").mkdir()
-    place = Place(DatabaseUrls(*[rig.warehouse_url] * 4), rig.store, rig.folder / "artifacts", server.bin_dir)
+    place = Place(
+        DatabaseUrls(*[rig.warehouse_url] * 4), rig.store, rig.folder / "artifacts", server.bin_dir, rig.folder
+    )
     found = forget(place, [], CHANNEL, rig.channel, silent)
     assert search(place, [], found.ids, silent) == []
     assert (rig.curves(), rig.warehouse.records("SELECT * FROM ops.asked_curves")) == ({}, [])
