@@ -295,8 +295,11 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
         raise SettingsError(f"{name!r} is no id of a channel or author: those are UC and 22 letters, digits, _ or -")
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         if kind == CHANNEL:  # first, as it would be entered again from its file
-            for account in remove_of_channel(platform.warehouse, Accounts(settings.home), name):
+            ended, faults = remove_of_channel(platform.warehouse, Accounts(settings.home), name)
+            for account in ended:
                 out.print(f"the account {account} of the channel's owner is removed")
+            for fault in faults:
+                out.print(f"whose account it is, its file does not say: {fault}", style="yellow")
         place, folders = _place(settings, platform.urls), _log_folders(settings)
         forgotten = forget(place, folders, kind, name, progress)
         unheard = _end_push(settings, name) if kind == CHANNEL else None

@@ -57,6 +57,22 @@ _DEAD = {
         "let YouTube's content manager invite the service account's address, and enable the APIs in its project",
     ),
 }
+_CODES = frozenset(
+    {
+        *("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"),
+        *("invalid_scope", "access_denied", "unsupported_response_type", "server_error", "temporarily_unavailable"),
+        *("admin_policy_enforced", "deleted_client", "disabled_client", "internal_failure", "org_internal"),
+        *("redirect_uri_mismatch", "mismatching_state", "missing_token"),
+    }
+)
+"""Words of RFC 6749, Google and oauthlib that are repeated in messages: anything else might be what was sent."""
+
+_SECRETS = {
+    OWNER: ("refresh_token", "token_uri", "client_id", "client_secret"),
+    PARTNER: ("private_key", "client_email", "token_uri"),
+}
+_TOKEN = re.compile(r"[!-~]+")
+
 _OTHERWISE = "authorise again with `yt-platform accounts add`"
 
 
@@ -121,20 +137,19 @@ class Accounts:
         """Raises AccountError like `open`."""
         path = self.path(name)
         try:
-            mode, text = path.stat().st_mode, path.read_text()
+            mode, data = path.stat().st_mode, path.read_bytes()
         except FileNotFoundError:
             known = ", ".join(self.names()) or "none yet"
             raise AccountError(
                 f"there is no account {name}; `yt-platform accounts add` adds one (now: {known})"
             ) from None
+        except OSError as error:
+            raise AccountError(f"{path} cannot be read ({error.strerror}): mend that, or delete it") from None
         if mode & _OTHERS:
             raise AccountError(f"others may read {path}, which holds secrets: end that with `chmod 600`")
         try:
-            found = json.loads(text)
-            found["scopes"] = tuple(found["scopes"])
-            found["authorized_at"] = datetime.fromisoformat(found["authorized_at"])
-            return Stored(**found)
-        except (ValueError, KeyError, TypeError):  # without the cause, which may repeat the text
+            return _stored(data)
+        except (ValueError, KeyError, TypeError, RecursionError):  # without the cause, which may repeat the text
             raise AccountError(f"{path} is damaged: add the account again with `yt-platform accounts add`") from None
 
     def write(self, name: str, stored: Stored) -> None:
@@ -189,9 +204,20 @@ class StoredCredentials(google_auth.Credentials):
             raise UnavailableError(
                 f"account {self._account}: Google's token server cannot be reached ({type(error).__name__})"
             ) from None
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):  # Google's client takes JSON on trust
+            raise self._no_token() from None
+        tokens = (self._inner.token, getattr(self._inner, "refresh_token", "none"))
+        if not all(isinstance(token, str) and _TOKEN.fullmatch(token) for token in tokens):
+            raise self._no_token()
         self.token, self.expiry = self._inner.token, self._inner.expiry
         if self._kind == OWNER:  # tokens of a service account are made from its key at any time
             self._keep()
+
+    def _no_token(self) -> UnavailableError:
+        return UnavailableError(
+            f"account {self._account}: the token server's answer holds no token; see that its token_uri is Google's, "
+            "and try again later"
+        )
 
 
 def owner_secret(credentials: owner_credentials.Credentials) -> dict[str, Any]:
@@ -208,10 +234,30 @@ def owner_secret(credentials: owner_credentials.Credentials) -> dict[str, Any]:
 
 def checked_uri(uri: object) -> str:
     """A URI that secrets may be sent to: by TLS, or to this machine. Raises AccountError."""
-    parts = urlsplit(str(uri))
+    try:
+        parts = urlsplit(str(uri))
+    except ValueError:
+        raise AccountError("the file's token_uri is no address; download the file again") from None
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
         return str(uri)
     raise AccountError("the file's token_uri is no https:// address; download the file again")
+
+
+def known_code(told: object) -> str:
+    """What a server calls its refusal, if that is one of the words it may be."""
+    return told if isinstance(told, str) and told in _CODES else "refused"
+
+
+def _stored(data: bytes) -> Stored:
+    """Raises ValueError, KeyError, TypeError or RecursionError for what cannot be an account."""
+    found = json.loads(data)
+    scopes, at = tuple(found["scopes"]), datetime.fromisoformat(found["authorized_at"])
+    stored = Stored(**{**found, "scopes": scopes, "authorized_at": at})
+    needed = [stored.secret[name] for name in _SECRETS[stored.kind]]
+    texts = [*scopes, *needed, stored.channel_id or "", stored.content_owner or ""]
+    if at.tzinfo is None or not all(isinstance(text, str) for text in texts):
+        raise ValueError
+    return stored
 
 
 def _credentials(stored: Stored) -> Any:
@@ -223,6 +269,8 @@ def _credentials(stored: Stored) -> Any:
         secret = dict(stored.secret)
         written = secret.pop("expiry")
         expiry = datetime.fromisoformat(written) if written else None
+        if expiry and expiry.tzinfo:
+            raise ValueError  # Google's client compares it with a naive UTC time
         return owner_credentials.Credentials(**secret, scopes=scopes, expiry=expiry)
     except (ValueError, KeyError, TypeError):  # without the cause, which may repeat the key
         raise AccountError("the account's file is damaged: add it again with `yt-platform accounts add`") from None
@@ -230,6 +278,6 @@ def _credentials(stored: Stored) -> Any:
 
 def _dead(account: str, kind: Kind, error: RefreshError) -> AuthorizationError:
     body = error.args[1] if len(error.args) > 1 else None
-    code = str(body.get("error", "refused")) if isinstance(body, Mapping) else "refused"
+    code = known_code(body.get("error")) if isinstance(body, Mapping) else "refused"
     reason, remedy = _DEAD.get((kind, code), (f"Google refuses its token ({code})", _OTHERWISE))
     return AuthorizationError(account, code, reason, remedy)

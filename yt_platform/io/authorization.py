@@ -31,6 +31,7 @@ from yt_platform.io.accounts import (
     AuthorizationError,
     Stored,
     checked_uri,
+    known_code,
     owner_secret,
 )
 from yt_platform.io.tombstones import tombstones
@@ -97,8 +98,9 @@ def consented(
                 prompt="consent",  # else Google gives no refresh token the second time
             )
     except OAuth2Error as error:
+        code = known_code(error.error)
         raise AuthorizationError(
-            name, error.error, f"consent was not given ({error.error})", _AGAIN + "let it see the channel"
+            name, code, f"consent was not given ({code})", _AGAIN + "let it see the channel"
         ) from None
     except WSGITimeoutError:
         minutes = CONSENT_SECONDS // 60
@@ -314,18 +316,33 @@ def remove(warehouse: Warehouse, accounts: Accounts, name: str) -> bool:
     """End the account here, and at Google too where that can be done: whether it was. Raises AccountError."""
     stored = accounts.read(name)
     revoked = stored.kind == OWNER and _revoke(stored)
-    accounts.remove(name)
-    with warehouse.transaction() as transaction:
-        transaction.execute("DELETE FROM ops.accounts WHERE name = $1", (name,))
+    _delete(warehouse, accounts, name)
     return revoked
 
 
-def remove_of_channel(warehouse: Warehouse, accounts: Accounts, channel_id: str) -> list[str]:
-    """End every account of a channel's owner, as `remove` does; returns their names."""
-    names = [name for name in accounts.names() if accounts.read(name).channel_id == channel_id]
-    for name in names:
-        remove(warehouse, accounts, name)
-    return names
+def remove_of_channel(warehouse: Warehouse, accounts: Accounts, channel_id: str) -> tuple[list[str], list[str]]:
+    """End every account of a channel's owner, as `remove` does; returns their names, and what is wrong with files that
+    cannot be read. Whose those are `ops.accounts` says: of this channel's, Google is not told."""
+    entered = {row.name: row.channel_id for row in listed(warehouse)}
+    ended, faults = [], []
+    for name in accounts.names():
+        try:
+            if accounts.read(name).channel_id != channel_id:
+                continue
+            remove(warehouse, accounts, name)
+        except AccountError as error:
+            faults.append(str(error))
+            if entered.get(name) != channel_id:
+                continue
+            _delete(warehouse, accounts, name)
+        ended.append(name)
+    return ended, faults
+
+
+def _delete(warehouse: Warehouse, accounts: Accounts, name: str) -> None:
+    accounts.remove(name)
+    with warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM ops.accounts WHERE name = $1", (name,))
 
 
 def _revoke(stored: Stored) -> bool:

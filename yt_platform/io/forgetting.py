@@ -39,7 +39,7 @@ from yt_platform.core.forgetting import (
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS
 from yt_platform.io.backup import BackupError, Place, libpq_environment
-from yt_platform.io.raw import REPORT, UNFINISHED, RawFile, RawStore
+from yt_platform.io.raw import REPORT, UNFINISHED, WRITTEN, RawFile, RawStore
 from yt_platform.io.report_files import pack
 from yt_platform.io.tombstones import bury, pending, save_copies, tombstones
 from yt_platform.io.warehouse import Warehouse
@@ -315,13 +315,13 @@ def _replace(connection: psycopg.Connection[Any], batch: _Raw, file: RawFile) ->
 
 
 def _delete_strays(store: RawStore, url: str, ids: Ids) -> None:
-    """Files that name the ids and that no catalogue knows: of a writer, or of a forgetting, that was killed."""
+    """Files that name the ids and that no catalogue knows: of a writer, or of a forgetting, that was killed. What the
+    platform has not written stays, and `search` tells of it."""
     with psycopg.connect(url) as connection:
         known = {path for (path,) in connection.execute("SELECT path FROM raw.batches")}
     for name in store.names():
-        if name not in known and (
-            name.endswith(UNFINISHED) or any(_mentioned(ids, text) for text in _texts(store, name))
-        ):
+        stray = name.endswith(WRITTEN) and name not in known
+        if store.is_abandoned(name) or (stray and any(_mentioned(ids, text) for text in _texts(store, name))):
             store.delete(name)
 
 
@@ -329,6 +329,9 @@ def _texts(store: RawStore, name: str) -> Iterator[str]:
     """Every text of a raw file."""
     if name.endswith(REPORT):
         yield from store.report_lines(name)
+        return
+    if not name.endswith(WRITTEN):
+        yield store.text(name)
         return
     for column in store.read_unchecked(name).columns:
         if pa.types.is_string(column.type):

@@ -5,6 +5,7 @@ Not here: what the rows mean (`core/endpoints.py`) and which batches exist (the 
 """
 
 import contextlib
+import fcntl
 import gzip
 import hashlib
 import io
@@ -31,6 +32,9 @@ from yt_platform.io.disk import naming
 
 REPORT = "csv.gz"
 _BLOCK = 1 << 20
+
+WRITTEN = (".parquet", ".jsonl.zst", f".{REPORT}")
+"""How the name of a batch ends; all else in the folder is not the platform's."""
 
 UNFINISHED = ".tmp"
 """How the name of a file ends that is being written."""
@@ -160,6 +164,22 @@ class RawStore:
         """Rows of a batch, or some of their columns. Raises CorruptBatchError unless the file has this hash."""
         return _read(path, self.read_bytes(path, sha256), columns)
 
+    def is_abandoned(self, path: str) -> bool:
+        """Whether this is what a writer left that was killed: unfinished, and held by nobody."""
+        if not (path.endswith(UNFINISHED) and isinstance(self._fs, LocalFileSystem)):
+            return False
+        try:
+            with Path(self._full(path)).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return os.fstat(file.fileno()).st_size > 0  # an empty one may be held in a moment
+        except (FileNotFoundError, BlockingIOError):
+            return False
+
+    def text(self, path: str) -> str:
+        """Any file, a character a byte."""
+        data: bytes = self._fs.cat_file(self._full(path))
+        return data.decode("latin-1")
+
     def read_unchecked(self, path: str) -> pa.Table:
         """Rows of a file that need not be in the catalogue."""
         return _read(path, self._fs.cat_file(self._full(path)), None)
@@ -272,10 +292,11 @@ def _write_durably(target: Path, data: IO[bytes]) -> None:
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}{UNFINISHED}")
     try:
         with naming(target), temporary.open("xb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # its writer lives: see `is_abandoned`
             shutil.copyfileobj(data, file, _BLOCK)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
     for folder in list(target.parents)[:3]:  # day, endpoint and root: each may just have gained an entry

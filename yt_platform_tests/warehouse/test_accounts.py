@@ -5,15 +5,18 @@ import os
 import socket
 import stat
 import threading
+import traceback
 import webbrowser
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from google.auth.transport.requests import Request
 
 from yt_platform.io import accounts as files
 from yt_platform.io.accounts import Account, AccountError, Accounts, AuthorizationError, Stored, owner_secret
@@ -72,6 +75,22 @@ def given(url: str, channel_id: str | None, at: datetime = AT, **consent: Any) -
     """What consent gives, as `consented` returns it."""
     asked = scopes(monetary=False)
     return Stored(files.OWNER, asked, at, owner_secret(granted(url, channel_id, " ".join(asked), **consent)))
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A token server that says one thing."""
+
+    status, body = 200, b""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        """Not in the tests' output."""
 
 
 def free(_: str) -> None:
@@ -291,7 +310,7 @@ def test_accounts_of_a_channel_that_is_forgotten_end_with_it(
     for name, channel in (("one", channel_id), ("two", other), ("three", channel_id)):
         add(warehouse, accounts, name, given(url, channel), url, free)
     copied = accounts.open("three")
-    assert remove_of_channel(warehouse, accounts, channel_id) == ["one", "three"]
+    assert remove_of_channel(warehouse, accounts, channel_id) == (["one", "three"], [])
     assert accounts.names() == ["two"]
     assert [row.name for row in listed(warehouse)] == ["two"]
     with pytest.raises(AuthorizationError, match="revoked"):
@@ -303,6 +322,113 @@ def test_accounts_of_a_channel_that_is_forgotten_end_with_it(
     assert [row.name for row in listed(warehouse)] == accounts.names() == ["two"]
     with pytest.raises(AuthorizationError, match="revoked"):
         seen(accounts.opened("one", anew), url)
+
+
+def test_a_file_that_cannot_be_read_keeps_no_channel_from_being_forgotten(
+    warehouse: Warehouse, accounts: Accounts, url: str, world: GeneratedWorld, channel_id: str
+) -> None:
+    """Whose it is the warehouse knows; before, one such file of anybody stopped every forgetting."""
+    other = world.channel_with_handle("@synthetic-02")
+    for name, channel in (("one", channel_id), ("others", other), ("theirs", channel_id)):
+        add(warehouse, accounts, name, given(url, channel), url, free)
+    accounts.path("others").chmod(0o644)
+    accounts.path("theirs").write_text("{")
+    ended, faults = remove_of_channel(warehouse, accounts, channel_id)
+    assert ended == ["one", "theirs"]
+    assert ["chmod 600" in faults[0], "damaged" in faults[1]] == [True, True]
+    assert [row.name for row in listed(warehouse)] == accounts.names() == ["others"]
+
+
+SECRET = "1//never-shown"
+
+
+def stored_text(secret: object = (), **changed: object) -> bytes:
+    """The file of an account that differs in something."""
+    uri = "http://127.0.0.1:1/token"
+    whole = {"token": "t", "expiry": None, "refresh_token": SECRET, "token_uri": uri, "client_id": "c"}
+    kept = {**whole, "client_secret": "s", **dict(secret)} if isinstance(secret, dict | tuple) else secret
+    told = {"kind": "owner", "scopes": [files.YOUTUBE], "authorized_at": AT.isoformat(), "secret": kept}
+    return json.dumps(told | changed).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"[" * 100_000,
+        b'{"kind": "owner", "x": "\xff\xfe"}',
+        stored_text(kind="weird"),
+        stored_text(kind=["owner"]),
+        stored_text(scopes=5),
+        stored_text(scopes=[1]),
+        stored_text(authorized_at="2026-11-01T00:00:00"),
+        stored_text("abc"),
+        stored_text(None),
+        stored_text({"refresh_token": 5}),
+        stored_text({"token_uri": "https://[bad"}),
+        stored_text({"expiry": "2026-11-01T01:00:00+00:00"}),
+        stored_text({"expiry": "soon"}),
+        stored_text({"more": 1}),
+    ],
+    ids=range(16),
+)
+def test_a_file_that_holds_no_account_is_told_as_such(accounts: Accounts, text: bytes) -> None:
+    """Any other error would stop the work of all accounts, or show what is in the file."""
+    accounts.folder.mkdir(parents=True)
+    accounts.path("mine").write_bytes(text)
+    accounts.path("mine").chmod(0o600)
+    with pytest.raises(AccountError) as raised:
+        accounts.open("mine")
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_folder_in_the_place_of_an_account_is_told_as_such(accounts: Accounts) -> None:
+    accounts.path("mine").mkdir(parents=True)
+    with pytest.raises(AccountError, match="cannot be read"):
+        accounts.open("mine")
+
+
+@pytest.fixture
+def answering() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, b"hello", UnavailableError),
+        (200, b"[]", UnavailableError),
+        (200, b"null", UnavailableError),
+        (200, b"\xff\xfe", UnavailableError),
+        (200, b'{"access_token": "x", "expires_in": "abc"}', UnavailableError),
+        (200, b'{"access_token": "x", "expires_in": 99999999999999}', UnavailableError),
+        (200, b'{"access_token": null}', UnavailableError),
+        (200, b'{"access_token": "a\\nb: c"}', UnavailableError),
+        (200, b'{"access_token": "x", "refresh_token": 5}', UnavailableError),
+        (200, b"{}", AuthorizationError),
+        (400, b"<html>", AuthorizationError),
+        (400, b"[]", UnavailableError),
+        (400, b'{"error": {"a": 1}}', AuthorizationError),
+        (400, b'{"error": "1//never-shown"}', AuthorizationError),
+    ],
+)
+def test_what_no_token_server_answers_is_told_as_an_account_that_fails(
+    accounts: Accounts, answering: ThreadingHTTPServer, status: int, body: bytes, error: type[Exception]
+) -> None:
+    """A proxy's page, say; nothing of it is kept, and nothing of the request that it may repeat is shown."""
+    Answering.status, Answering.body = status, body
+    text = stored_text({"token_uri": f"http://127.0.0.1:{answering.server_port}/token"})
+    accounts.folder.mkdir(parents=True)
+    accounts.path("mine").write_bytes(text)
+    accounts.path("mine").chmod(0o600)
+    with pytest.raises(error) as raised:
+        accounts.open("mine").credentials.refresh(Request())
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+    assert accounts.path("mine").read_bytes() == text
 
 
 def test_a_port_that_is_taken_is_said_so(url: str, tmp_path: Path) -> None:
@@ -339,7 +465,8 @@ def test_what_is_no_usable_account_is_named_with_its_remedy(accounts: Accounts, 
     for name in ("../mine", "Mine", "", "a.b"):
         with pytest.raises(AccountError, match="cannot name an account"):
             accounts.open(name)
-    secret = {"token_uri": "http://example.org/token", "refresh_token": "1//abc"}
+    client = {"client_id": "c", "client_secret": "s"}
+    secret = {"token_uri": "http://example.org/token", "refresh_token": "1//abc", **client}
     accounts.write("mine", Stored(files.OWNER, (), AT, secret))
     with pytest.raises(AccountError, match="no https"):
         accounts.open("mine")

@@ -3,6 +3,8 @@
 import gzip
 import itertools
 import json
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,7 +25,7 @@ from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.forgetting import AUTHOR, CHANNEL, ForgettingRefusedError, forget, forget_again, search
 from yt_platform.io.importing import import_history
 from yt_platform.io.pulls import Origin, Pull
-from yt_platform.io.raw import Answer, RawFile, RawStore
+from yt_platform.io.raw import UNFINISHED, Answer, RawFile, RawStore
 from yt_platform.io.report_files import keep, spool
 from yt_platform.io.tombstones import TombstoneError, bring_back, bury, save, tombstones
 from yt_platform.io.warehouse import Warehouse, Window
@@ -243,6 +245,55 @@ def test_a_file_no_catalogue_knows_goes_where_it_names_the_channel(place: Place)
     forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
     assert theirs.path not in place.raw.names()
     assert others.path in place.raw.names()
+
+
+def test_files_of_others_in_the_raw_folder_stop_nothing_and_are_searched(place: Place) -> None:
+    """A file manager's, say: they are no batches, and not the platform's to delete."""
+    root = place.artifacts.parent / "raw"
+    (root / ".DS_Store").write_bytes(b"\x00\x00\x00\x01Bud1\xff")
+    (root / "notes.txt").write_text(f"ask {FORGOTTEN}")
+    forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    assert search(place, logs(place), IDS, silent) == ["raw file notes.txt"]
+    assert (root / ".DS_Store").exists()
+
+
+HELD_UP = """
+import sys
+from yt_platform.io import raw
+
+def copy(data, file, size):
+    file.write(data.read())
+    file.flush()
+    print(flush=True)
+    sys.stdin.read(1)
+
+raw.shutil.copyfileobj = copy
+raw.RawStore(sys.argv[1]).put_bytes(sys.argv[2], "", sys.argv[3].encode())
+"""
+
+
+def test_what_a_killed_writer_left_goes_and_what_is_being_written_stays(place: Place) -> None:
+    """By the lock of a process that lives: without the file it has begun a collection fails."""
+    root = place.artifacts.parent / "raw"
+    killed, alive = (
+        subprocess.Popen(
+            [sys.executable, "-c", HELD_UP, str(root), f"api_videos/{name}", FORGOTTEN],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for name in ("killed", "alive")
+    )
+    for process in (killed, alive):
+        assert process.stdout
+        assert process.stdout.readline()
+    killed.kill()
+    killed.communicate()
+    assert len(list(root.rglob(f".*{UNFINISHED}"))) == 2
+    forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    (left,) = root.rglob(f".*{UNFINISHED}")
+    assert left.name.startswith(".alive")
+    alive.communicate(b"x")
+    assert (alive.returncode, (root / "api_videos" / "alive").read_text()) == (0, FORGOTTEN)
 
 
 def test_an_author_who_is_a_kept_channel_is_refused(place: Place) -> None:
