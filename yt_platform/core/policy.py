@@ -95,7 +95,6 @@ HOLDS: Mapping[str, Holds] = {
     "ops.loads": Holds.NOTHING,
     "ops.quota_calls": Holds.NOTHING,
     "ops.quota_ledger": Holds.NOTHING,
-    "ops.report_cursors": Holds.NOTHING,
     "ops.turn": Holds.NOTHING,
     "ops.writers": Holds.NOTHING,
 }

@@ -99,7 +99,7 @@ def report(context: AssetExecutionContext, table: Table, loaded: Loaded) -> Resu
     yield AssetCheckResult(
         asset_key=asset_key(table.name),
         check_name=REJECTS,
-        passed=loaded.reject_share <= table.reject_limit,
+        passed=not loaded.unusable(table.reject_limit),
         severity=AssetCheckSeverity.ERROR,
         description=_verdict(table, loaded),
         metadata={"rows": loaded.row_count, "rejects": loaded.reject_count, "share": loaded.reject_share},
@@ -116,13 +116,15 @@ def materialised(context: AssetExecutionContext, table: Table, loaded: Loaded) -
 
 
 def _verdict(table: Table, loaded: Loaded) -> str:
-    days = sorted(loaded.rejects)
+    days = loaded.unusable(table.reject_limit)
     found = (
         f"{loaded.reject_count:,} of {loaded.row_count + loaded.reject_count:,} rows were refused "
         f"({loaded.reject_share:.2%}, at most {table.reject_limit:.0%})"
     )
-    if loaded.reject_share <= table.reject_limit:
+    if not days:
         return found
+    if loaded.unread:
+        found += f"; on {len(loaded.unread)} days a report cannot be read at all"
     range_of_days = " ".join(str(day) for day in dict.fromkeys((days[0], days[-1])))
     return (
         f"{found}, on {len(days)} days from {days[0]} on; ops.quarantine holds them with the reasons. Import the rows "

@@ -137,6 +137,7 @@ def _reports(partitions: PartitionsDefinition) -> AssetsDefinition:
         kinds={"python", "youtube"},
         owners=OWNERS,
         code_version="1",
+        pool=API_POOL,
         required_resource_keys=OF_OWNERS,
     )
     def reports(context: AssetExecutionContext) -> MaterializeResult:
@@ -171,6 +172,7 @@ def _video_retention(partitions: PartitionsDefinition) -> AssetsDefinition:
         kinds={"python", "youtube"},
         owners=OWNERS,
         code_version="1",
+        pool=API_POOL,
         required_resource_keys=OF_OWNERS,
     )
     def video_retention(context: AssetExecutionContext) -> MaterializeResult:

@@ -20,6 +20,7 @@ from yt_platform.core.endpoints import API_ENDPOINTS
 from yt_platform.core.lineage import FROM_OWNERS, NODE, Node, input_version, pack_days
 from yt_platform.core.polling import IDS_PER_CALL
 from yt_platform.core.progress import Progress
+from yt_platform.core.reports import ReportError
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import DAY, TEXT, Table, Write, judge
 from yt_platform.io.raw import RawStore
@@ -43,10 +44,12 @@ class PurgedError(ValueError):
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load wrote: rows by day, and rows refused by day, those a person has accepted as refused left out."""
+    """What a load wrote: rows by day, and rows refused by day, those a person has accepted as refused left out. On days
+    in `unread` a batch was refused as a whole."""
 
     rows: Mapping[date, int]
     rejects: Mapping[date, int]
+    unread: frozenset[date] = frozenset()
 
     @property
     def row_count(self) -> int:
@@ -56,13 +59,19 @@ class Loaded:
     def reject_count(self) -> int:
         return sum(self.rejects.values())
 
-    def plus(self, rows: Mapping[date, int], rejects: Mapping[date, int]) -> "Loaded":
-        return Loaded({**self.rows, **rows}, {**self.rejects, **rejects})
+    def plus(
+        self, rows: Mapping[date, int], rejects: Mapping[date, int], unread: frozenset[date] = frozenset()
+    ) -> "Loaded":
+        return Loaded({**self.rows, **rows}, {**self.rejects, **rejects}, self.unread | unread)
 
     @property
     def reject_share(self) -> float:
         total = self.row_count + self.reject_count
         return self.reject_count / total if total else 0.0
+
+    def unusable(self, reject_limit: float) -> list[date]:
+        """Days that nothing may be made from: a batch could not be read, or rows of too large a share were refused."""
+        return sorted(self.rejects if self.reject_share > reject_limit else self.unread)
 
 
 @dataclass(frozen=True)
@@ -165,12 +174,19 @@ def load_from_raw(
         gained = {day: _gained(batches[day], loaded.get(day)) for day in chunk.days}
         grew = all(gained.values())
         taken = [batch for day in chunk.days for batch in (gained if grew else batches)[day]]
-        rows = partial(_parsed, store, table, parsers, taken)
+        parsed = partial(_parsed, store, table, parsers, taken)
         books = {
             day: (input_version(node, day, versions), [batch.batch_id for batch in batches[day]]) for day in chunk.days
         }
-        counts, rejects = _load_chunk(warehouse, table, chunk, grew, rows, books, run_id, puts)
-        total = total.plus(counts, _unaccepted(rejects, accepted_rejects))
+        load = partial(_load_chunk, warehouse, table, chunk, grew, books=books, run_id=run_id, puts=puts)
+        unreadable: dict[Batch, str] = {}
+        try:
+            counts, refused = load(rows=partial(parsed, unreadable))
+        except ReportError:
+            unreadable = _unreadable(store, taken)
+            counts, refused = load(rows=partial(parsed, unreadable))
+        rejects = _unaccepted(refused, accepted_rejects)
+        total = total.plus(counts, rejects, frozenset(batch.day for batch in unreadable) & rejects.keys())
         progress(len(total.rows), len(window.days), f"{table.name}, days")
     return _booked(warehouse, table, total)
 
@@ -330,16 +346,15 @@ def rejects_by_day(rejected: pd.DataFrame) -> dict[date, int]:
 
 
 def _booked(warehouse: Warehouse, table: Table, loaded: Loaded) -> Loaded:
-    """The load, with the days of refused rows struck from the books where these are too many.
+    """The load, with days that are unusable struck from the books.
 
     Such days stay stale, so that nothing is made from them until they are repaired or accepted: a blocking check
     alone holds back only the run it is evaluated in.
     """
-    if loaded.reject_share > table.reject_limit:
+    if days := loaded.unusable(table.reject_limit):
         with warehouse.transaction() as transaction:
             transaction.execute(
-                "DELETE FROM ops.loads WHERE table_name = $1 AND partition_day = ANY($2)",
-                (table.name, sorted(loaded.rejects)),
+                "DELETE FROM ops.loads WHERE table_name = $1 AND partition_day = ANY($2)", (table.name, days)
             )
     return loaded
 
@@ -385,13 +400,21 @@ def _gained(batches: list[Batch], loaded: set[int] | None) -> list[Batch]:
 
 
 def _parsed(
-    store: RawStore, table: Table, parsers: Mapping[str, Parser], batches: list[Batch]
+    store: RawStore,
+    table: Table,
+    parsers: Mapping[str, Parser],
+    batches: list[Batch],
+    unreadable: Mapping[Batch, str],
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Accepted rows of all batches in their order, and the refused ones as quarantine takes them, pack by pack.
 
-    A refused row of an instant that another batch holds in good shape is repaired, and no longer refused.
+    A refused row of an instant that another batch holds in good shape is repaired, and no longer refused. A batch that
+    is known to be unreadable is one refused row.
     """
-    for together in _packs(batches, ROWS_AT_ONCE):
+    if unreadable:
+        nothing = judge(table, pd.DataFrame(columns=table.column_names)).accepted
+        yield nothing, _as_quarantined(_unread(unreadable))
+    for together in _packs([batch for batch in batches if batch not in unreadable], ROWS_AT_ONCE):
         keys, refused = [], []
         # a lone batch beyond the limit has no other to repair it, and its keys would be held in memory
         repaired = len(together) > 1 or together[0].expected_rows <= ROWS_AT_ONCE
@@ -408,6 +431,12 @@ def _unrepaired(table: Table, refused: pd.DataFrame, keys: list[pd.DataFrame]) -
     if table.write is not Write.REPLACE or refused.empty or not keys:
         return refused
     return refused[~_keys(table, refused).isin(_keys(table, concat(keys)))]
+
+
+def _unread(unreadable: Mapping[Batch, str]) -> pd.DataFrame:
+    paths, days = [batch.path for batch in unreadable], [pd.Timestamp(batch.day) for batch in unreadable]
+    told = pd.DataFrame({"reason": list(unreadable.values()), "batch": paths, "origin": paths})
+    return told.assign(day=pd.Series(days, dtype=DAY))
 
 
 def _as_quarantined(refused: pd.DataFrame) -> pd.DataFrame:
@@ -432,6 +461,18 @@ def _judged_pack(
 
 def _pieces(store: RawStore, batches: list[Batch]) -> Iterator[tuple[Batch, pa.Table]]:
     return ((batch, piece) for batch in batches for piece in store.read_tables(batch.path, batch.sha256))
+
+
+def _unreadable(store: RawStore, batches: list[Batch]) -> dict[Batch, str]:
+    """Reports that cannot be read to their end, and why: one of them must not keep the others from being loaded."""
+    found: dict[Batch, str] = {}
+    for batch in batches:
+        try:
+            for _ in store.read_tables(batch.path, batch.sha256):
+                pass
+        except ReportError as error:
+            found[batch] = str(error)
+    return found
 
 
 def _in_order(table: Table, verdicts: list[tuple[pd.DataFrame, pd.DataFrame]]) -> tuple[pd.DataFrame, pd.DataFrame]:

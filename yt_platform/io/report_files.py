@@ -16,6 +16,7 @@ import psycopg
 
 from yt_platform.core.forgetting import REPORT_HEADS, Without
 from yt_platform.core.reports import LONGEST_HEADER, ReportHead, header_of, lines, unknown_columns, version_of
+from yt_platform.io.databases import take_turn
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
 from yt_platform.io.tombstones import tombstones
@@ -118,12 +119,13 @@ def keep(url: str, store: RawStore, spooled: Spooled, origin: Origin) -> bool:
     """Store and book a spooled report, without what was forgotten; False where it was booked before."""
     spooled = _without_forgotten(url, spooled)
     head, family = spooled.head, spooled.head.family
-    stored = store.write_report(family.endpoint, head.day, spooled.file, spooled.rows)
     with psycopg.connect(url) as connection:
+        take_turn(connection, f"raw.reports {head.account} {head.report_id}")  # two pulls may bring the same
         if connection.execute(
             "SELECT FROM raw.reports WHERE account = %s AND report_id = %s", (head.account, head.report_id)
         ).rowcount:
             return False
+        stored = store.write_report(family.endpoint, head.day, spooled.file, spooled.rows)
         row = connection.execute(
             "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, row_count, "
             "synthetic, run_id) VALUES ('report', %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING batch_id",

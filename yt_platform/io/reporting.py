@@ -1,8 +1,8 @@
 """The YouTube Reporting API: jobs of an account, what they have reported since the last time, and the files.
 
-Here: calls, retries, which reports are new, and how far each job is stored. Not here: the way of a file into the store
-(`io/report_files.py`), what is in it (`core/reports.py`), and credentials (`io/accounts.py`). Calls cost no quota of
-the Data API.
+Here: calls, retries, and which reports are new: those that are listed (YouTube keeps files for 60 days) and not stored.
+Not here: the way of a file into the store (`io/report_files.py`), what is in it (`core/reports.py`), and credentials
+(`io/accounts.py`). Calls cost no quota of the Data API.
 """
 
 import json
@@ -10,13 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
 import google_auth_httplib2
 import httplib2
-import psycopg
 from google.auth.credentials import Credentials
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
@@ -40,6 +38,9 @@ from yt_platform.io.youtube import (
 BLOCK_BYTES = 1 << 18
 ENDPOINTS = [family.endpoint for family in FAMILIES]
 """Raw endpoints that hold reports."""
+
+GIVE_UP_AFTER = 3
+"""Reports of a pull that could not be downloaded: one may be broken, so many say that the service is."""
 
 _RIGHTS = (
     "enable the YouTube Reporting API for the project in the Google Cloud console, and authorise the account again "
@@ -95,10 +96,9 @@ class ReportingClient:
         body = {"reportTypeId": report_type, "name": f"yt-platform {report_type}"}
         return self._call("jobs.create", self._service.jobs().create(body=body, **self._for))
 
-    def reports(self, job_id: str, created_after: datetime | None) -> list[dict[str, Any]]:
-        """Reports that YouTube made after then, the oldest first."""
-        since = {"createdAfter": created_after.isoformat().replace("+00:00", "Z")} if created_after else {}
-        found = self._listed(self._service.jobs().reports(), "reports", jobId=job_id, **since)
+    def reports(self, job_id: str) -> list[dict[str, Any]]:
+        """Reports that YouTube has, those made first before others."""
+        found = self._listed(self._service.jobs().reports(), "reports", jobId=job_id)
         return sorted(found, key=lambda report: (instant_of(report["createTime"]), report["id"]))
 
     def download(self, url: str, head: ReportHead, file: Path) -> Spooled:
@@ -178,11 +178,13 @@ def _fault(method: str, status: int, body: bytes, retry_after: str | None) -> Ex
 
 @dataclass
 class Reported:
-    """What was done for an account: reports and rows stored, what was left out and why, and columns nobody knows."""
+    """What was done for an account: reports and rows stored, what was left out and why, what could not be downloaded
+    now, and columns nobody knows."""
 
     reports: int = 0
     rows: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     unknown_columns: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -203,11 +205,12 @@ class ReportPull:
     def pull(self) -> Reported:
         """Make jobs that are wanting, and store every report not stored yet. What was stored stays whatever happens.
 
-        Raises ConfigurationError, and UnavailableError.
+        Raises ConfigurationError, and UnavailableError, for single reports after all others.
         """
         done = Reported()
         for job in self._jobs(done):
             self._pull_job(str(job["id"]), str(job["reportTypeId"]), done)
+        self._raise_failures(done, most=0)
         return done
 
     def _jobs(self, done: Reported) -> Iterator[dict[str, Any]]:
@@ -226,14 +229,16 @@ class ReportPull:
                 )
 
     def _pull_job(self, job_id: str, report_type: str, done: Reported) -> None:
-        reports = self.client.reports(job_id, self._stored_until(job_id))
         stored = self._stored()
-        for number, (made, group) in enumerate(groupby(reports, key=lambda report: instant_of(report["createTime"]))):
-            for report in group:
-                if report["id"] not in stored:
-                    self._take(report, job_id, report_type, done)
-            self._advance(job_id, report_type, made)
-            self.progress(number + 1, None, f"raw.reports, {self.account} {report_type}")
+        new = [report for report in self.client.reports(job_id) if report["id"] not in stored]
+        for number, report in enumerate(new, start=1):
+            self._take(report, job_id, report_type, done)
+            self._raise_failures(done, most=GIVE_UP_AFTER - 1)
+            self.progress(number, len(new), f"raw.reports, {self.account} {report_type}")
+
+    def _raise_failures(self, done: Reported, most: int) -> None:
+        if len(done.failed) > most:
+            raise UnavailableError("; ".join(f"{head}: {why}" for head, why in done.failed.items()))
 
     def _take(self, report: dict[str, Any], job_id: str, report_type: str, done: Reported) -> None:
         head = ReportHead(
@@ -252,6 +257,9 @@ class ReportPull:
         except ItemError as error:
             done.skipped[str(head)] = f"YouTube has it no longer: {error.reason}"
             return
+        except UnavailableError as error:
+            done.failed[str(head)] = str(error)
+            return
         if keep(self.url, self.store, spooled, self.origin):
             done.reports += 1
             done.rows += spooled.rows
@@ -262,18 +270,3 @@ class ReportPull:
     def _stored(self) -> set[str]:
         rows = Warehouse(self.url).records("SELECT report_id FROM raw.reports WHERE account = $1", (self.account,))
         return {row["report_id"] for row in rows}
-
-    def _stored_until(self, job_id: str) -> datetime | None:
-        found = Warehouse(self.url).records(
-            "SELECT created_until FROM ops.report_cursors WHERE account = $1 AND job_id = $2", (self.account, job_id)
-        )
-        return found[0]["created_until"] if found else None
-
-    def _advance(self, job_id: str, report_type: str, made: datetime) -> None:
-        """All reports made up to then are stored: a restatement of any day is made later."""
-        with psycopg.connect(self.url) as connection:
-            connection.execute(
-                "INSERT INTO ops.report_cursors (account, job_id, report_type, created_until) VALUES (%s, %s, %s, %s) "
-                "ON CONFLICT (account, job_id) DO UPDATE SET created_until = excluded.created_until",
-                (self.account, job_id, report_type, made),
-            )

@@ -111,8 +111,7 @@ def _delete_of_account(warehouse: Warehouse, store: RawStore, account: str) -> C
             [found] = transaction.records(f"SELECT count(*) AS n FROM {name} WHERE account = $1", (account,))
             removed[name] = found["n"]
             transaction.execute(f"DELETE FROM {name} WHERE account = $1", (account,))
-        for name in ("ops.asked_curves", "ops.report_cursors"):
-            transaction.execute(f"DELETE FROM {name} WHERE account = $1", (account,))
+        transaction.execute("DELETE FROM ops.asked_curves WHERE account = $1", (account,))
         transaction.execute(f"DELETE FROM {QUARANTINE} WHERE origin = ANY($1)", (paths,))
         transaction.execute(f"DELETE FROM {BATCHES} WHERE batch_id = ANY($1)", (list(batches),))
     for path in paths:  # where this is cut short, they are files that nobody booked

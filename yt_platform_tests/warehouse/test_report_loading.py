@@ -12,7 +12,7 @@ from yt_platform.core import reports
 from yt_platform.core.progress import silent
 from yt_platform.core.reports import FAMILIES, Family, ReportHead, family_of
 from yt_platform.io.channel_days import reported_gains
-from yt_platform.io.loading import Loaded, load_from_raw
+from yt_platform.io.loading import Loaded, accept_rejects, load_from_raw
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import CorruptBatchError, RawStore
@@ -62,6 +62,10 @@ class Rig:
     def load(self, family: Family) -> Loaded:
         parsers, days = {family.endpoint: reports.rows}, Window(DAY, DAY)
         return load_from_raw(self.warehouse, self.store, family.table, parsers, days, RUN_ID, silent)
+
+    def stale(self) -> set[str]:
+        """Tables of reports that have days to be made."""
+        return {name for _, names in stale_ranges(self.warehouse, DAY) for name in names if "report_" in name}
 
     def rows(self, table: str) -> list[Row]:
         return self.warehouse.records(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9")
@@ -134,8 +138,7 @@ def test_tables_of_reports_are_made_on_days_that_have_reports_and_on_no_other(ri
     rig.receive(
         "channel_demographics_a1", report(family_of("channel_demographics_a1") or BASIC, {"views_percentage": 9})
     )
-    of_reports = {table for _, tables in stale_ranges(rig.warehouse, DAY) for table in tables if "report_" in table}
-    assert of_reports == {"metrics.report_demographics"}
+    assert rig.stale() == {"metrics.report_demographics"}
 
 
 def test_the_file_is_what_was_sent_behind_a_line_that_says_what_it_is(rig: Rig) -> None:
@@ -241,3 +244,24 @@ def test_what_an_account_brought_goes_when_nobody_verified_it_for_a_month(rig: R
         transaction.execute("DELETE FROM ops.accounts")  # yt-platform accounts remove
     retire(rig.warehouse, rig.store, "owned", now, RUN_ID)
     assert (rig.rows(BASIC.table.name), rig.store.names()) == ([], [])
+
+
+@pytest.mark.parametrize("lines", [1, 60_000])
+def test_a_report_that_cannot_be_read_is_refused_as_a_whole_and_no_other(rig: Rig, lines: int) -> None:
+    """The days of all accounts that were loaded with it stayed empty. Nothing is made from its day, however few rows
+    that one report is; at its end only is what has many rows found to be none."""
+    many = report(BASIC, *({"country_code": f"{number:05}"} for number in range(lines)))
+    rig.receive("channel_basic_a3", report(BASIC, *({"country_code": f"{number:05}"} for number in range(300))))
+    rig.receive("channel_basic_a3", "<html>Service unavailable</html>\n", account="ill")
+    rig.receive("channel_basic_a3", f"{many}1,2,3\n", account="worse")
+    rig.receive("channel_basic_a3", report(BASIC, {"views": 7}), account="well")
+    loaded = rig.load(BASIC)
+    assert (loaded.row_count, loaded.rejects, loaded.unusable(1)) == (301, {DAY: 2}, [DAY])
+    assert {row["account"] for row in rig.rows("metrics.report_basic")} == {"studio", "well"}
+    refused = rig.warehouse.records("SELECT reason, origin, record FROM ops.quarantine ORDER BY reason DESC")
+    assert ["account worse" in row["reason"] and "is no CSV" in row["reason"] for row in refused] == [True, False]
+    assert all(row["record"] == {"batch": row["origin"]} for row in refused)
+    assert rig.stale() == {"metrics.report_basic"}
+    assert accept_rejects(rig.warehouse, BASIC.table, Window(DAY, DAY)) == 2
+    assert rig.load(BASIC).unusable(0) == []
+    assert rig.stale() == set()

@@ -3,6 +3,7 @@
 import gzip
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
 from yt_platform.io.reporting import Reported, ReportingClient, ReportPull
 from yt_platform.io.warehouse import Warehouse, Window
-from yt_platform.io.youtube import ConfigurationError, UnavailableError
+from yt_platform.io.youtube import ATTEMPTS, ConfigurationError, UnavailableError
 from yt_platform.sandbox import GeneratedWorld, Sandbox, reporting, serve
 from yt_platform_tests.frames import RUN_ID
 from yt_platform_tests.sandbox.client import control
@@ -54,7 +55,13 @@ class Rig:
     def credentials(self, *scopes: str, channel: int = 1) -> Credentials:
         return granted(self.url, self.channel(channel), " ".join(scopes or (YOUTUBE, ANALYTICS)))
 
-    def pull(self, credentials: Any, account: str = "studio", content_owner: str | None = None) -> Reported:
+    def pull(
+        self,
+        credentials: Any,
+        account: str = "studio",
+        content_owner: str | None = None,
+        spool: Path | None = None,
+    ) -> Reported:
         with ReportingClient(credentials, content_owner, self.url, self.waits.append) as client:
             return ReportPull(
                 self.warehouse_url,
@@ -64,7 +71,7 @@ class Rig:
                 Origin(RUN_ID, synthetic=True),
                 "synthetic",
                 self.sandbox.clock.now,
-                self.folder,
+                spool or self.folder,
                 silent,
             ).pull()
 
@@ -166,7 +173,7 @@ def test_thirty_days_of_trouble_end_in_the_tables_of_one_download_at_the_end(rig
     assert len(restated) > 2
     troubled = rig.tables()
     with rig.warehouse.transaction() as transaction:
-        for table in ("raw.reports", "ops.report_cursors", "ops.loads", *(family.table.name for family in FAMILIES)):
+        for table in ("raw.reports", "ops.loads", *(family.table.name for family in FAMILIES)):
             transaction.execute(f"DELETE FROM {table}")
         transaction.execute("DELETE FROM raw.batches")
     control(rig.url, "faults", [])
@@ -209,7 +216,52 @@ def test_a_report_that_is_gone_by_the_time_is_skipped_and_told(rig: Rig) -> None
     control(rig.url, "faults", [{"method": "media.download", "nth": 1, "status": 404}])
     done = rig.pull(rig.credentials())
     assert [reason.split(":")[0] for reason in done.skipped.values()] == ["YouTube has it no longer"]
-    assert rig.pull(rig.credentials()).skipped == {}
+    again = rig.pull(rig.credentials())  # it is there after all
+    assert (again.reports, again.skipped) == (1, {})
+
+
+@pytest.mark.usefixtures("of_six_days")
+def test_a_report_that_always_fails_keeps_no_other_from_being_stored_and_is_asked_for_again(rig: Rig) -> None:
+    """It kept the account's other families from theirs, day after day."""
+    rig.pull(rig.credentials())
+    control(rig.url, "clock", {"advance_seconds": 8 * 3_600})
+    control(rig.url, "faults", [{"method": "media.download", "nth": n, "status": 503} for n in range(1, ATTEMPTS + 1)])
+    with pytest.raises(UnavailableError, match=r"report channel_.* of account studio, day 2026-03-.* made .* failed 5"):
+        rig.pull(rig.credentials())
+    types = {row["report_type"] for row in rig.warehouse.records("SELECT report_type FROM raw.reports")}
+    assert len(types) == 4
+    control(rig.url, "faults", [])
+    assert rig.pull(rig.credentials()).reports == 1
+
+
+@pytest.mark.usefixtures("of_six_days")
+def test_a_report_whose_row_is_deleted_is_downloaded_again(rig: Rig) -> None:
+    """The remedy that the error of an unreadable report prints."""
+    rig.pull(rig.credentials())
+    control(rig.url, "clock", {"advance_seconds": 8 * 3_600})
+    rig.pull(rig.credentials())
+    first = rig.stored()[0]
+    found = (
+        "DELETE FROM raw.batches WHERE batch_id IN (SELECT batch_id FROM raw.reports WHERE report_id = $1) RETURNING 1"
+    )
+    rig.warehouse.records(found, (first["report_id"],))
+    assert rig.pull(rig.credentials()).reports == 1
+    assert first["report_id"] in {row["report_id"] for row in rig.stored()}
+
+
+@pytest.mark.usefixtures("of_six_days")
+def test_two_pulls_at_once_store_every_report_once(rig: Rig) -> None:
+    """One of them failed, and left files that no catalogue knew."""
+    rig.pull(rig.credentials())
+    control(rig.url, "clock", {"advance_seconds": 8 * 3_600})
+    folders = [rig.folder / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    with ThreadPoolExecutor(2) as threads:
+        done = list(threads.map(lambda spool: rig.pull(rig.credentials(), spool=spool), folders))
+    booked = rig.warehouse.records("SELECT path, report_id FROM raw.batches JOIN raw.reports USING (batch_id)")
+    assert sum(one.reports for one in done) == len(booked)
+    assert rig.store.names() == sorted(row["path"] for row in booked)
 
 
 def test_the_token_is_sent_to_the_api_and_to_nobody_else(rig: Rig) -> None:
