@@ -9,13 +9,12 @@ nothing else of the text changes, not even its length.
 """
 
 import csv
-import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -36,6 +35,9 @@ CHANNEL_LENGTH = 22
 REPORT_HEADS = 2
 """Lines of a stored report before its rows: what it is, and its columns."""
 
+NAMES_KNOWN = 1 << 16
+"""Names of which is remembered whether they were forgotten, about 10 MB."""
+
 CELLS_KNOWN = 1 << 16
 """Cells of a report of which is remembered whether they name an id: a video has a row per country, day and device."""
 
@@ -43,7 +45,9 @@ FEW = 8
 """Ids up to which searching for each beats looking up every place where one could stand."""
 
 _RUN = re.compile(rf"[A-Za-z0-9_-]{{{VIDEO_LENGTH},}}")
-_NAMED = re.compile(rf"(?=U[A-Z]([A-Za-z0-9_-]{{{CHANNEL_LENGTH}}}))")
+_CHANNEL = re.compile(rf"(?=[A-Z]{{2}}([A-Za-z0-9_-]{{{CHANNEL_LENGTH}}}))")
+_ELEVEN = rf"([A-Za-z0-9_-]{{{VIDEO_LENGTH}}})"
+_VIDEO = re.compile(rf"(?<![A-Za-z0-9])(?={_ELEVEN})|(?={_ELEVEN}(?![A-Za-z0-9]))")
 _COLUMNS = ("video_id", "channel_id", "author_channel_id")
 """Columns of raw rows that say whose a row is."""
 
@@ -104,31 +108,38 @@ class Either:
 class Tombstones:
     """Ids that are known by their salted hash alone.
 
-    In a text they are found where ids usually stand: a channel's after the two letters of its kind, a video's as a word
-    of its own; hashing every place would take seconds for a megabyte.
+    In a text they are found where ids can be expected: a channel's after the capitals of its kind (UC, UU, UULF), a
+    video's where a letter or digit stands on one side at most (ID_, %3DID). Hashing every place would take seconds for
+    a megabyte.
     """
 
     salt: bytes
     digests: frozenset[str]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and digest(self.salt, name) in self.digests
+        return isinstance(name, str) and self._known(name)
+
+    @cached_property
+    def _known(self) -> Callable[[str], bool]:
+        """Remembers what was asked last: answers repeat their keys, and the ids they are about."""
+        return lru_cache(NAMES_KNOWN)(lambda name: digest(self.salt, name) in self.digests)
 
     def spans(self, text: str) -> Iterator[Span]:
         if not self.digests:
             return
         for run in _RUN.finditer(text):
-            if len(run[0]) == VIDEO_LENGTH and run[0] in self:
-                yield run.span()
-            for named in _NAMED.finditer(run[0]):
-                if f"UC{named[1]}" in self:
-                    yield run.start() + named.start(1), run.start() + named.end(1)
+            for video in _VIDEO.finditer(run[0]):
+                if self._known(video[1] or video[2]):
+                    yield run.start() + video.start(), run.start() + video.start() + VIDEO_LENGTH
+            for channel in _CHANNEL.finditer(run[0]):
+                if self._known(f"UC{channel[1]}"):
+                    yield run.start() + channel.start(1), run.start() + channel.end(1)
 
 
 def digest(salt: bytes, name: str) -> str:
     """HMAC-SHA256 of an id in hexadecimal; the playlists of a channel have that of the channel."""
     part = _channel_part(name)
-    return hmac.new(salt, (f"UC{part}" if part else name).encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(salt, (f"UC{part}" if part else name).encode(), "sha256").hex()
 
 
 def _channel_part(name: str) -> str | None:

@@ -257,6 +257,22 @@ def test_a_tombstone_tells_nothing_without_its_salt() -> None:
     assert OTHER not in STONES
 
 
+@pytest.mark.parametrize("ids", [IDS, STONES], ids=["known", "tombstones"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("https://youtu.be/{v}", "https://youtu.be/{v}_", "watch?v={v}-", "x{v}", "vi/{v}/x.jpg", "_{v}_", "{v}."),
+        *("https%3A%2F%2Fyoutu.be%2F{v}", "v%3D{v}%26t%3D1", "%20{v}", "a-long-slug-that-ends-with_{v}_and_more"),
+        *("UC{c}", "UU{c}", "list=UULF{c}", "UUSH{c}_", "yt:UC{c}", "xUC{c}", "UC{c}UC{c}", "feed_UC{c}", "%2FUC{c}"),
+    ],
+)
+@pytest.mark.parametrize("video", [THEIRS, VIDEO])
+def test_what_hides_an_id_from_readers_hides_it_from_nobody_else(ids: Ids, text: str, video: str) -> None:
+    """Where only the hash is left as well, or a mention that was overwritten would be back with the next collection."""
+    written = text.format(v=video, c=FORGOTTEN[2:])
+    assert Without(ids).text(written) == starred(written)
+
+
 @pytest.mark.parametrize("name", ["", "UC", "UC" + "a" * 21, "UC" + "a" * 23, "UU" + "a" * 22, f"{FORGOTTEN}\n", "@x"])
 def test_what_is_no_channel_id_is_malformed(name: str) -> None:
     assert malformed(name)
