@@ -436,11 +436,11 @@ def _unrepaired(table: Table, refused: pd.DataFrame, keys: list[pd.DataFrame]) -
 def _unread(unreadable: Mapping[Batch, str]) -> pd.DataFrame:
     paths, days = [batch.path for batch in unreadable], [pd.Timestamp(batch.day) for batch in unreadable]
     told = pd.DataFrame({"reason": list(unreadable.values()), "batch": paths, "origin": paths})
-    return told.assign(day=pd.Series(days, dtype=DAY))
+    return told.assign(partition_day=pd.Series(days, dtype=DAY))
 
 
 def _as_quarantined(refused: pd.DataFrame) -> pd.DataFrame:
-    return as_rejects(refused.drop(columns=["day", "origin"]), refused["day"], refused["origin"])
+    return as_rejects(refused.drop(columns=["partition_day", "origin"]), refused["partition_day"], refused["origin"])
 
 
 def _judged_pack(
@@ -485,7 +485,7 @@ def _in_order(table: Table, verdicts: list[tuple[pd.DataFrame, pd.DataFrame]]) -
 def _judged(
     table: Table, parser: Parser, pieces: Iterable[tuple[Batch, pa.Table]]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Accepted rows of batches of one endpoint, and the refused with their `day` and `origin`.
+    """Accepted rows of batches of one endpoint, and the refused with their `partition_day` and `origin`.
 
     Judged together: a judgement costs some 20 ms however few the rows are.
     """
@@ -497,7 +497,7 @@ def _judged(
     ends = np.cumsum([len(frame) for frame in parsed])
     owners = [of[number] for number in np.searchsorted(ends, verdict.rejected.index, side="right")]
     days = pd.Series([pd.Timestamp(owner.day) for owner in owners], index=verdict.rejected.index, dtype=DAY)
-    return verdict.accepted, verdict.rejected.assign(day=days, origin=[owner.path for owner in owners])
+    return verdict.accepted, verdict.rejected.assign(partition_day=days, origin=[owner.path for owner in owners])
 
 
 def _keys(table: Table, frame: pd.DataFrame) -> pd.MultiIndex:

@@ -196,6 +196,14 @@ def test_a_key_that_is_there_twice_is_there_once_and_the_last_row_counts(rig: Ri
     assert [(row["country_code"], row["views"]) for row in rig.rows(BASIC.table.name)] == [("1", 2), ("DE", 1)]
 
 
+def test_a_row_of_another_day_is_refused_though_the_same_row_is_there_for_this_one(rig: Rig) -> None:
+    """It vanished: taken for one of the report's day, the other had repaired it."""
+    rig.receive("channel_basic_a3", report(BASIC, {"date": "20260302", "views": 3}, {"views": 4}))
+    assert rig.load(BASIC).rejects == {DAY: 1}
+    (refused,) = rig.warehouse.records("SELECT reason, record FROM ops.quarantine")
+    assert refused["reason"] == f"day = {refused['record']['day']} is malformed"
+
+
 def test_gains_of_a_channel_are_its_own_reports_where_several_tell_them(rig: Rig) -> None:
     """A content owner's report has claimed videos alone, and what others uploaded: it would be half a day or double."""
     page = {"video_id": "", "likes": 0, "comments": 0, "views": 5, "claimed_status": "", "uploader_type": ""}
