@@ -1,7 +1,6 @@
 """What the commands do, step by step; how it is printed is `report.py`."""
 
 import shutil
-import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import date, timedelta
@@ -32,7 +31,7 @@ from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.accounts import Accounts
 from yt_platform.io.authorization import remove_of_channel
-from yt_platform.io.backup import Place, back_up, restored
+from yt_platform.io.backup import Place, back_up, restored, unbook_incomplete
 from yt_platform.io.champions import roll_back
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
@@ -46,6 +45,7 @@ from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import collected_days, quota_plan
 from yt_platform.io.raw import RawStore
 from yt_platform.io.sample import write_sample
+from yt_platform.io.scratch import scratch, spool
 from yt_platform.io.tombstones import bring_back, check_list, save_copies
 from yt_platform.io.training import RECIPE
 from yt_platform.io.warehouse import Warehouse, Window
@@ -277,6 +277,7 @@ def restore_from(settings: Settings, folder: Path, list_is_lost: bool, out: Cons
         place = _place(settings, urls)
         with restored(place, folder.absolute(), progress) as manifest:
             migrate(urls.warehouse)
+            unbook_incomplete(urls.warehouse)
             warehouse = Warehouse(urls.warehouse)
             for carried in (folder, settings.home):
                 bring_back(warehouse, carried)
@@ -303,7 +304,7 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
         place, folders = _place(settings, platform.urls), _log_folders(settings)
         forgotten = forget(place, folders, kind, name, progress)
         unheard = _end_push(settings, name) if kind == CHANNEL else None
-        left = search(place, folders, forgotten.ids, progress) if verify else []
+        left = search(place, [*folders, spool(settings.home)], forgotten.ids, progress) if verify else []
         progress.stop()
         print_forgotten(forgotten, out)
         if unheard:
@@ -340,12 +341,8 @@ def backtest_history(
 
     Works on files alone: no database is started and nothing is kept.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(dir=settings.home, prefix="backtest-") as scratch,
-        ProgressDisplay(out) as progress,
-    ):
-        daily, versions = read_history(history, Path(scratch), progress)
+    with scratch(settings.home) as aside, ProgressDisplay(out) as progress:
+        daily, versions = read_history(history, aside, progress)
         first, last = daily["day"].min(), daily["day"].max()
         progress(0, 1, "features.video_day")
         features = build_video_day(daily, versions, first, last)
@@ -362,11 +359,11 @@ def backtest_history(
         return score(VIDEO_DAY, rows)
 
 
-def read_history(path: Path, scratch: Path, progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_history(path: Path, aside: Path, progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`metrics.video_daily` and `metrics.video_versions` of a history, made by the same code as the warehouse's."""
-    store = RawStore(str(scratch / "raw"))
-    (scratch / "spool").mkdir()
-    batches = sorted(open_history(path).batches(store, scratch / "spool", progress), key=lambda batch: batch.day)
+    store = RawStore(str(aside / "raw"))
+    (aside / "spool").mkdir()
+    batches = sorted(open_history(path).batches(store, aside / "spool", progress), key=lambda batch: batch.day)
     versions = [
         _accepted(VIDEO_VERSIONS, parse.video_metadata(_read(store, b))) for b in batches if b.endpoint == "videos"
     ]

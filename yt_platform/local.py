@@ -25,7 +25,7 @@ from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.history import open_history
-from yt_platform.io.importing import is_imported, refuse_import
+from yt_platform.io.importing import is_imported, refuse_forgotten, refuse_import
 from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import RawStore
@@ -264,6 +264,7 @@ def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) 
     if is_imported(platform.warehouse, platform.raw_store, history):
         platform.clock.follow_imports()
         return
+    refuse_forgotten(platform.warehouse, path, history)
     scan = history.scan(progress)
     known = [day for day in scan.days if day >= platform.settings.partitions_start and day <= datetime.now(UTC).date()]
     if not known:

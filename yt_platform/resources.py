@@ -1,6 +1,5 @@
 """Dagster resources: they only build io objects from settings, when a run needs them and not before."""
 
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.reporting import Reported, ReportingClient, ReportPull
 from yt_platform.io.run_logs import RunLogs
+from yt_platform.io.scratch import scratch
 from yt_platform.io.video_retention import RetentionPull
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import ConfigurationError, YouTubeClient
@@ -103,11 +103,9 @@ class Reporting:
 
     def pull_reports(self, name: str, run_id: str, progress: Progress) -> Reported:
         """Stores what is new of an account's reports. Raises what `ReportPull.pull` and `_opened` do."""
-        spools = self._settings.home / "spool"
-        spools.mkdir(parents=True, exist_ok=True)
         with (
             self._opened(name) as account,
-            tempfile.TemporaryDirectory(dir=spools) as spool,
+            scratch(self._settings.home) as spool,
             ReportingClient(account.credentials, account.content_owner, self._settings.api_endpoint) as client,
         ):
             return ReportPull(
@@ -118,7 +116,7 @@ class Reporting:
                 Origin(run_id, self._synthetic),
                 self._source,
                 self._clock.ticking(),
-                Path(spool),
+                spool,
                 progress,
             ).pull()
 

@@ -1,6 +1,5 @@
 """Assets of the `raw` layer: immutable batches of what YouTube answered, or of files people kept."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -38,6 +37,7 @@ from yt_platform.io.importing import (
 from yt_platform.io.pulls import Collected
 from yt_platform.io.raw import CorruptBatchError
 from yt_platform.io.reporting import ENDPOINTS as REPORT_ENDPOINTS
+from yt_platform.io.scratch import scratch
 from yt_platform.io.warehouse import Window
 from yt_platform.io.youtube import ConfigurationError, UnavailableError
 
@@ -251,13 +251,11 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
         try:
             refuse_import(held.settings.policy_mode)
             if config.path:
-                spool_root = held.settings.home / "spool"
-                spool_root.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryDirectory(dir=spool_root) as spool:
+                with scratch(held.settings.home) as spool:
                     path = Path(config.path)
                     partitions = Window(held.settings.partitions_start, datetime.now(UTC).date())
                     imported = import_history(
-                        held.warehouse, held.raw_store, path, Path(spool), partitions, context.run.run_id, held.progress
+                        held.warehouse, held.raw_store, path, spool, partitions, context.run.run_id, held.progress
                     )
                 held.clock.follow_imports()
                 return MaterializeResult(

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import pq
@@ -27,6 +28,7 @@ from yt_platform.io.warehouse import Warehouse
 
 MANIFEST = "manifest.json"
 FORMAT = 2
+INCOMPLETE = ".incomplete"
 ARTIFACTS = "models"
 RAW = "raw"
 
@@ -73,7 +75,10 @@ def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> M
     """
     if folder.exists():
         raise BackupError(f"{folder} exists already: a backup is never written over another; name a new folder")
-    begun = folder.with_name(f".{folder.name}.incomplete")
+    now = datetime.now(UTC)
+    created_at, keep_until = (at.isoformat(timespec="seconds") for at in (now, now + timedelta(days=keep_days)))
+    begun = folder.with_name(f".{folder.name}{INCOMPLETE}")
+    _book(place, begun, created_at, keep_until)  # first, so that forgetting finds what a killed one leaves
     if begun.exists():
         shutil.rmtree(begun)
     begun.mkdir(parents=True, mode=0o700)
@@ -90,8 +95,6 @@ def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> M
         shutil.copytree(place.artifacts, begun / ARTIFACTS)
     names = [str(path.relative_to(begun)) for path in _files(begun)]
     files = {name: _sha256(begun / name) for name in names if not name.startswith(f"{RAW}/")}
-    now = datetime.now(UTC)
-    created_at, keep_until = (at.isoformat(timespec="seconds") for at in (now, now + timedelta(days=keep_days)))
     manifest = Manifest(FORMAT, created_at, str(place.artifacts), files, batches, keep_until)
     (begun / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
     for copied in (begun, place.home):  # none of the manifest's files, as later forgettings add to it
@@ -99,13 +102,39 @@ def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> M
     for file in _files(begun):
         _sync(file)
     begun.replace(folder)
+    _book(place, folder, created_at, keep_until)
+    delete_incomplete(place.urls.warehouse)
+    return manifest
+
+
+def delete_incomplete(url: str) -> None:
+    """Delete what interrupted backups left, while nobody makes one."""
+    with psycopg.connect(url) as connection:
+        for folder in _struck_off(connection):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+
+def unbook_incomplete(url: str) -> None:
+    """Once a backup is restored: its dump has the row under which it was made."""
+    with psycopg.connect(url) as connection:
+        _struck_off(connection)
+
+
+def _struck_off(connection: psycopg.Connection[Any]) -> list[Path]:
+    struck = connection.execute(
+        "DELETE FROM ops.backups WHERE starts_with(reverse(folder), reverse(%s)) RETURNING folder", (INCOMPLETE,)
+    ).fetchall()
+    return [Path(folder) for (folder,) in struck]
+
+
+def _book(place: Place, folder: Path, created_at: str, keep_until: str) -> None:
     with psycopg.connect(place.urls.warehouse) as connection:
         connection.execute(
             "INSERT INTO ops.backups (folder, created_at, keep_until) VALUES (%s, %s, %s) ON CONFLICT (folder) "
             "DO UPDATE SET created_at = excluded.created_at, keep_until = excluded.keep_until",
             (str(folder), created_at, keep_until),
         )
-    return manifest
 
 
 @contextmanager

@@ -38,11 +38,15 @@ from yt_platform.core.forgetting import (
 )
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS
-from yt_platform.io.backup import BackupError, Place, libpq_environment
+from yt_platform.io.backup import BackupError, Place, delete_incomplete, libpq_environment
 from yt_platform.io.raw import REPORT, UNFINISHED, WRITTEN, RawFile, RawStore
 from yt_platform.io.report_files import pack
+from yt_platform.io.scratch import delete_abandoned
 from yt_platform.io.tombstones import bury, pending, save_copies, tombstones
 from yt_platform.io.warehouse import Warehouse
+
+PIECE_BYTES, OVERLAP = 16 << 20, 64
+"""Of a file that is searched: what is put aside for an import can be larger than memory."""
 
 CHANNEL, AUTHOR, VIDEO = "channel", "author", "video"
 
@@ -124,6 +128,8 @@ def forget_again(place: Place, folders: Sequence[Path], progress: Progress) -> F
 def _forget_pending(place: Place, folders: Sequence[Path], others: Ids, progress: Progress) -> Forgotten:
     """Delete everything about the ids that are pending, and what texts mention of `others`."""
     url, warehouse = place.urls.warehouse, Warehouse(place.urls.warehouse)
+    delete_abandoned(place.home)
+    delete_incomplete(url)
     backups = save_copies(warehouse, place.home)  # before anything goes: no backup brings it back from here on
     going = pending(warehouse)
     videos = [one for one, of_kind in going.items() if of_kind == VIDEO]
@@ -163,7 +169,7 @@ def search(place: Place, folders: Sequence[Path], ids: Ids, progress: Progress) 
         if any(_mentioned(ids, line) for line in _dump(place, url)):
             found.append(f"database {database}")
     for path in _files([place.artifacts, *folders]):
-        if _mentioned(ids, path.read_bytes().decode("latin-1")):
+        if any(_mentioned(ids, text) for text in _pieces(path)):
             found.append(str(path))
     return found
 
@@ -467,6 +473,16 @@ def _overwrite(path: Path, ids: Ids) -> bool:
                 file.write(b"*" * (end - start))
             os.fsync(file.fileno())
     return bool(spans)
+
+
+def _pieces(path: Path) -> Iterator[str]:
+    """A file's text, a character a byte, in pieces that share more than the length of an id."""
+    with path.open("rb") as file:
+        before = ""
+        while data := file.read(PIECE_BYTES):
+            text = before + data.decode("latin-1")
+            yield text
+            before = text[-OVERLAP:]
 
 
 def _mentioned(ids: Ids, text: str) -> bool:

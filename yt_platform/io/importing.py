@@ -58,6 +58,7 @@ def import_history(
     history = open_history(path)
     if is_imported(warehouse, store, history):
         return Stored({}, 0)
+    refuse_forgotten(warehouse, path, history)
     ids = tombstones(warehouse)
     without = Without(ids)
     batches = list(history.batches(store, spool, progress))
@@ -117,6 +118,18 @@ def refuse_import(mode: PolicyMode | None) -> None:
             "YT_POLICY_MODE=strict keeps no statistic for longer than 30 days and derives none, so no history is "
             "imported: import it into a YT_HOME of its own, without a mode or under the one its terms allow"
         )
+
+
+def refuse_forgotten(warehouse: Warehouse, path: Path, history: History) -> None:
+    """Raises ImportRefusedError where a file is named after an id that was forgotten: names are kept with batches, and
+    the path with the run."""
+    without = Without(tombstones(warehouse))
+    for name in (str(path.resolve()), *(file.name for file in history.files)):
+        if (shown := without.text(name)) != name:
+            raise ImportRefusedError(
+                f"{shown} is named after what was forgotten on request, where the asterisks are: rename it, or leave "
+                "it out, as the names of files are kept"
+            )
 
 
 def is_imported(warehouse: Warehouse, store: RawStore, history: History) -> bool:

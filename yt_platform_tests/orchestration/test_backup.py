@@ -131,7 +131,7 @@ def test_a_backup_that_lacks_or_alters_a_file_is_refused(
 
 def test_a_server_that_does_not_answer_is_said(made: Platform, tmp_path: Path) -> None:
     """Through pg_dump: its own message, and no password in it."""
-    dead = dataclasses.replace(made.urls, warehouse="postgresql://me:secret-password@127.0.0.1:1/youtube")
+    dead = dataclasses.replace(made.urls, dagster="postgresql://me:secret-password@127.0.0.1:1/dagster")
     with pytest.raises(BackupError, match="pg_dump failed") as raised:
         back_up(dataclasses.replace(place_of(made), urls=dead), tmp_path / "third", KEPT_DAYS, silent)
     assert "secret-password" not in str(raised.value)

@@ -19,14 +19,15 @@ from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS
 from yt_platform.core.forgetting import WAREHOUSE, Known
 from yt_platform.core.progress import silent
 from yt_platform.core.reports import ReportHead
-from yt_platform.io.backup import Place
+from yt_platform.io.backup import Place, back_up
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.forgetting import AUTHOR, CHANNEL, ForgettingRefusedError, forget, forget_again, search
-from yt_platform.io.importing import import_history
+from yt_platform.io.importing import ImportRefusedError, import_history
 from yt_platform.io.pulls import Origin, Pull
 from yt_platform.io.raw import UNFINISHED, Answer, RawFile, RawStore
 from yt_platform.io.report_files import keep, spool
+from yt_platform.io.scratch import spool as spool_folder
 from yt_platform.io.tombstones import TombstoneError, bring_back, bury, save, tombstones
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import WatchListError, add_channels
@@ -369,6 +370,68 @@ def test_an_import_leaves_out_what_was_forgotten_and_says_how_much(warehouse_url
     (name,) = store.names()
     assert store.read_unchecked(name)["channel_id"].to_pylist() == [OTHER]
     assert [row["path"] for row in warehouse.records("SELECT path FROM raw.batches")] == [name]
+
+
+def test_a_file_that_is_named_after_what_was_forgotten_is_refused(warehouse_url: str, tmp_path: Path) -> None:
+    """Its name would be kept in the catalogue and with the run, rows of others or not."""
+    warehouse = Warehouse(warehouse_url)
+    bury(warehouse, CHANNEL, [FORGOTTEN])
+    (tmp_path / "in").mkdir()
+    rows = [{"source": "test", "channel_id": OTHER, "collected_at": AT, "view_count": 1}]
+    table = pa.Table.from_pylist(rows, schema=CHANNEL_SNAPSHOTS.schema)
+    pq.write_table(table, tmp_path / "in" / f"{FORGOTTEN}.parquet")
+    store, days = RawStore(str(tmp_path / "raw")), Window(AT.date(), AT.date())
+    for path in (tmp_path / "in", tmp_path / "in" / f"{FORGOTTEN}.parquet"):
+        with pytest.raises(ImportRefusedError, match=r"\*{22}\.parquet is named after .*: rename it") as raised:
+            import_history(warehouse, store, path, tmp_path, days, RUN_ID, silent)
+        assert FORGOTTEN not in str(raised.value)
+    assert store.names() == []
+    assert warehouse.records("SELECT name FROM raw.imports") == []
+
+
+ASIDE = """
+import sys
+from pathlib import Path
+from yt_platform.io.scratch import scratch
+
+with scratch(Path(sys.argv[1])) as folder:
+    (folder / "videos.arrow").write_text(sys.argv[2])
+    print(flush=True)
+    sys.stdin.read(1)
+"""
+
+
+def test_what_a_killed_import_put_aside_is_gone_and_what_a_living_one_has_is_told(place: Place) -> None:
+    """By processes: what they hold, and what they leave when they are killed, is of the system."""
+    killed, alive = (
+        subprocess.Popen(
+            [sys.executable, "-c", ASIDE, str(place.home), FORGOTTEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    )
+    for process in (killed, alive):
+        assert process.stdout
+        assert process.stdout.readline()
+    killed.kill()
+    killed.communicate()
+    assert len(list(spool_folder(place.home).iterdir())) == 2
+    forget(place, logs(place), CHANNEL, FORGOTTEN, silent)
+    (left,) = spool_folder(place.home).iterdir()
+    assert search(place, [spool_folder(place.home)], IDS, silent) == [str(left / "videos.arrow")]
+    alive.communicate(b"x")
+    assert (alive.returncode, list(spool_folder(place.home).iterdir())) == (0, [])
+
+
+def test_a_backup_that_was_killed_is_deleted(place: Place, tmp_path: Path) -> None:
+    """Nobody would look for it: it is hidden, and no manifest says until when it may be kept."""
+    with pytest.raises(InterruptedHereError):
+        back_up(place, tmp_path / "saved", 30, interrupted_at(3))
+    hidden = tmp_path / ".saved.incomplete"
+    assert (hidden / "youtube.dump").exists()
+    assert forget(place, logs(place), CHANNEL, FORGOTTEN, silent).backups == []
+    assert not hidden.exists()
+    back_up(place, tmp_path / "saved", 30, silent)
+    assert forget(place, logs(place), CHANNEL, FORGOTTEN, silent).backups == [tmp_path / "saved"]
 
 
 def test_a_forgotten_channel_is_not_watched_again(warehouse_url: str) -> None:
