@@ -48,8 +48,6 @@ _RUN = re.compile(rf"[A-Za-z0-9_-]{{{VIDEO_LENGTH},}}")
 _CHANNEL = re.compile(rf"(?=[A-Z]{{2}}([A-Za-z0-9_-]{{{CHANNEL_LENGTH}}}))")
 _ELEVEN = rf"([A-Za-z0-9_-]{{{VIDEO_LENGTH}}})"
 _VIDEO = re.compile(rf"(?<![A-Za-z0-9])(?={_ELEVEN})|(?={_ELEVEN}(?![A-Za-z0-9]))")
-_COLUMNS = ("video_id", "channel_id", "author_channel_id")
-"""Columns of raw rows that say whose a row is."""
 
 
 class Ids(Protocol):
@@ -165,16 +163,17 @@ class Without:
         return text
 
     def rows(self, raw: pa.Table) -> pa.Table:
-        """Rows of an import (`core/endpoints.py`) that are not about the ids; the same table where none is."""
+        """Rows of an import (`core/endpoints.py`) or a table that are not about the ids; the same where none is."""
         theirs = pa.chunked_array([pa.repeat(False, len(raw))])
-        for name in (name for name in _COLUMNS if name in raw.column_names):
+        for name in WAREHOUSE.owners.intersection(raw.column_names):
             values = [value for value in raw[name].unique().to_pylist() if value in self.ids]
-            theirs = pc.or_(theirs, pc.is_in(raw[name], pa.array(values, pa.string())))
+            theirs = pc.or_(theirs, pc.is_in(raw[name], pa.array(values, raw[name].type)))
         count = pc.sum(theirs).as_py() or 0
         self.removed += count
         left = raw.filter(pc.invert(theirs)) if count else raw
         for position, column in enumerate(left.schema):
-            if pa.types.is_string(column.type):
+            is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+            if is_text and column.name not in WAREHOUSE.owners:
                 left = self._redacted_column(left, position)
         return left
 
@@ -202,7 +201,7 @@ class Without:
         if not mentioning:
             return table
         texts = [self.text(text) if text in mentioning else text for text in column.to_pylist()]
-        return table.set_column(position, schema.field(position), pa.array(texts, pa.string()))
+        return table.set_column(position, schema.field(position), pa.array(texts, column.type))
 
     def answers(self, raw: pa.Table) -> pa.Table:
         """Answers of the API (`API_RESPONSE`) without items about the ids; an answer that was about nothing else is

@@ -13,11 +13,11 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from yt_platform.core.forgetting import Without
+from yt_platform.core.forgetting import Tombstones, Without
 from yt_platform.core.progress import Progress
 from yt_platform.io.ledger import QuotaExhaustedError
 from yt_platform.io.raw import Answer, RawStore
-from yt_platform.io.tombstones import tombstones
+from yt_platform.io.tombstones import NONE_MEANWHILE, tombstones
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import UnavailableError
 
@@ -28,7 +28,7 @@ ANSWERS_PER_COMMIT = 100
 """Answers held in memory: 100 of 50 videos with their metadata are about 10 MB."""
 
 Update = tuple[LiteralString, Mapping[str, Any]]
-"""A statement that moves the state on, and its parameters."""
+"""A statement that moves the state on, and its parameters; it is left out where one of them was forgotten meanwhile."""
 
 
 @dataclass
@@ -118,12 +118,14 @@ class Pull:
 
     def _commit(self) -> None:
         days: dict[date, list[Answer]] = {}
-        answers = self._without_forgotten()
-        for answer in answers:
-            days.setdefault(answer.collected_at.astimezone(UTC).date(), []).append(answer)
-        files = {day: self._store.write_answers(self._endpoint, day, found) for day, found in days.items()}
         with psycopg.connect(self._url) as connection:
-            for day, file in files.items():
+            connection.execute(NONE_MEANWHILE)
+            ids = tombstones(Warehouse(self._url))
+            answers = self._without(ids)
+            for answer in answers:
+                days.setdefault(answer.collected_at.astimezone(UTC).date(), []).append(answer)
+            for day, found in days.items():
+                file = self._store.write_answers(self._endpoint, day, found)
                 connection.execute(
                     "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, "
                     "row_count, quota_units, synthetic, run_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
@@ -132,7 +134,7 @@ class Pull:
                         self._source,
                         self._endpoint,
                         day,
-                        max(answer.collected_at for answer in days[day]),
+                        max(answer.collected_at for answer in found),
                         file.path,
                         file.sha256,
                         file.bytes,
@@ -143,13 +145,13 @@ class Pull:
                     ),
                 )
             for statement, parameters in self._updates:
-                connection.execute(statement, parameters)
+                if not any(value in ids for value in parameters.values()):
+                    connection.execute(statement, parameters)
         self.collected.answers += len(answers)
         self._answers, self._updates = [], []
 
-    def _without_forgotten(self) -> list[Answer]:
-        """The answers as far as they are not about ids that were forgotten, until now."""
-        ids = tombstones(Warehouse(self._url))
+    def _without(self, ids: Tombstones) -> list[Answer]:
+        """The answers as far as they are not about ids that were forgotten."""
         if not (ids.digests and self._answers):
             return self._answers
         without = Without(ids)

@@ -19,7 +19,7 @@ from yt_platform.core.reports import LONGEST_HEADER, ReportHead, header_of, line
 from yt_platform.io.databases import take_turn
 from yt_platform.io.pulls import Origin
 from yt_platform.io.raw import RawStore
-from yt_platform.io.tombstones import tombstones
+from yt_platform.io.tombstones import NONE_MEANWHILE, tombstones
 from yt_platform.io.warehouse import Warehouse
 
 _GZIP = 31  # zlib's number for its largest window, with gzip's head and checksum
@@ -117,7 +117,6 @@ def _without_forgotten(url: str, spooled: Spooled) -> Spooled:
 
 def keep(url: str, store: RawStore, spooled: Spooled, origin: Origin) -> bool:
     """Store and book a spooled report, without what was forgotten; False where it was booked before."""
-    spooled = _without_forgotten(url, spooled)
     head, family = spooled.head, spooled.head.family
     with psycopg.connect(url) as connection:
         take_turn(connection, f"raw.reports {head.account} {head.report_id}")  # two pulls may bring the same
@@ -125,6 +124,8 @@ def keep(url: str, store: RawStore, spooled: Spooled, origin: Origin) -> bool:
             "SELECT FROM raw.reports WHERE account = %s AND report_id = %s", (head.account, head.report_id)
         ).rowcount:
             return False
+        connection.execute(NONE_MEANWHILE)
+        spooled = _without_forgotten(url, spooled)
         stored = store.write_report(family.endpoint, head.day, spooled.file, spooled.rows)
         row = connection.execute(
             "INSERT INTO raw.batches (source, endpoint, partition_day, collected_at, path, sha256, bytes, row_count, "

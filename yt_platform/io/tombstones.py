@@ -7,25 +7,37 @@ known backup and in YT_HOME, so that a restore, which brings an older state back
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from yt_platform.core.forgetting import Tombstones, digest
-from yt_platform.io.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from yt_platform.io.warehouse import Warehouse  # which asks here what to leave out
 
 FILE = "forgotten.json"
+
+NONE_MEANWHILE = "LOCK TABLE ops.forgotten IN SHARE MODE"
+"""In a transaction that stores what YouTube told, before it asks for the tombstones: none is put up until it ends. What
+it stores of an id is so either left out, or there when the deletion begins."""
 
 
 class TombstoneError(RuntimeError):
     """Tombstones cannot be carried over; the message says why and what to do."""
 
 
-def tombstones(warehouse: Warehouse) -> Tombstones:
+class Records(Protocol):
+    """The warehouse, or a transaction on it."""
+
+    def records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]: ...
+
+
+def tombstones(warehouse: Records) -> Tombstones:
     """What was forgotten, as far as it can be recognised."""
     rows = warehouse.records("SELECT digest FROM ops.forgotten")
     return Tombstones(_salt(warehouse), frozenset(row["digest"] for row in rows))
 
 
-def bury(warehouse: Warehouse, kind: str, names: Sequence[str]) -> None:
+def bury(warehouse: "Warehouse", kind: str, names: Sequence[str]) -> None:
     """Put up tombstones, with the ids on them until all is done."""
     salt = _salt(warehouse)
     warehouse.records(
@@ -36,13 +48,13 @@ def bury(warehouse: Warehouse, kind: str, names: Sequence[str]) -> None:
     )
 
 
-def pending(warehouse: Warehouse) -> dict[str, str]:
+def pending(warehouse: "Warehouse") -> dict[str, str]:
     """Ids that are not forgotten to the end yet, with their kinds."""
     rows = warehouse.records("SELECT pending, kind FROM ops.forgotten WHERE pending IS NOT NULL")
     return {row["pending"]: row["kind"] for row in rows}
 
 
-def save(warehouse: Warehouse, folder: Path) -> None:
+def save(warehouse: "Warehouse", folder: Path) -> None:
     """Write a copy of the tombstones to a folder."""
     rows = warehouse.records("SELECT digest, kind FROM ops.forgotten ORDER BY digest")
     copy = {"salt": _salt(warehouse).hex(), "forgotten": {row["digest"]: row["kind"] for row in rows}}
@@ -52,7 +64,7 @@ def save(warehouse: Warehouse, folder: Path) -> None:
     written.replace(file)
 
 
-def save_copies(warehouse: Warehouse, home: Path) -> list[Path]:
+def save_copies(warehouse: "Warehouse", home: Path) -> list[Path]:
     """As `save`, to YT_HOME and beside the backups that are where they were made; returns those."""
     rows = warehouse.records("SELECT folder FROM ops.backups ORDER BY created_at")
     backups = [folder for folder in (Path(row["folder"]) for row in rows) if folder.exists()]
@@ -78,7 +90,7 @@ def check_list(home: Path, backup: Path, *, lost: bool) -> None:
         raise _of_another(home)
 
 
-def bring_back(warehouse: Warehouse, folder: Path) -> None:
+def bring_back(warehouse: "Warehouse", folder: Path) -> None:
     """Add the tombstones of a folder's copy, if it has one. Raises TombstoneError for those of another platform."""
     if not (folder / FILE).exists():
         return
@@ -106,5 +118,5 @@ def _of_another(folder: Path) -> TombstoneError:
     )
 
 
-def _salt(warehouse: Warehouse) -> bytes:
+def _salt(warehouse: Records) -> bytes:
     return bytes(warehouse.records("SELECT salt FROM ops.forgotten_salt")[0]["salt"])

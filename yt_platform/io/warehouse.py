@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg.rows import dict_row
 
+from yt_platform.core.forgetting import Tombstones, Without
 from yt_platform.core.parse import to_pandas
 from yt_platform.core.schemas.base import Table, Write, latest_by_key
+from yt_platform.io.tombstones import NONE_MEANWHILE, tombstones
 
 STAGE = "stage"
 UNIQUE_VIOLATION = "23505"
@@ -166,7 +169,7 @@ class Transaction:
 
         Raises DuplicateKeyError where it does hold one, or the frame has a key twice; the transaction is lost then.
         """
-        rows = to_arrow(frame)
+        rows = self._without_forgotten(to_arrow(frame))
         count: int = rows.num_rows
         if not count:
             return 0
@@ -216,8 +219,18 @@ class Transaction:
         self.execute(f"DROP TABLE {STAGE}")
 
     def _stage(self, frame: pd.DataFrame) -> None:
+        rows = self._without_forgotten(to_arrow(frame))
         with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(STAGE, to_arrow(frame), mode="create", temporary=True)
+            cursor.adbc_ingest(STAGE, rows, mode="create", temporary=True)
+
+    def _without_forgotten(self, rows: pa.Table) -> pa.Table:
+        """What is stored of rows that were read before something in them was forgotten."""
+        return Without(self._forgotten).rows(rows) if self._forgotten.digests else rows
+
+    @cached_property
+    def _forgotten(self) -> Tombstones:
+        self.execute(NONE_MEANWHILE)
+        return tombstones(self)
 
     def _ensure_months(self, table: Table, rows: pd.DataFrame) -> None:
         if table.name not in MONTHLY:

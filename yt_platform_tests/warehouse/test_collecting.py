@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from yt_platform.core.policy import PolicyMode
-from yt_platform.core.progress import silent
+from yt_platform.core.progress import Progress, silent
 from yt_platform.core.quota import Bucket
 from yt_platform.io.collecting import Collector
 from yt_platform.io.ledger import QuotaExhaustedError, QuotaLedger, Spent
@@ -56,7 +56,7 @@ class Rig:
         self.sandbox.clock.advance(timedelta(**time))
 
     @contextmanager
-    def collector(self) -> Iterator[Collector]:
+    def collector(self, progress: Progress = silent) -> Iterator[Collector]:
         warehouse = Warehouse(self.warehouse_url)
         with (
             QuotaLedger(self.warehouse_url, self.allowed, self.now) as ledger,
@@ -70,7 +70,7 @@ class Rig:
                 quota_plan(warehouse, self.now(), self.allowed),
                 Origin(RUN_ID, synthetic=True),
                 pd.Timestamp(self.now()),
-                silent,
+                progress,
                 self.mode,
             )
 
