@@ -57,7 +57,7 @@ class Node:
 NODES = (
     Node(
         "metrics.video_snapshots",
-        "2",
+        "3",
         (Input("raw.video_snapshots"), Input("raw.api_videos"), Input("raw.api_video_stats")),
     ),
     Node("metrics.channel_snapshots", "2", (Input("raw.channel_snapshots"), Input("raw.api_channels"))),

@@ -1,8 +1,10 @@
 """Assets of the `metrics` layer."""
 
 from collections.abc import Callable
+from functools import cache, partial
 
 import pandas as pd
+import pyarrow as pa
 from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
 
 from yt_platform.core import parse, parse_api, reports
@@ -27,7 +29,10 @@ from yt_platform.core.windows import video_windows
 from yt_platform.defs.daily import Load, daily_table
 from yt_platform.io.channel_days import load_channel_days
 from yt_platform.io.loading import Loaded, Parser, load_from_raw, load_from_tables
-from yt_platform.io.warehouse import Window
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.io.watchlist import channels_of_videos
+
+COUNTS = "api_video_stats"
 
 PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
     (
@@ -35,7 +40,7 @@ PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
         {
             "video_snapshots": parse.video_snapshots,
             "api_videos": parse_api.video_snapshots,
-            "api_video_stats": parse_api.video_snapshots,
+            COUNTS: parse_api.video_snapshots,
         },
     ),
     (
@@ -79,9 +84,24 @@ def build_metrics(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
 def _from_raw(table: Table, parsers: dict[str, Parser]) -> Load:
     def load(context: AssetExecutionContext, window: Window) -> Loaded:
         held = context.resources
-        return load_from_raw(held.warehouse, held.raw_store, table, parsers, window, context.run.run_id, held.progress)
+        told = {**parsers, **_with_channels(held.warehouse, parsers)}
+        return load_from_raw(held.warehouse, held.raw_store, table, told, window, context.run.run_id, held.progress)
 
     return load
+
+
+def _with_channels(warehouse: Warehouse, parsers: dict[str, Parser]) -> dict[str, Parser]:
+    """The parser of counts, whose answers name no channel, with those of the tracked videos."""
+    if COUNTS not in parsers:
+        return {}
+    channels = cache(partial(channels_of_videos, warehouse))  # asked for where there are such answers
+
+    def with_channels(raw: pa.Table) -> pd.DataFrame:
+        frame = parsers[COUNTS](raw)
+        of_video = frame["video_id"].map(channels())
+        return frame.assign(channel_id=frame["channel_id"].where(frame["channel_id"].notna(), of_video))
+
+    return {COUNTS: with_channels}
 
 
 def _from_snapshots(table: Table, build: Callable[[pd.DataFrame, pd.Timestamp, pd.Timestamp], pd.DataFrame]) -> Load:

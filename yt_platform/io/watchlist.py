@@ -162,3 +162,12 @@ def known_videos(warehouse: Warehouse) -> dict[str, frozenset[str]]:
     was pushed says nothing of those before it."""
     videos = warehouse.read("SELECT channel_id, video_id FROM ops.tracked_videos WHERE pushed_at IS NULL")
     return {str(channel): frozenset(ids) for channel, ids in videos.groupby("channel_id")["video_id"]}
+
+
+def channels_of_videos(warehouse: Warehouse) -> pd.Series:
+    """The channel of every video that is tracked or was, by video id: it never changes."""
+    videos = warehouse.read(
+        "SELECT video_id, channel_id FROM ops.tracked_videos UNION "
+        "SELECT video_id, channel_id FROM metrics.videos WHERE channel_id IS NOT NULL"
+    )
+    return videos.drop_duplicates("video_id").set_index("video_id")["channel_id"]

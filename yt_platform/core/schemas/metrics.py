@@ -44,7 +44,9 @@ VIDEO_SNAPSHOTS = Table(
             "video_id": _VIDEO,
             "region": text("Country of the chart the video was read from, '' when it was read by id"),
             "collected_at": instant("When the counts were read"),
-            "channel_id": text("Channel of the video, from the same answer", pattern=CHANNEL_ID, nullable=True),
+            "channel_id": text(
+                "Channel of the video, from the same answer or as it was tracked", pattern=CHANNEL_ID, nullable=True
+            ),
             "published_at": instant("Publication, from the same answer; NULL before a premiere", nullable=True),
             "view_count": count("Views since publication", "views"),
             "like_count": count("Likes since publication; NULL when hidden or unknown", "likes", nullable=True),
