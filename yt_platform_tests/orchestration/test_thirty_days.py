@@ -1,4 +1,4 @@
-"""Thirty-three days of a platform under `strict`, once with trouble and once without: the same rows in every table.
+"""Thirty-one days of a platform under `strict`, once with trouble and once without: the same rows in every table.
 
 At this level because what trouble leaves behind shows where pulls, reports, restatements, purges and the plan of what
 to make meet; each is tested by itself elsewhere. Real runs, a real Postgres, and a sandbox that answers by HTTP.
@@ -21,12 +21,13 @@ from yt_platform.core.policy import HOLDS, Holds, first_kept
 from yt_platform.core.progress import silent
 from yt_platform.core.schemas import TABLES
 from yt_platform.defs.alerting import data_alerts, run_alerts
+from yt_platform.defs.authorizations import VERIFY
 from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, REFRESH
 from yt_platform.defs.raw import PULLS
 from yt_platform.io import youtube
 from yt_platform.io.accounts import ANALYTICS, OWNER, YOUTUBE, Accounts, Stored, owner_secret
 from yt_platform.io.alerts import AUTHORIZATION, RUN, open_of_kind
-from yt_platform.io.authorization import add
+from yt_platform.io.authorization import add, due
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.retention import oldest
 from yt_platform.io.warehouse import Window
@@ -42,13 +43,14 @@ from yt_platform_tests.sandbox.consent import granted
 pytestmark = pytest.mark.slow
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
-DAYS = 33
+DAYS = 31
 PURGED_FROM = 29
 """Number of the first day on which something is older than strict keeps."""
 
-BEGINS, REPORTED = timedelta(minutes=10), timedelta(hours=9, minutes=40)
-READ, ENDS = timedelta(hours=12, minutes=7), timedelta(hours=23)
-"""When a day's purge and tables are made, its reports asked for, its counts read, and all is compared."""
+BEGINS, VERIFIES = timedelta(minutes=10), timedelta(minutes=40)
+REPORTED, READ, ENDS = timedelta(hours=9, minutes=40), timedelta(hours=12, minutes=7), timedelta(hours=23)
+"""When a day is purged and its tables are made, accounts are verified, its reports asked for, its counts read, and all
+is compared."""
 
 METRICS = [name for name in TABLES if name.startswith("metrics.")]
 PULLED = frozenset(f"raw.{name}" for name in PULLS)
@@ -103,6 +105,12 @@ class Life:
         given = Stored(OWNER, (YOUTUBE, ANALYTICS), self.platform.clock.now(), secret)
         accounts = Accounts(self.platform.settings.home)
         add(self.platform.warehouse, accounts, "mine", given, self.url, lambda _: None)
+
+    def verify(self, number: int) -> None:
+        """Where it is due; what an account brought goes when nobody has verified it for 30 days."""
+        self.at(number, VERIFIES)
+        if due(self.platform.warehouse, Accounts(self.platform.settings.home), self.platform.clock.now()):
+            self.runs.launch(VERIFY)
 
     def get_reports(self, number: int) -> None:
         self.at(number, REPORTED)
@@ -166,6 +174,7 @@ def without_trouble(life: Life) -> None:
         if number == DAYS - 1:
             life.at(number, BEGINS)
             life.make_tables()  # curves are asked for of videos that are known
+        life.verify(number)
         if number in (0, 1, DAYS - 1):  # the first makes the jobs
             life.get_reports(number)
         life.at(number, READ)
@@ -175,11 +184,12 @@ def without_trouble(life: Life) -> None:
 def with_trouble(life: Life) -> None:
     """The same counts, with much going wrong between them, and tables made and purged as the days go by."""
     for number in range(DAYS):
-        if number % 5 == 0 or number >= PURGED_FROM:
+        if number % 6 == 0 or number >= PURGED_FROM:
             life.at(number, BEGINS)
             bring_up_to_date(life.platform, life.runs)
         if number >= PURGED_FROM:
             nothing_is_too_old_and_no_video_is_gone(life)
+        life.verify(number)
         get_reports_in_spite(life, number)
         read_counts_in_spite(life, number)
 
@@ -208,7 +218,7 @@ def get_reports_in_spite(life: Life, number: int) -> None:
             the_token_is_dead(life, number)
         case 16:
             the_token_is_another(life, number)
-        case _ if number < 20 or number % 3 == 2:  # days on which nobody asks
+        case _ if number < 20 or number % 3 == 0:  # days on which nobody asks
             life.get_reports(number)
 
 
@@ -236,7 +246,7 @@ def read_counts_in_spite(life: Life, number: int) -> None:
     if number in (3, 21):
         with life.trouble(DOWN if number == 21 else UPLOADS_DOWN):
             assert "raw.uploads" in collect(life.platform, life.runs)
-    if number in (12, 31):
+    if number in (12, 29):
         with life.trouble(NOW_AND_THEN):
             assert collect(life.platform, life.runs) == {}
     else:
@@ -264,7 +274,7 @@ STORED = (
 )
 
 
-def test_thirty_three_days_of_trouble_end_in_the_tables_of_days_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thirty_one_days_of_trouble_end_in_the_tables_of_days_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reporting, "HISTORY_DAYS", 6)  # less to download
     monkeypatch.setattr(youtube, "LONGEST_WAIT_SECONDS", 0.01)  # of the machine's time, between tries
     # nothing new is published after the twentieth day, so that no call for new videos has room for old ones
