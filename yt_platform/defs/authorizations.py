@@ -24,7 +24,7 @@ VERIFY = "verify_authorizations"
 def build_authorizations() -> list[AssetsDefinition]:
     @asset(
         key=asset_key(AUTHORIZATIONS),
-        description="Asks YouTube whether accounts of owners may still be used, where it was not for 29 days, and "
+        description="Asks YouTube whether accounts of owners may still be used, where it was not for a week, and "
         "enters it in ops.accounts; alerts of kind authorization follow from there",
         group_name="ops",
         kinds={"python", "postgres"},
@@ -54,10 +54,10 @@ verify_job = define_asset_job(
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
     required_resource_keys={"warehouse", "accounts", "clock"},
-    description="Every day at 00:40 UTC: verify authorisations that were not verified for 29 days",
+    description="Every day at 00:40 UTC: verify authorisations that were not verified for a week",
 )
 def daily_authorizations(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     held = context.resources
     if not due(held.warehouse, held.accounts, held.clock.now()):
-        return SkipReason("every authorisation was verified within 29 days")
+        return SkipReason("every authorisation was verified within a week")
     return RunRequest()

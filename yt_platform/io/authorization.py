@@ -40,8 +40,8 @@ from yt_platform.io.watchlist import FORGOTTEN
 from yt_platform.io.youtube import TIMEOUT_SECONDS, UnavailableError
 
 CONSENT_SECONDS = 600
-VERIFY_AFTER = timedelta(days=29)
-"""Looked at daily, no authorisation is ever unverified for more than the 30 days that YouTube's policies give."""
+VERIFY_AFTER = timedelta(days=7)
+"""YouTube's policies give 30: where it cannot be asked, three weeks are left until what the account brought must go."""
 
 AUTHORIZED, UNAUTHORIZED = "authorized", "unauthorized"
 _AGAIN = "run `yt-platform accounts add` again and "

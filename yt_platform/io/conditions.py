@@ -11,15 +11,15 @@ from yt_platform.core.policy import VERIFIED_DAYS
 from yt_platform.core.quota import Bucket, pacific_day, resets_at
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import ANOMALY, AUTHORIZATION, ERROR, FRESHNESS, QUOTA, WARNING, Alert
-from yt_platform.io.authorization import AUTHORIZED, listed
+from yt_platform.io.authorization import AUTHORIZED, VERIFY_AFTER, listed
 from yt_platform.io.planning import newest_data
 from yt_platform.io.warehouse import Warehouse
 
 ANOMALY_DAYS = 3
 """Days for which an alert of anomalies stays open: long enough for a weekend."""
 
-UNVERIFIED_AFTER = timedelta(days=VERIFIED_DAYS)
-"""How old YouTube's policies let a verification of an authorisation be."""
+UNVERIFIED_AFTER = 2 * VERIFY_AFTER
+"""Two verifications have failed then, and there is time left before what the account brought must go."""
 
 _AUTHORIZATIONS = "/assets/ops/authorizations"
 
@@ -89,14 +89,13 @@ def authorization_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
     """Accounts of owners that may no longer be used, and those of which YouTube could not be asked for too long."""
     found = []
     for account in listed(warehouse):
+        asked_at = account.authorization_checked_at
+        ends = f"What it brought is deleted on {account.verified_at + timedelta(days=VERIFIED_DAYS):%Y-%m-%d}"
         if account.state != AUTHORIZED:
-            message = (
-                f"may no longer be used since {account.authorization_checked_at:%Y-%m-%d}: {account.reason}. What it "
-                f"brought is deleted on {account.verified_at + UNVERIFIED_AFTER:%Y-%m-%d}"
-            )
+            message = f"may no longer be used since {asked_at:%Y-%m-%d}: {account.reason}. {ends}"
             found.append(Alert(AUTHORIZATION, account.name, ERROR, message, account.remedy, _AUTHORIZATIONS))
-        elif now - account.authorization_checked_at > UNVERIFIED_AFTER:
-            message = f"was last verified on {account.authorization_checked_at:%Y-%m-%d}, over 30 days ago"
+        elif now - asked_at > UNVERIFIED_AFTER:
+            message = f"was last verified on {asked_at:%Y-%m-%d}. {ends}"
             remedy = "run `yt-platform accounts check`, and see that `yt-platform up` runs"
             found.append(Alert(AUTHORIZATION, account.name, WARNING, message, remedy, _AUTHORIZATIONS))
     return found

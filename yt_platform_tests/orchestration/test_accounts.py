@@ -51,17 +51,17 @@ def test_verification_is_asked_for_when_one_is_due(platform: Platform, runs: Run
         with build_schedule_context(resources=held, scheduled_execution_time=datetime.now(UTC)) as context:
             return daily_authorizations.evaluate_tick(context)
 
-    assert "within 29 days" in ask().skip_message
+    assert "within a week" in ask().skip_message
     with serve(Sandbox(world, STARTS_AT)) as url:
         secret = owner_secret(granted(url, channel_id, YOUTUBE))
-        given = Stored(OWNER, (YOUTUBE,), platform.clock.now() - timedelta(days=29), secret)
+        given = Stored(OWNER, (YOUTUBE,), platform.clock.now() - timedelta(days=7), secret)
         add(platform.warehouse, kept, "mine", given, url, lambda _: None)
         assert len(ask().run_requests) == 1
         settings = platform.settings.model_copy(update={"api_endpoint": url})
         here = Runs(replace(platform, settings=settings), silent)
         with here.instance:
             here.launch(VERIFY)
-    assert "within 29 days" in ask().skip_message
+    assert "within a week" in ask().skip_message
     [account] = listed(platform.warehouse)
     assert (account.state, account.channel_id) == ("authorized", channel_id)
     printed = StringIO()

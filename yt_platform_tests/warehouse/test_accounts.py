@@ -238,7 +238,7 @@ def test_a_refusal_in_the_middle_of_work_is_entered(
     assert [(row.state, row.reason) for row in listed(warehouse)] == [("unauthorized", "it was revoked")]
 
 
-def test_authorisations_are_due_after_29_days_and_alerts_follow_the_books(
+def test_authorisations_are_due_after_a_week_and_alerts_follow_the_books(
     warehouse: Warehouse, accounts: Accounts, url: str, channel_id: str
 ) -> None:
     """From the age of a check to the open alerts, over two accounts of which one died and one lost its file."""
@@ -250,11 +250,12 @@ def test_authorisations_are_due_after_29_days_and_alerts_follow_the_books(
 
     for name in ("dies", "lost"):
         add(warehouse, accounts, name, given(url, channel_id), url, free)
-    assert due(warehouse, accounts, AT + timedelta(days=29, seconds=-1)) == []
-    later = AT + timedelta(days=29)
+    assert due(warehouse, accounts, AT + timedelta(days=7, seconds=-1)) == []
+    later = AT + timedelta(days=7)
     assert due(warehouse, accounts, later) == ["dies", "lost"]
-    assert told(AT + timedelta(days=30)) == {}
-    overdue = told(AT + timedelta(days=30, seconds=1))
+    assert told(AT + timedelta(days=14)) == {}
+    overdue = told(AT + timedelta(days=14, seconds=1))
+    assert overdue["dies"][1] == "was last verified on 2026-03-01. What it brought is deleted on 2026-03-31"
     assert {name: severity for name, (severity, _) in overdue.items()} == {"dies": "warning", "lost": "warning"}
     with pytest.raises(UnavailableError, match=r"dies.*; .*lost"):
         recheck(warehouse, accounts, ["dies", "lost"], "http://127.0.0.1:1", free, later)
@@ -266,7 +267,7 @@ def test_authorisations_are_due_after_29_days_and_alerts_follow_the_books(
     assert due(warehouse, accounts, later) == []
     dead = told(later)
     assert dead["dies"][0] == "error"
-    assert "since 2026-03-30: Google takes its token no longer" in dead["dies"][1]
+    assert "since 2026-03-08: Google takes its token no longer" in dead["dies"][1]
     assert "there is no account lost" in dead["lost"][1]
     for name in ("dies", "lost"):
         add(warehouse, accounts, name, given(url, channel_id, later), url, free)
