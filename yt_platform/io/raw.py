@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,12 @@ WRITTEN = (".parquet", ".jsonl.zst", f".{REPORT}")
 
 UNFINISHED = ".tmp"
 """How the name of a file ends that is being written."""
+
+OWN_FILE = re.compile(
+    rf"[a-z_]+/(?P<day>\d{{4}}-\d\d-\d\d)/\.?[0-9a-f]{{16}}(?:{'|'.join(map(re.escape, WRITTEN))})"
+    rf"(?:\.[0-9a-f]{{32}}{re.escape(UNFINISHED)})?"
+)
+"""Paths of files that a store writes: in a folder or bucket of others, theirs are none of its business."""
 
 
 class CorruptBatchError(RuntimeError):

@@ -23,7 +23,7 @@ from yt_platform.core.policy import (
     may_hold,
 )
 from yt_platform.core.schemas import TABLES
-from yt_platform.io.raw import RawStore
+from yt_platform.io.raw import OWN_FILE, RawStore
 from yt_platform.io.views import refresh
 from yt_platform.io.warehouse import Warehouse
 
@@ -83,7 +83,7 @@ def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetim
         for account in _unverified(warehouse, now):
             removed.update(_delete_of_account(warehouse, store, account))
     if expires(mode, BATCHES):
-        _delete_uncatalogued(warehouse, store, now - SETTLED)
+        _delete_uncatalogued(warehouse, store, now)
     if removed:
         refresh(warehouse, run_id)  # a materialised view is a copy
     return removed
@@ -131,11 +131,14 @@ def _batches_of_account(warehouse: Warehouse, store: RawStore, account: str) -> 
     return found
 
 
-def _delete_uncatalogued(warehouse: Warehouse, store: RawStore, before: datetime) -> None:
-    """Files of pulls and imports that were killed before they were booked: nothing would ever find them expired."""
+def _delete_uncatalogued(warehouse: Warehouse, store: RawStore, now: datetime) -> None:
+    """Files of pulls and imports that were killed before they were booked, once their day has expired: nothing else
+    would ever find them."""
     known = {row["path"] for row in warehouse.records(f"SELECT path FROM {BATCHES}")}
     for path in store.names():
-        if path not in known and store.written_at(path) < before:
+        own = OWN_FILE.fullmatch(path)
+        expired = own and path not in known and own["day"] < first_kept(now.date()).isoformat()
+        if expired and store.written_at(path) < now - SETTLED:
             store.delete(path)
 
 

@@ -15,7 +15,7 @@ from yt_platform.defs.metrics import PARSERS
 from yt_platform.io.importing import import_history
 from yt_platform.io.loading import PurgedError, load_from_raw, load_from_tables, loaded_versions
 from yt_platform.io.planning import stale_ranges
-from yt_platform.io.raw import Answer, RawStore
+from yt_platform.io.raw import RawStore
 from yt_platform.io.retention import oldest, retire, retirement_is_due
 from yt_platform.io.sample import write_sample
 from yt_platform.io.warehouse import Warehouse, Window
@@ -131,17 +131,30 @@ def test_an_interrupted_deletion_is_taken_up_again(warehouse: Warehouse, store: 
 def test_a_file_that_was_never_booked_goes_where_answers_do(
     warehouse: Warehouse, store: RawStore, tmp_path: Path
 ) -> None:
-    """Of a pull that was killed: it once stayed for ever, statistics and all."""
-    of_old, of_now = (
-        store.write_answers("api_videos", day, [Answer("api", "strict", NOW, "videos.list", {}, "{}")])
-        for day in (DAYS.first, LAST)
-    )
-    for file, at in ((of_old, NOW - timedelta(days=2)), (of_now, NOW)):
-        os.utime(tmp_path / "raw" / file.path, (at.timestamp(), at.timestamp()))
+    """Of a pull that was killed: it once stayed for ever, statistics and all. Files of others stay, whatever their age;
+    so does what is being stored now, and what may be kept."""
+    long_ago, raw = DAYS.first, tmp_path / "raw"
+    names = {
+        "killed": f"api_videos/{long_ago}/{'a' * 16}.jsonl.zst",
+        "half written": f"api_videos/{long_ago}/.{'b' * 16}.jsonl.zst.{'c' * 32}.tmp",
+        "just written": f"report_basic/{long_ago}/{'d' * 16}.csv.gz",
+        "kept": f"api_videos/{LAST}/{'e' * 16}.jsonl.zst",
+        "another's": "accounts/2019.csv",
+        "like ours": f"api_videos/{long_ago}/notes.jsonl.zst",
+    }
+    for what, name in names.items():
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_text("{}")
+        at = (NOW - timedelta(hours=1 if what == "just written" else 48)).timestamp()
+        os.utime(raw / name, (at, at))
+
+    def left() -> set[str]:
+        return {what for what, name in names.items() if name in store.names()}
+
     retire(warehouse, store, "synthetic", NOW, RUN_ID)
-    assert of_old.path in store.names()
+    assert left() == set(names)
     retire(warehouse, store, "owned", NOW, RUN_ID)
-    assert [path for path in store.names() if path.startswith("api_videos")] == [of_now.path]
+    assert left() == {"just written", "kept", "another's", "like ours"}
 
 
 TRACKED = "INSERT INTO ops.tracked_videos VALUES ($1, 'UC', $2, $2, $3, $3, NULL, 12, 3.5, $4)"
