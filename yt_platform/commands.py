@@ -308,7 +308,7 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
         progress.stop()
         print_forgotten(forgotten, out)
         if unheard:
-            out.print(f"the hub still tells of its uploads, for 5 days at most, unheard: {unheard}", markup=False)
+            out.print(f"the hub still tells of its uploads, for 10 days at most, unheard: {unheard}", markup=False)
         for found in left:
             out.print(f"still found in {found}", style="red")
         if verify and not left:

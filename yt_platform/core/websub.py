@@ -18,8 +18,8 @@ from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID
 
 HUB = "https://pubsubhubbub.appspot.com/subscribe"
 TOPIC = "https://www.youtube.com/feeds/videos.xml?channel_id="
-LEASE_SECONDS = 432_000
-"""Five days; the hub may grant less, and says so when it verifies."""
+LEASE_SECONDS = 864_000
+"""Ten days, the longest lease that Google's hub grants. A hub may grant less, and says so when it verifies."""
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _YOUTUBE = "{http://www.youtube.com/xml/schemas/2015}"

@@ -33,7 +33,7 @@ from yt_platform.defs.predictions import WITHIN_VALIDATION
 from yt_platform.defs.quality import GOOD_QUALITY
 from yt_platform.io import alerts
 from yt_platform.io.alerts import Alert, open_of_kind, raise_alert, resolve_alert, settle_alerts
-from yt_platform.io.conditions import anomaly_alerts, authorization_alerts, freshness_alerts, quota_alerts
+from yt_platform.io.conditions import anomaly_alerts, authorization_alerts, freshness_alerts, push_alerts, quota_alerts
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.notify import Log, NotDeliveredError
 from yt_platform.io.outbox import deliver
@@ -124,7 +124,8 @@ def _offending(evaluation: AssetCheckEvaluation) -> str:
     default_status=DefaultSensorStatus.RUNNING,
     required_resource_keys=HELD,
     description="Alerts of quota that is spent, of anomalies of high severity, one for each day and kind, of "
-    "tables whose newest data is too old, and of owners' accounts that may no longer be used",
+    "tables whose newest data is too old, of owners' accounts that may no longer be used, and of a push hub that "
+    "confirms nothing",
 )
 def data_alerts(context: SensorEvaluationContext) -> SkipReason:
     held = context.resources
@@ -133,7 +134,9 @@ def data_alerts(context: SensorEvaluationContext) -> SkipReason:
     settle_alerts(held.warehouse, alerts.ANOMALY, anomaly_alerts(held.warehouse, now), now)
     settle_alerts(held.warehouse, alerts.FRESHNESS, freshness_alerts(held.warehouse, now), now)
     settle_alerts(held.warehouse, alerts.AUTHORIZATION, authorization_alerts(held.warehouse, now), now)
-    return _standing(context, alerts.QUOTA, alerts.ANOMALY, alerts.FRESHNESS, alerts.AUTHORIZATION)
+    pushed = push_alerts(held.warehouse, now) if held.settings.push_url else []
+    settle_alerts(held.warehouse, alerts.PUSH, pushed, now)
+    return _standing(context, alerts.QUOTA, alerts.ANOMALY, alerts.FRESHNESS, alerts.AUTHORIZATION, alerts.PUSH)
 
 
 def _standing(context: SensorEvaluationContext, *kinds: str) -> SkipReason:

@@ -18,6 +18,7 @@ ANOMALY = "anomaly"
 QUALITY = "quality"
 FRESHNESS = "freshness"
 AUTHORIZATION = "authorization"
+PUSH = "push"
 
 WARNING = "warning"
 ERROR = "error"

@@ -1,4 +1,4 @@
-"""What is wrong by the platform's own books and data, as alerts: quota, anomalies, old data, accounts that died.
+"""What is wrong by the platform's own books and data, as alerts: quota, anomalies, old data, dead accounts, push.
 
 Belongs here: questions that one cheap query answers at any time. Not here: what a run finds out and raises itself.
 """
@@ -10,7 +10,7 @@ from yt_platform.core.freshness import FAR_TOO_OLD, MAX_AGE, data_age, outdated,
 from yt_platform.core.policy import VERIFIED_DAYS
 from yt_platform.core.quota import Bucket, pacific_day, resets_at
 from yt_platform.core.schemas import TABLES
-from yt_platform.io.alerts import ANOMALY, AUTHORIZATION, ERROR, FRESHNESS, QUOTA, WARNING, Alert
+from yt_platform.io.alerts import ANOMALY, AUTHORIZATION, ERROR, FRESHNESS, PUSH, QUOTA, WARNING, Alert
 from yt_platform.io.authorization import AUTHORIZED, VERIFY_AFTER, listed
 from yt_platform.io.planning import newest_data
 from yt_platform.io.warehouse import Warehouse
@@ -20,6 +20,9 @@ ANOMALY_DAYS = 3
 
 UNVERIFIED_AFTER = 2 * VERIFY_AFTER
 """Two verifications have failed then, and there is time left before what the account brought must go."""
+
+UNCONFIRMED_AFTER = timedelta(days=1)
+"""For so long a hub may confirm no request about a channel before somebody is told."""
 
 _AUTHORIZATIONS = "/assets/ops/authorizations"
 
@@ -99,3 +102,24 @@ def authorization_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
             remedy = "run `yt-platform accounts check`, and see that `yt-platform up` runs"
             found.append(Alert(AUTHORIZATION, account.name, WARNING, message, remedy, _AUTHORIZATIONS))
     return found
+
+
+def push_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
+    """One alert for all watched channels about which the hub has confirmed no request for a day."""
+    [found] = warehouse.records(
+        "SELECT count(*) AS channels, min(asked_since) AS since, max(lease_expires_at) AS last_lease, "
+        "(array_agg(push.failure ORDER BY asked_since, channel_id) FILTER (WHERE push.failure <> ''))[1] AS failure "
+        "FROM ops.push_subscriptions AS push JOIN ops.watched_channels USING (channel_id) "
+        "WHERE NOT paused AND asked_since <= $1",
+        (now - UNCONFIRMED_AFTER,),
+    )
+    if not found["channels"]:
+        return []
+    why = found["failure"] or "it took the request and did not call back"
+    lease = f"The last lease ends on {found['last_lease']:%Y-%m-%d %H:%M} UTC" if found["last_lease"] else "No lease"
+    message = (
+        f"the hub confirms no subscription of {found['channels']} channels since {found['since']:%Y-%m-%d %H:%M} UTC: "
+        f"{why}. {lease}; uploads are found by polling meanwhile"
+    )
+    remedy = "see that the hub answers and that YT_PUSH_URL is reached from outside; requests are repeated every hour"
+    return [Alert(PUSH, "subscriptions", WARNING, message, remedy, "/assets/ops/push_subscriptions")]

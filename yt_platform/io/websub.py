@@ -22,7 +22,9 @@ from yt_platform.io.warehouse import Warehouse
 
 SECRET = "push.secret"
 TIMEOUT_SECONDS = 10
-RENEW_BEFORE = timedelta(days=1)
+RENEW_IN_LAST = 0.3
+"""The last part of a lease, in which it is renewed: three of ten days. An outage of the hub that is shorter ends no
+lease."""
 ASK_AGAIN_AFTER = timedelta(hours=1)
 """A request the hub has not verified by then is lost."""
 
@@ -88,7 +90,10 @@ _DUE = """
 SELECT channel.channel_id FROM ops.watched_channels AS channel
 LEFT JOIN ops.push_subscriptions AS push USING (channel_id)
 WHERE channel.channel_id IS NOT NULL AND NOT channel.paused
-    AND (push.lease_expires_at IS NULL OR push.lease_expires_at < $1)
+    AND (
+        push.lease_expires_at IS NULL
+        OR push.lease_expires_at - (push.lease_expires_at - push.verified_at) * $3::float8 < $1
+    )
     AND (push.requested_at IS NULL OR push.requested_at < $2)
 ORDER BY push.lease_expires_at NULLS FIRST, channel.channel_id
 """
@@ -102,8 +107,8 @@ WHERE push.lease_expires_at > $1 AND push.requested_at < $2 AND NOT EXISTS (
 
 
 def subscriptions_due(warehouse: Warehouse, now: datetime) -> list[str]:
-    """Watched channels without a lease that lasts another day, and not asked for within the hour."""
-    rows = warehouse.records(_DUE, (now + RENEW_BEFORE, now - ASK_AGAIN_AFTER))
+    """Watched channels without a lease, or in the last part of one, and not asked for within the hour."""
+    rows = warehouse.records(_DUE, (now, now - ASK_AGAIN_AFTER, RENEW_IN_LAST))
     return [row["channel_id"] for row in rows]
 
 
@@ -129,9 +134,11 @@ def ask_hub(warehouse: Warehouse, hub: Hub, now: datetime) -> Asked:
 def _ask(warehouse: Warehouse, hub: Hub, mode: Mode, channel: str, now: datetime) -> str | None:
     # booked before the call: the hub may verify before it has answered
     warehouse.records(
-        "INSERT INTO ops.push_subscriptions (channel_id, requested_at) VALUES ($1, $2) "
-        "ON CONFLICT (channel_id) DO UPDATE SET requested_at = excluded.requested_at, failure = NULL RETURNING 1",
-        (channel, now),
+        "INSERT INTO ops.push_subscriptions (channel_id, requested_at, asked_since) "
+        "VALUES ($1, $2, CASE WHEN $3 = 'subscribe' THEN $2 END) "
+        "ON CONFLICT (channel_id) DO UPDATE SET requested_at = excluded.requested_at, failure = NULL, "
+        "asked_since = CASE WHEN $3 = 'subscribe' THEN coalesce(push_subscriptions.asked_since, $2) END RETURNING 1",
+        (channel, now, mode),
     )
     failure = hub.ask(mode, channel)
     if failure:
@@ -151,7 +158,8 @@ def verified(warehouse: Warehouse, channel: str, mode: Mode, lease_seconds: int,
         return False
     lasts = now + timedelta(seconds=lease_seconds) if mode == "subscribe" else now
     warehouse.records(
-        "UPDATE ops.push_subscriptions SET verified_at = $1, lease_expires_at = $2, failure = NULL "
+        "UPDATE ops.push_subscriptions SET verified_at = $1, lease_expires_at = $2, failure = NULL, "
+        "asked_since = NULL "
         "WHERE channel_id = $3 RETURNING 1",
         (now, lasts, channel),
     )

@@ -9,6 +9,7 @@
     PUT  /sandbox/revoke  {"channel_id": ID or null}: the owner ends every grant
     PUT  /sandbox/partner {"content_owner": ID, "channels": [ID, ...]}: the key of a service account that acts for them
     PUT  /sandbox/push    {"channel_id": ID, "video_id": ID} lets the hub tell its subscriber of the video
+    PUT  /sandbox/hub     {"closed_until": TIME or null}: until then the hub answers requests with 503
 
 A request that cannot be followed is answered with 400 (404 for another path or verb) and {"error": why}.
 """
@@ -72,6 +73,18 @@ def _put_push(sandbox: Sandbox, request: Request) -> dict[str, Any]:
             raise ValueError(f'expected {{"channel_id": ID, "video_id": ID}}, got {other!r}')
 
 
+def _put_hub(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    match json.loads(request.body):
+        case {"closed_until": str() | None as text, **others} if not others:
+            until = datetime.fromisoformat(text) if text else None
+            if until and not until.tzinfo:
+                raise ValueError(f"expected a time with its zone, got {text!r}")
+            sandbox.hub.closed_until = until
+            return {"closed_until": text}
+        case other:
+            raise ValueError(f'expected {{"closed_until": TIME or null}}, got {other!r}')
+
+
 def _get_usage(sandbox: Sandbox, _: Request) -> dict[str, Any]:
     return sandbox.usage()
 
@@ -115,6 +128,7 @@ _COMMANDS: dict[tuple[str, str], Callable[[Sandbox, Request], dict[str, Any]]] =
     ("PUT", "revoke"): _put_revoke,
     ("PUT", "partner"): _put_partner,
     ("PUT", "push"): _put_push,
+    ("PUT", "hub"): _put_hub,
 }
 
 

@@ -21,7 +21,7 @@ from yt_platform.sandbox.world import World
 
 PATH = "/subscribe"
 TOPIC = "https://www.youtube.com/feeds/videos.xml?channel_id="
-LONGEST_LEASE = timedelta(days=5)
+LONGEST_LEASE = timedelta(days=10)
 TIMEOUT_SECONDS = 5
 
 _FEED = (
@@ -54,9 +54,13 @@ class Hub:
         self._world, self._clock = world, clock
         self._lock = threading.Lock()
         self.subscriptions: dict[str, Subscription] = {}
+        self.closed_until: datetime | None = None
+        """Until then requests are answered with 503, while granted leases go on."""
 
     def take(self, body: bytes) -> int:
         """A request to subscribe or to end it; returns the status, and verifies in a thread of its own."""
+        if self.closed_until and self._clock.now() < self.closed_until:
+            return 503
         form = dict(parse_qsl(body.decode("latin-1")))
         known = form.get("hub.mode") in ("subscribe", "unsubscribe") and form.get("hub.topic", "").startswith(TOPIC)
         if not known or not form.get("hub.callback", "").startswith(("http://", "https://")):

@@ -1,5 +1,6 @@
 """Push from a hub to the collector's list: real HTTP on both sides, and Postgres, as either may lie or be late."""
 
+import json
 import stat
 import urllib.error
 import urllib.request
@@ -15,6 +16,8 @@ from dagster import build_schedule_context
 from yt_platform.clock import Clock
 from yt_platform.core.websub import callback_path, topic_of
 from yt_platform.defs.websub import hourly_subscription
+from yt_platform.io.alerts import PUSH, open_of_kind, settle_alerts
+from yt_platform.io.conditions import push_alerts
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.watchlist import add_channels, known_videos, tracked_videos
@@ -132,8 +135,10 @@ def test_a_lease_is_renewed_before_it_ends_and_given_up_for_a_channel_no_longer_
     warehouse: Warehouse, hub: Hub, sandbox: Sandbox, channels: list[str]
 ) -> None:
     subscribed(warehouse, hub, sandbox, channels)
-    assert subscriptions_due(warehouse, STARTS_AT + timedelta(days=3, hours=23)) == []
-    near_the_end = STARTS_AT + timedelta(days=4, hours=1)
+    lease = leases(warehouse)[0]["lease_expires_at"]
+    assert lease == STARTS_AT + timedelta(days=10)  # Google's hub grants no longer one
+    assert subscriptions_due(warehouse, STARTS_AT + timedelta(days=6, hours=23)) == []
+    near_the_end = STARTS_AT + timedelta(days=7, hours=1)
     assert set(subscriptions_due(warehouse, near_the_end)) == set(channels)
     assert subscriptions_unwanted(warehouse, near_the_end) == []
     with warehouse.transaction() as transaction:
@@ -145,7 +150,59 @@ def test_a_lease_is_renewed_before_it_ends_and_given_up_for_a_channel_no_longer_
     eventually(lambda: list(sandbox.hub.subscriptions) == [topic_of(channels[1])])
     eventually(lambda: not subscriptions_unwanted(warehouse, near_the_end + timedelta(hours=2)))
     until = "SELECT lease_expires_at > $1 AS renewed FROM ops.push_subscriptions WHERE channel_id = $2"
-    eventually(lambda: warehouse.records(until, (near_the_end + timedelta(days=4), channels[1]))[0]["renewed"])
+    eventually(lambda: warehouse.records(until, (near_the_end + timedelta(days=9), channels[1]))[0]["renewed"])
+
+
+def test_an_outage_of_the_hub_is_told_after_a_day_and_over_with_the_first_confirmation(
+    warehouse: Warehouse, hub: Hub, sandbox: Sandbox, channels: list[str]
+) -> None:
+    """The public hub answered 503 for days in September 2026. Leases that it had granted went on."""
+
+    def told(at: datetime) -> list[str]:
+        settle_alerts(warehouse, PUSH, push_alerts(warehouse, at), at)
+        return [alert["message"] for alert in open_of_kind(warehouse, PUSH).values()]
+
+    def at(when: datetime) -> None:
+        sandbox.clock.set(when)
+        with warehouse.transaction() as transaction:
+            transaction.execute("UPDATE ops.clock SET simulated_at = $1", (when,))
+
+    subscribed(warehouse, hub, sandbox, channels)
+    eventually(lambda: None not in {row["lease_expires_at"] for row in leases(warehouse)})
+    assert told(STARTS_AT + timedelta(days=6)) == []
+    fails_from = STARTS_AT + timedelta(days=7, hours=1)
+    control = hub.url.replace("/subscribe", "/sandbox/hub")
+    closed = json.dumps({"closed_until": (fails_from + timedelta(days=2)).isoformat()}).encode()
+    urllib.request.urlopen(urllib.request.Request(control, closed, method="PUT"), timeout=5).close()
+    for hours in range(26):
+        at(fails_from + timedelta(hours=hours, minutes=hours))
+        assert set(ask_hub(warehouse, hub, sandbox.clock.now()).failures.values()) == {"the hub answered 503"}
+        assert sandbox.hub.publish(channels[0], newest(sandbox, channels[0])) == 204  # its lease goes on
+        if hours < 24:
+            assert told(sandbox.clock.now()) == []
+    [message] = told(sandbox.clock.now())
+    assert message.startswith("the hub confirms no subscription of 2 channels since 2026-03-09 13:00 UTC: the hub")
+    assert "503. The last lease ends on 2026-03-12 12:00 UTC" in message
+    assert told(sandbox.clock.now() + timedelta(hours=1)) == [message]
+    at(fails_from + timedelta(days=2, hours=2))
+    assert ask_hub(warehouse, hub, sandbox.clock.now()).failures == {}
+    eventually(lambda: told(sandbox.clock.now()) == [])
+
+
+def test_a_hub_that_takes_requests_and_never_calls_back_is_told_as_well(
+    warehouse: Warehouse, sandbox: Sandbox, channels: list[str], tmp_path: Path
+) -> None:
+    """Nobody listens at the public address: no request ever fails, and no lease is ever granted."""
+    with serve(sandbox) as url:
+        deaf = Hub(f"{url}/subscribe", f"http://127.0.0.1:{free_port()}", push_secret(tmp_path))
+        for hours in range(0, 25, 2):
+            assert ask_hub(warehouse, deaf, STARTS_AT + timedelta(hours=hours)).failures == {}
+    assert push_alerts(warehouse, STARTS_AT + timedelta(hours=23)) == []
+    [alert] = push_alerts(warehouse, STARTS_AT + timedelta(days=1))
+    assert "did not call back. No lease" in alert.message
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE ops.watched_channels SET paused = true")
+    assert push_alerts(warehouse, STARTS_AT + timedelta(days=1)) == []
 
 
 def test_the_schedule_asks_when_something_is_due(warehouse: Warehouse, hub: Hub, channels: list[str]) -> None:
@@ -264,7 +321,7 @@ def test_what_a_hub_says_is_never_too_odd_to_be_taken(
     assert status_of(f"{callback(channels[1])}?{verification('subscribe', channels[1], **odd)}") == 200
     found = {row["channel_id"]: row for row in leases(warehouse)}
     assert found[channels[0]]["failure"] == "denied by the hub: no more"
-    assert found[channels[1]]["lease_expires_at"] == STARTS_AT + timedelta(days=5)
+    assert found[channels[1]]["lease_expires_at"] == STARTS_AT + timedelta(days=10)
 
 
 def test_of_a_forgotten_channel_the_log_says_nothing_and_the_hub_is_told_that_it_is_gone(
@@ -274,7 +331,7 @@ def test_of_a_forgotten_channel_the_log_says_nothing_and_the_hub_is_told_that_it
     channels: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The hub knows it for up to 5 days more: its next notice wrote the id into the log again."""
+    """The hub knows it for up to 10 days more: its next notice wrote the id into the log again."""
     subscribed(warehouse, hub, sandbox, channels)
     with caplog.at_level("DEBUG"):
         assert sandbox.hub.publish(channels[0], newest(sandbox, channels[0])) == 204
