@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 something failed or is broken; 2 the call or a setting is 
 import atexit
 import contextlib
 import json
+import logging
 import os
 import subprocess
 from collections.abc import Callable
@@ -16,11 +17,11 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import typer
-from rich.console import Console
 
 from yt_platform.io.databases import DatabaseError
 from yt_platform.io.embedded import EmbeddedPostgresError
 from yt_platform.io.watchlist import WatchListError
+from yt_platform.printing import PlainConsole, PlainFormatter
 from yt_platform.settings import Settings, SettingsError, load_settings
 
 P = ParamSpec("P")
@@ -39,8 +40,8 @@ app.add_typer(accounts, name="accounts")
 app.add_typer(analytics, name="analytics")
 app.add_typer(db, name="db")
 
-out = Console(highlight=False, markup=False)  # titles and errors may hold what looks like markup
-err = Console(stderr=True, highlight=False, markup=False)
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
 FAILED = 1
@@ -159,6 +160,8 @@ def _before_any_command() -> None:
     # LightGBM's threads spin while they wait for each other. On a busy machine that made a fit of 2 s take 60 s; after
     # 1,000 turns they sleep, which took 8 s there and no longer on an idle one. A setting of the user's own wins.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    if logging.lastResort:  # shows warnings where nobody set up a log
+        logging.lastResort.setFormatter(PlainFormatter())
 
 
 @app.command()

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from yt_platform.core.analytics import RetentionPoint
 from yt_platform.core.polling import Plan
+from yt_platform.core.printable import printable
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.models import SCORECARDS
 from yt_platform.io.authorization import Listed
@@ -52,8 +53,8 @@ class ProgressDisplay:
         self._bars.stop()
 
     def __call__(self, done: int, total: int | None, what: str) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=total)
+        if what not in self._tasks:  # the bars' text goes past the console's `render_str`
+            self._tasks[what] = self._bars.add_task(printable(what), total=total)
         self._bars.update(self._tasks[what], completed=done, total=total)
         if not self._console.is_terminal:
             self._print(done, total, what)

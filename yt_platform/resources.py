@@ -57,7 +57,9 @@ def channels(settings: Settings) -> list[Channel]:
         found.append(Webhook(settings.alert_webhook_url.get_secret_value()))
     if settings.alert_smtp_url and settings.alert_mail_from:
         url = settings.alert_smtp_url.get_secret_value()
-        found.append(Mail(url, settings.alert_mail_from, settings.mail_recipients))
+        found.append(
+            Mail(url, settings.alert_mail_from, settings.mail_recipients, cleartext=settings.alert_smtp_cleartext)
+        )
     return found
 
 

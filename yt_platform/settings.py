@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     alert_smtp_url: SecretStr | None = Field(
         None, description="Mail server for alerts: smtp://user:password@host:587 or smtps://host:465"
     )
+    alert_smtp_cleartext: bool = Field(
+        False, description="Mail may go unencrypted to a server that offers no STARTTLS; never with a password"
+    )
     alert_mail_from: str | None = Field(None, description="Sender of alerts by mail")
     alert_mail_to: str | None = Field(None, description="Recipients of alerts by mail, by commas")
     threads: int = Field(2, ge=1, le=256, description="Threads a model may train with")

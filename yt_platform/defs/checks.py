@@ -4,6 +4,7 @@ Facts known while writing (the share of rejects) are checked by the assets thems
 raises: an infrastructure error is neither a pass nor a failure.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from dagster import (
 
 from yt_platform.core.freshness import MAX_AGE, data_age, said
 from yt_platform.core.policy import PolicyMode, may_hold
+from yt_platform.core.printable import printable
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import Table
 from yt_platform.defs.partitions import asset_key, window_of_run
@@ -100,10 +102,16 @@ def _table_checks(table: str, found: list[Query]) -> AssetChecksDefinition:
 
 
 def as_markdown(rows: Sequence[Mapping[Any, object]]) -> str:
+    """A table for Dagster's page. A value ends no cell and is no link or picture: a page that shows a picture of
+    somebody's title would ask that person's server for it."""
     if not rows:
         return "none"
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([_as_cell(value) for value in row.values()] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _as_cell(value: object) -> str:
+    return re.sub(r"([\\`|<>\[\]])", r"\\\1", printable(" ".join(str(value).split())))
 
 
 def as_image(png: bytes) -> MetadataValue:

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from html import escape
 from typing import Any
 
+from yt_platform.core.printable import printable
 from yt_platform.io.notify import Message, Picture
 from yt_platform.io.plots import bars, quality
 from yt_platform.io.quality import recent_scores
@@ -140,4 +141,4 @@ def _as_table(rows: Rows) -> str:
 
 def _shown(value: Any) -> str:
     """On one line, as a reason may hold what broke a table's contract, and a title what its author likes."""
-    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
+    return f"{value:,}" if isinstance(value, int) else printable(" ".join(str(value).split()))

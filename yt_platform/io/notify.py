@@ -5,6 +5,7 @@ telling (`io/alerts.py`), and when.
 """
 
 import http.client
+import ipaddress
 import json
 import logging
 import re
@@ -21,6 +22,8 @@ from html import escape
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from yt_platform.core.printable import printable
+
 TIMEOUT_SECONDS = 10
 """For one answer of a server."""
 
@@ -30,8 +33,13 @@ DELIVERY_SECONDS = 20
 TEXT_LIMIT = 40_000
 """Characters of a message that Slack takes; it cuts what is longer without a word."""
 
-TEXT_LIMITS: Mapping[str, int] = {"discord.com": 2_000, "discordapp.com": 2_000}
+DISCORD = ("discord.com", "discordapp.com")
+
+TEXT_LIMITS: Mapping[str, int] = dict.fromkeys(DISCORD, 2_000)
 """Those of receivers that take fewer, by domain: Discord refuses longer messages."""
+
+_NO_MENTIONS: Mapping[str, object] = {"allowed_mentions": {"parse": []}}
+"""Discord's own word for it; see "Allowed Mentions" in its developers' documentation of messages."""
 
 _CUT = "\n… cut here: `yt-platform status` and bi.alerts have the rest"
 
@@ -76,7 +84,7 @@ class Log:
         self._logger = logger
 
     def deliver(self, message: Message) -> None:
-        self._logger.warning(f"{message.subject}\n{message.text}")
+        self._logger.warning(printable(f"{message.subject}\n{message.text}"))
 
 
 class Webhook:
@@ -89,8 +97,9 @@ class Webhook:
 
     def deliver(self, message: Message) -> None:
         host = urlsplit(self._url).hostname or ""
-        body = json.dumps({"text": _fitted(f"*{message.subject}*\n{message.text}", _text_limit(host))}).encode()
-        request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
+        text = _calling_nobody(printable(f"*{message.subject}*\n{message.text}"))
+        told = {"text": _fitted(text, _text_limit(host)), **(_NO_MENTIONS if _is_discord(host) else {})}
+        request = urllib.request.Request(self._url, json.dumps(told).encode(), {"Content-Type": "application/json"})
         try:
             _in_time(lambda: urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS).close())
             return
@@ -104,12 +113,17 @@ class Webhook:
 
 
 class Mail:
-    """An SMTP server: `smtp://user:password@host:587` (STARTTLS where the server offers it) or `smtps://host:465`."""
+    """An SMTP server: `smtp://user:password@host:587` (with STARTTLS) or `smtps://host:465`.
+
+    A server of another machine must offer STARTTLS and show a certificate of its name: whoever sits between could hide
+    the offer, and read password and mail. `cleartext` lets mail go without it, and never a password.
+    """
 
     name = "mail"
 
-    def __init__(self, url: str, sender: str, recipients: Sequence[str]) -> None:
+    def __init__(self, url: str, sender: str, recipients: Sequence[str], *, cleartext: bool = False) -> None:
         self._url, self._sender, self._recipients = urlsplit(url), sender, list(recipients)
+        self._cleartext = cleartext
 
     def deliver(self, message: Message) -> None:
         mail = self._composed(message)
@@ -134,14 +148,30 @@ class Mail:
         server.ehlo()
         if server.has_extn("starttls"):
             server.starttls(context=ssl.create_default_context())
+        elif self._url.scheme == "smtp" and not _is_loopback(self._url.hostname or "localhost"):
+            self._allow_cleartext()
         if self._url.username:
             server.login(unquote(self._url.username), unquote(self._url.password or ""))
 
+    def _allow_cleartext(self) -> None:
+        """Raises NotDeliveredError where the mail, or a password, would go in clear over a network."""
+        if self._cleartext and not self._url.username:
+            return
+        what, remedy = (
+            ("the password", "")
+            if self._cleartext
+            else ("mail", ", or set YT_ALERT_SMTP_CLEARTEXT=true for a network that you trust and a URL without user")
+        )
+        raise NotDeliveredError(
+            f"the mail server {self._url.hostname} offers no STARTTLS, so that {what} would go unencrypted, and "
+            f"nothing was sent: use its smtps:// port{remedy}"
+        )
+
     def _composed(self, message: Message) -> EmailMessage:
         mail = EmailMessage()
-        mail["Subject"] = " ".join(message.subject.split())
+        mail["Subject"] = printable(" ".join(message.subject.split()))
         mail["From"], mail["To"] = self._sender, ", ".join(self._recipients)
-        mail.set_content(message.text)
+        mail.set_content(printable(message.text))
         if message.html:
             mail.add_alternative(message.html, subtype="html")
             page = mail.get_payload()[1]  # type: ignore[index]
@@ -176,8 +206,28 @@ def _in_time(work: Callable[[], None]) -> None:
 
 
 def _text_limit(host: str) -> int:
-    of_domain = (limit for domain, limit in TEXT_LIMITS.items() if f".{host}".endswith(f".{domain}"))
-    return next(of_domain, TEXT_LIMIT)
+    return next((limit for domain, limit in TEXT_LIMITS.items() if _is_below(host, domain)), TEXT_LIMIT)
+
+
+def _is_discord(host: str) -> bool:
+    return any(_is_below(host, domain) for domain in DISCORD)
+
+
+def _is_below(host: str, domain: str) -> bool:
+    return f".{host}".endswith(f".{domain}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _calling_nobody(text: str) -> str:
+    """The text with a space of no width behind each `@` that begins a name, and in `<!`: receivers call everybody at
+    `@everyone`, `@here`, `@channel` or `<!channel>`, and a title may have any of them."""
+    return re.sub(r"(?<!\w)@(?=\S)|<(?=[!@#])", "\\g<0>\u200b", text)
 
 
 def _fitted(text: str, limit: int) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from yt_platform.core.gate import Decision
+from yt_platform.core.printable import printable
 from yt_platform.core.quality import ERROR_BELOW, WARN_BELOW
 from yt_platform.core.tasks import Task
 
@@ -113,7 +114,7 @@ def quality(rows: Sequence[Mapping[str, Any]]) -> bytes:
     for axes, (table, of_table) in zip(figure.axes, tables.items(), strict=False):
         for source, of_source in of_table.groupby("source"):
             days = of_source["day"].to_numpy("datetime64[D]")
-            axes.plot(days, of_source["score"].to_numpy("float64"), ".-", label=source or "all sources")
+            axes.plot(days, of_source["score"].to_numpy("float64"), ".-", label=_label(str(source)))
         for limit, colour in ((WARN_BELOW, "C1"), (ERROR_BELOW, "C3")):
             axes.axhline(limit, color=colour, linewidth=0.5)
         axes.set_title(table)
@@ -125,6 +126,11 @@ def quality(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return _png(figure)
 
 
+def _label(source: str) -> str:
+    """A source's name in a legend, which leaves out names that begin with an underscore."""
+    return f" {source}" if source.startswith("_") else source or "all sources"
+
+
 def _figure(rows: int, columns: int) -> "Figure":
     from matplotlib.figure import Figure
 
@@ -134,6 +140,12 @@ def _figure(rows: int, columns: int) -> "Figure":
 
 
 def _png(figure: "Figure") -> bytes:
+    """Without mathematics in titles and legends, as names may have dollar signs; ticks of powers are written by it."""
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label, *(legend.get_texts() if legend else ())):
+            text.set_parse_math(False)
+            text.set_text(printable(text.get_text()))
     found = BytesIO()
     figure.savefig(found, format="png")
     return found.getvalue()

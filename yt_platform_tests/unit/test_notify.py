@@ -2,11 +2,14 @@
 
 import email
 import email.policy
+import html
+import logging
+import re
 
 import pytest
 
 from yt_platform.io import notify
-from yt_platform.io.notify import Mail, Message, NotDeliveredError, Picture, Webhook
+from yt_platform.io.notify import Log, Mail, Message, NotDeliveredError, Picture, Webhook
 from yt_platform_tests.receivers import Box, Hook
 
 MESSAGE = Message("Training failed", "video_forecaster: no rows", "<p>no rows <img src='cid:error'></p>")
@@ -21,7 +24,71 @@ def test_a_webhook_gets_subject_and_text(hook: Hook) -> None:
 def test_a_message_is_no_markup_of_slack(hook: Hook) -> None:
     """`<!channel>` in a title would call everybody."""
     Webhook(hook.url).deliver(Message("a", "<!channel> & b"))
-    assert hook.received == [{"text": "*a*\n&lt;!channel&gt; &amp; b"}]
+    assert hook.received == [{"text": "*a*\n&lt;\u200b!channel&gt; &amp; b"}]
+
+
+@pytest.mark.parametrize("call", ["@everyone", "@here", "@channel", "@all", "<@&1234>", "<@U1234>", "<!here>", "@me"])
+def test_a_title_calls_nobody(hook: Hook, call: str) -> None:
+    """Receivers read these in plain text too, and some read the text without its escapes."""
+    Webhook(hook.url).deliver(Message("a", f"new video: {call} come"))
+    assert call not in html.unescape(hook.received[0]["text"])
+    assert html.unescape(hook.received[0]["text"]).replace("\u200b", "") == f"*a*\nnew video: {call} come"
+
+
+def test_an_address_stays_as_it_is(hook: Hook) -> None:
+    Webhook(hook.url).deliver(Message("a", "ask me@example.org @ noon"))
+    assert hook.received == [{"text": "*a*\nask me@example.org @ noon"}]
+
+
+def test_discord_is_told_to_call_nobody(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "DISCORD", ("127.0.0.1",))
+    Webhook(hook.url).deliver(MESSAGE)
+    assert hook.received[0]["allowed_mentions"] == {"parse": []}
+
+
+def test_no_control_character_reaches_a_log_webhook_or_mail(
+    hook: Hook, box: tuple[Box, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    message = Message("a\x1b]0;b\x07", "c\x9b2J\u202ed\ne")
+    for place in (
+        Log(logging.getLogger("t")),
+        Webhook(hook.url),
+        Mail(f"smtp://127.0.0.1:{box[1]}", "a@example.org", ["b@example.org"]),
+    ):
+        place.deliver(message)
+    mail = email.message_from_bytes(box[0].received[0].content, policy=email.policy.default)
+    body = mail.get_content()
+    for text in (caplog.messages[0], hook.received[0]["text"], f"{mail['Subject']}{body}"):
+        assert r"a\x1b]0;b\x07" in text
+        assert r"c\x9b2J\u202ed" in text
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e]", text)
+
+
+@pytest.mark.parametrize(
+    ("user", "cleartext", "said"),
+    [("", False, "mail would go unencrypted"), ("", True, ""), ("me%40example.org:p%40ss%20word@", True, "password")],
+)
+def test_mail_leaves_the_machine_encrypted_or_not_at_all(
+    box: tuple[Box, int], monkeypatch: pytest.MonkeyPatch, user: str, cleartext: bool, said: str
+) -> None:
+    """Whoever sits between can hide that a server offers STARTTLS. The server here is taken for another machine's."""
+    kept, port = box
+    monkeypatch.setattr(notify, "_is_loopback", lambda _: False)
+    mail = Mail(f"smtp://{user}127.0.0.1:{port}", "a@example.org", ["b@example.org"], cleartext=cleartext)
+    if said:
+        with pytest.raises(NotDeliveredError, match=rf"no STARTTLS, so that .*{said}"):
+            mail.deliver(MESSAGE)
+    else:
+        mail.deliver(MESSAGE)
+    assert len(kept.received) == (0 if said else 1)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("localhost", True), ("127.0.0.1", True), ("::1", True), ("localhost.example.org", False), ("10.0.0.1", False)],
+)
+def test_what_this_machine_is(host: str, loopback: bool) -> None:
+    assert notify._is_loopback(host) == loopback
 
 
 @pytest.mark.parametrize("status", [400, 404, 500])
