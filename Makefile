@@ -35,7 +35,7 @@ test: install ## All tests but the long ones, with coverage
 	$(BIN)/python -m pytest -m "not slow" --cov -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: install ## The long tests: 20 million rows, crashes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto --maxprocesses 2 --dist loadfile
 
 bench-forecast: install .venv-bench/installed ## Our models beside three libraries, on real data where there is some
 	$(BIN)/python benchmarks/forecast.py $(ARGS)
