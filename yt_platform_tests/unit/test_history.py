@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -129,6 +130,109 @@ def test_one_row_however_it_is_written(tmp_path: Path, content: bytes) -> None:
     result = imported(written(tmp_path / "one.csv", content))
     assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3]]
     assert result.rejects == []
+
+
+_ROWS = HEADER + '2026-01-02,a,1,2,3\n2026-01-02,"b;,\t|b",4,5,6\n2026-01-03,é,7,8,9\n'
+_EXCEL = _ROWS.replace('"b;,\t|b"', "b").replace(",", ";")
+
+
+@pytest.mark.parametrize(
+    ("content", "second"),
+    [
+        (_ROWS.replace("\n", "\r").encode(), "b;,\t|b"),
+        (_ROWS.replace("\n", "\r", 2).encode(), "b;,\t|b"),
+        (_ROWS.replace("\n", "\r\n", 2).replace("9\n", "9\r").encode(), "b;,\t|b"),
+        (_EXCEL.encode(), "b"),
+        (_EXCEL.replace(";", "\t").encode(), "b"),
+        (_EXCEL.replace(";", "|").encode(), "b"),
+        (b"sep=;\r\n" + _EXCEL.replace("\n", "\r\n").encode("utf-8"), "b"),
+        (b'\xef\xbb\xbf"sep=\t"\n' + _EXCEL.replace(";", "\t").encode(), "b"),
+        (_ROWS.encode("utf-16"), "b;,\t|b"),
+        (b"\xfe\xff" + _EXCEL.replace(";", "\t").replace("\n", "\r\n").encode("utf-16-be"), "b"),
+        (_EXCEL.encode("utf-16-le"), "b"),
+        (_EXCEL.replace("\n", "\r").encode("utf-16-be"), "b"),
+    ],
+    ids=[
+        "CR alone",
+        "CR, then LF",
+        "CRLF, LF and CR",
+        "semicolons",
+        "tabs",
+        "bars",
+        "semicolons named for Excel",
+        "tabs named for Excel",
+        "UTF-16",
+        "UTF-16 of tabs and CRLF",
+        "UTF-16 without a mark",
+        "UTF-16 without a mark of CR",
+    ],
+)
+def test_every_dialect_gives_the_same_rows(tmp_path: Path, content: bytes, second: str) -> None:
+    """A file of CR alone was one header to the end; one of semicolons or in UTF-16 was refused."""
+    result = imported(written(tmp_path / "t.csv", content))
+    assert result.rejects == []
+    assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3], [second, 4, 5, 6], ["é", 7, 8, 9]]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("delimiter", csv_file.DELIMITERS)
+def test_rejects_name_their_line_in_every_dialect(tmp_path: Path, end: str, delimiter: str) -> None:
+    lines = [HEADER.strip(), "2026-01-02,a,1,2,3", '2026-01-02,"b,1,2,3', "2026-01-02,c,x,2,3", "2026-01-02,d,1,2,3"]
+    path = written(tmp_path / "t.csv", (end.join(lines) + end).replace(",", delimiter))
+    result = imported(path)
+    assert [(reject.line, reject.column) for reject in result.rejects] == [(3, None), (4, "view_count")]
+    assert ids(result) == ["a", "d"]
+
+
+def test_a_line_of_any_length_is_passed_over_and_named(tmp_path: Path) -> None:
+    """A line of 300 MB was held in memory whole."""
+    long = "x" * (2 * csv_file.LINE_CHARS + 7)
+    content = HEADER + f'2026-01-02,a,1,2,3\n2026-01-02,{long},1,2,3\r\n2026-01-02,"b\n{long}\n2026-01-02,c,1,2,3\n'
+    result = imported(written(tmp_path / "t.csv", content))
+    assert [(reject.line, len(reject.record)) for reject in result.rejects] == [(3, 2_000), (4, 2_000), (5, 2_000)]
+    assert "a line longer than 1,048,576 characters" in result.rejects[0].reason
+    assert ids(result) == ["a", "c"]
+
+
+def test_memory_does_not_grow_with_the_length_of_a_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", HEADER + "2026-01-02,a,1,2,3\n")
+    with path.open("a") as file:
+        for _ in range(64):
+            file.write("x" * (1 << 20))
+        file.write("\n2026-01-02,b,1,2,3\n")
+    history = open_history(path)
+    tracemalloc.start()
+    try:
+        assert history.scan().rows == 3
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 << 20
+
+
+def test_long_rows_are_converted_in_small_chunks(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", HEADER + f"2026-01-02,{'x' * 100_000},1,2,3\n" * 700)
+    names = {name: name for name in HEADER.strip().split(",")}
+    sizes = [len(chunk.lines) for chunk in csv_file.chunks(path, path.name, names)]
+    assert sum(sizes) == 700
+    assert max(sizes) * 100_000 < csv_file.CHUNK_CHARS + 200_000
+
+
+def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
+    outside = written(tmp_path / "outside" / "secret.csv", HEADER + "2026-01-02,secret,1,2,3\n")
+    folder = tmp_path / "in"
+    within = written(folder / "a.csv", HEADER + "2026-01-02,a,1,2,3\n")
+    (folder / "b.csv").symlink_to(outside)
+    (folder / "c").symlink_to(outside.parent)
+    (folder / "d.csv").symlink_to(within)
+    (folder / "e.csv").symlink_to(folder / "b.csv")
+    (folder / "f.csv").symlink_to(tmp_path / "absent.csv")
+    history = open_history(folder)
+    assert [file.name for file in history.files] == ["a.csv", "d.csv"]
+    assert [(one.name, one.reason) for one in history.ignored] == [
+        (name, "is a link to a file outside the folder") for name in ("b.csv", "e.csv")
+    ]
+    assert [file.name for file in open_history(folder / "b.csv").files] == ["b.csv"]  # named by the caller
 
 
 def test_a_header_alone_is_no_row(tmp_path: Path) -> None:
@@ -448,13 +552,12 @@ Spoil = Callable[[Path], object]
     [
         (lambda at: written(at, "Date,Content,Views\n2026-01-02,x,3\n"), "its columns: Date, Content, Views"),
         (lambda at: written(at, "2026-01-02,a,1,2,3\n2026-01-02,b,1,2,3\n"), "its columns: 2026-01-02, a, 1, 2, 3"),
-        (lambda at: written(at, HEADER.replace(",", ";") + "2026-01-02;a;1;2;3\n"), "timestamp;video_id"),
         (lambda at: written(at, "timestamp,video_id,view_count,comment_count\n"), "line 1, column like_count: has no"),
         (
             lambda at: written(at, "timestamp,video_id,view_count,likeCount,like_count,comment_count\n"),
             "line 1, column like_count: has 2 columns of this name",
         ),
-        (lambda at: written(at, HEADER.encode("utf-16")), "line 1: is UTF-16 text"),
+        (lambda at: written(at, HEADER.encode("utf-16") + b"2"), "is UTF-16 text that is cut off or damaged"),
         (lambda at: written(at, b"\x1f\x8b\x08\0"), "is packed with gzip"),
         (lambda at: written(at, b"PAR1" + b"\0" * 50), "is not a readable Parquet file"),
         (lambda at: written(at, HEADER.encode() + b"2026-01-02,a,1,2,3\n2026-01-02,\xe9,1,2,3\n"), "line 3, column v"),

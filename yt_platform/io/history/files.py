@@ -18,10 +18,8 @@ from yt_platform.io.history.layouts import LAYOUTS, Container, Layout, matching,
 from yt_platform.io.history.problems import HistoryError, excerpt
 from yt_platform.io.history.rows import Rows, typed_rows
 
-HEAD_BYTES = 65_536
 _CHUNKS = {"csv": csv_file.chunks, "parquet": parquet_file.chunks}
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _DATA_SUFFIXES = (".csv", ".tsv", ".parquet")  # a file so named is never passed over in silence
 _NOTE_SUFFIXES = (".json", ".md", ".rst", ".html", ".xml")  # whose first lines may look like a table's
 
@@ -72,7 +70,10 @@ def find_files(path: Path) -> tuple[list[HistoryFile], list[Ignored]]:
         return [inspected], []
     if not path.is_dir():
         raise HistoryError(str(path), "there is no such file or folder", "check the path")
-    results = [_inspect(file, name) for name, file in sorted(_walk(path))]
+    results = [
+        Ignored(name, "is a link to a file outside the folder") if _leads_out(file, path) else _inspect(file, name)
+        for name, file in sorted(_walk(path))
+    ]
     files = [one for one in results if isinstance(one, HistoryFile)]
     if not files:
         raise HistoryError(str(path), "holds no history file", f"give files in one of the known layouts: {_known()}")
@@ -85,12 +86,17 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
+def _leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file of a folder is, by symbolic links, one outside it: who made the folder chose what is imported."""
+    return not path.resolve().is_relative_to(folder.resolve())
+
+
 def _inspect(path: Path, name: str) -> HistoryFile | Ignored:
     if any(part.startswith(".") for part in name.split("/")):
         return Ignored(name, "is hidden")
     with _readable(name):
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+            head = file.read(csv_file.HEAD_BYTES)
         if not head:
             return Ignored(name, "is empty")
         if head.startswith(b"PAR1"):
@@ -111,15 +117,14 @@ def _inspect_text(path: Path, name: str, head: bytes) -> HistoryFile | Ignored:
     packed = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
     if packed:
         raise HistoryError(name, f"is packed with {packed}", "unpack it, or save a workbook as CSV, and import that")
-    if head.startswith(_UTF_16):
-        raise HistoryError(name, "is UTF-16 text", "save it as UTF-8", line=1)
     header = csv_file.header(head)
     if matching("csv", header) or nearest("csv", header):
         return _recognised(path, name, "csv", header, None, None)
     named_as_data = name.lower().endswith(_DATA_SUFFIXES)
-    if b"\0" in head and named_as_data:
+    is_text = csv_file.is_text(head)
+    if not is_text and named_as_data:
         raise HistoryError(name, "is neither text nor Parquet", "copy or download the file again", line=1)
-    if b"\0" not in head and (named_as_data or _is_table(name, head)):
+    if is_text and (named_as_data or _is_table(name, head)):
         raise _unknown(name, "csv", header)
     return Ignored(name, "is no table")
 
