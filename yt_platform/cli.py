@@ -33,12 +33,14 @@ models = typer.Typer(no_args_is_help=True, help="Trained models: their versions,
 accounts = typer.Typer(no_args_is_help=True, help="Accounts of channel owners, and whether they may still be used.")
 analytics = typer.Typer(no_args_is_help=True, help="What only a channel's owner sees, asked of YouTube Analytics.")
 db = typer.Typer(no_args_is_help=True, help="The database server of this platform.")
+readers = typer.Typer(no_args_is_help=True, help="People and tools that may read bi, each by a role of its own.")
 app.add_typer(channels, name="channels")
 app.add_typer(quota, name="quota")
 app.add_typer(models, name="models")
 app.add_typer(accounts, name="accounts")
 app.add_typer(analytics, name="analytics")
 app.add_typer(db, name="db")
+app.add_typer(readers, name="readers")
 
 out = PlainConsole()
 err = PlainConsole(stderr=True)
@@ -64,6 +66,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         from yt_platform.io.importing import ImportRefusedError
         from yt_platform.io.ledger import QuotaExhaustedError
         from yt_platform.io.raw import CorruptBatchError
+        from yt_platform.io.readers import ReaderNameError
         from yt_platform.io.registry import UnknownVersionError
         from yt_platform.io.tombstones import TombstoneError
         from yt_platform.io.youtube import ConfigurationError, UnavailableError
@@ -83,6 +86,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             UnknownVersionError,
             NoPreviousChampionError,
             ForgettingRefusedError,
+            ReaderNameError,
         ) as error:
             _say(f"error: {error}")
             raise typer.Exit(MISUSED) from error
@@ -156,7 +160,9 @@ def _is_of_the_database(error: Exception) -> bool:
 
 
 @app.callback()
-def _before_any_command() -> None:
+def _before_any_command(context: typer.Context) -> None:
+    # In pg_stat_activity, and so in messages about who holds whom up.
+    os.environ.setdefault("PGAPPNAME", f"yt-platform {context.invoked_subcommand}")
     # LightGBM's threads spin while they wait for each other. On a busy machine that made a fit of 2 s take 60 s; after
     # 1,000 turns they sleep, which took 8 s there and no longer on an idle one. A setting of the user's own wins.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -212,9 +218,12 @@ def up() -> None:
 def migrate() -> None:
     """Create the databases and bring their structure up to date."""
     from yt_platform.local import open_platform
+    from yt_platform.reader_commands import print_shortfalls
 
-    with open_platform(load_settings()):
+    settings = load_settings()
+    with open_platform(settings) as platform:
         out.print("the databases are up to date")
+        print_shortfalls(settings, platform.urls, out)
 
 
 @app.command()
@@ -524,6 +533,41 @@ def retention(
         print(json.dumps([asdict(point) for point in curve], indent=2))
     else:
         print_retention(curve, out)
+
+
+ReaderName = Annotated[str, typer.Argument(help="Small letters, digits and _; of a person or a tool.")]
+
+
+@readers.command(name="add")
+@_explained
+def add_reader(name: ReaderName) -> None:
+    """Let a person or a tool read bi: makes a role, and writes its password to a file of mode 0600."""
+    from yt_platform.reader_commands import add_reader
+
+    add_reader(load_settings(), name, out)
+
+
+@readers.command(name="list")
+@_explained
+def list_readers(as_json: AsJson = False) -> None:
+    """The readers that were added, and how many sessions each has."""
+    from yt_platform.reader_commands import listed_readers
+    from yt_platform.report import print_readers
+
+    found = listed_readers(load_settings())
+    if as_json:
+        print(json.dumps([asdict(reader) for reader in found], indent=2, default=str))
+    else:
+        print_readers(found, out)
+
+
+@readers.command(name="remove")
+@_explained
+def remove_reader(name: ReaderName) -> None:
+    """Remove a reader: its role, its password and its sessions."""
+    from yt_platform.reader_commands import remove_reader
+
+    remove_reader(load_settings(), name, out)
 
 
 @db.command()

@@ -17,6 +17,7 @@ from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.models import SCORECARDS
 from yt_platform.io.authorization import Listed
 from yt_platform.io.forgetting import Forgotten
+from yt_platform.io.readers import Reader
 from yt_platform.io.watchlist import Watched
 from yt_platform.local import Platform, Runs
 from yt_platform.settings import Settings
@@ -201,6 +202,16 @@ def print_accounts(found: Sequence[Listed], out: Console) -> None:
         sees = account.channel_id or account.content_owner or ""
         checked = f"{account.authorization_checked_at:%Y-%m-%d %H:%M}"
         table.add_row(account.name, sees, account.scopes, checked, state)
+    out.print(table)
+
+
+def print_readers(found: Sequence[Reader], out: Console) -> None:
+    if not found:
+        out.print("no reader was added: yt-platform readers add NAME")
+        return
+    table = Table("reader", "role", "sessions now", "file of the password", show_edge=False)
+    for reader in found:
+        table.add_row(reader.name, reader.role, str(reader.sessions), str(reader.passfile))
     out.print(table)
 
 

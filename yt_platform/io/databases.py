@@ -5,7 +5,6 @@ the one `YT_DATABASE_URL` names. The structure inside the warehouse is in `sql/`
 """
 
 import contextlib
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 import psycopg
 from psycopg import sql
 
-from yt_platform.io import pgpass
 from yt_platform.io.embedded import EmbeddedPostgres
-
-log = logging.getLogger(__name__)
+from yt_platform.io.readers import Reader, Readers, reader_role
+from yt_platform.io.sessions import DatabaseError as DatabaseError
+from yt_platform.io.sessions import bounded
 
 WAREHOUSE = "youtube"
 DAGSTER = "dagster"
@@ -26,10 +25,6 @@ MINIMUM_VERSION = 15
 
 RESTORING = "restoring.json"
 """In YT_HOME, the manifest of a backup that is being restored, until what was forgotten since is deleted again."""
-
-
-class DatabaseError(RuntimeError):
-    """A database cannot be used as it is; the message says what is missing and how to give it."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +108,14 @@ class Databases:
         """Raises DatabaseError (or EmbeddedPostgresError) when there is no server to name."""
         if self.server:
             warehouse, dagster, mlflow = (self.server.url(name) for name in (WAREHOUSE, DAGSTER, MLFLOW))
-            reader = self.server.url(WAREHOUSE, reader_role(warehouse), self._reader_file)
+            reader = self.server.url(WAREHOUSE, reader_role(WAREHOUSE), self._reader_file)
         else:
             warehouse = str(self._warehouse_url)
             name = database_name(warehouse)
             if not name:
                 raise DatabaseError("YT_DATABASE_URL names no database; end it with /youtube, say")
             dagster, mlflow = (with_database(warehouse, f"{name}_{part}") for part in (DAGSTER, MLFLOW))
-            reader = self._external_reader_url(warehouse)
+            reader = _external_reader_url(warehouse, reader_role(name), self._reader_file)
         return DatabaseUrls(warehouse, self._dagster_url or dagster, self._mlflow_url or mlflow, reader)
 
     def create(self) -> None:
@@ -132,44 +127,43 @@ class Databases:
         maintenance = self.server.url("postgres") if self.server else _reachable(urls.warehouse)
         with psycopg.connect(maintenance, autocommit=True) as connection:
             _check_version(connection)
-            take_turn(connection, "yt_platform.create")
-            if self.server:  # a reader has no business outside the warehouse
-                connection.execute("REVOKE CONNECT, TEMPORARY ON DATABASE postgres FROM PUBLIC")
-            for url in (urls.warehouse, urls.dagster, urls.mlflow):
-                _create_database(connection, url)
-            _create_reader(
-                connection, urls.warehouse, pgpass.role_password(self._reader_file, reader_role(urls.warehouse))
-            )
+            with bounded(maintenance, connection, "creating the databases"):
+                take_turn(connection, "yt_platform.create")
+                if self.server:
+                    _close_to_public(connection, "postgres")
+                for url in (urls.warehouse, urls.dagster, urls.mlflow):
+                    _create_database(connection, url)
+                if self.server:  # again: one that was killed between the two left a database open
+                    for name in (WAREHOUSE, DAGSTER, MLFLOW):
+                        _close_to_public(connection, name)
+                Readers(connection, database_name(urls.warehouse), self.home).heal()
+
+    def reader_url(self, reader: Reader) -> str:
+        """URL of the warehouse for a reader that was added."""
+        if self.server:
+            return self.server.url(WAREHOUSE, reader.role, reader.passfile)
+        return _external_reader_url(str(self._warehouse_url), reader.role, reader.passfile)
 
     @property
     def _reader_file(self) -> Path:
         """The reader's password alone: people give it to BI tools."""
         return self.home / "reader.pgpass"
 
-    def _external_reader_url(self, warehouse: str) -> str:
-        parts = urlsplit(warehouse)
-        host = parts.netloc.rpartition("@")[2]
-        query = urlencode({**dict(parse_qsl(parts.query)), "passfile": str(self._reader_file)}, quote_via=quote)
-        return urlunsplit(parts._replace(netloc=f"{quote(reader_role(warehouse))}@{host}", query=query))
+
+def _external_reader_url(warehouse: str, role: str, passfile: Path) -> str:
+    parts = urlsplit(warehouse)
+    host = parts.netloc.rpartition("@")[2]
+    query = urlencode({**dict(parse_qsl(parts.query)), "passfile": str(passfile)}, quote_via=quote)
+    return urlunsplit(parts._replace(netloc=f"{quote(role)}@{host}", query=query))
 
 
 def take_turn(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
-    """Hold the lock of this name until the connection ends. Raises DatabaseError after a minute: on a server where
-    advisory locks are everybody's, anyone who may connect could hold it for ever."""
-    connection.execute("SET lock_timeout = '60s'")
-    try:
-        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
-    except psycopg.errors.LockNotAvailable:
-        raise DatabaseError(
-            f"another connection has held the lock {name} for a minute: see in pg_locks (locktype advisory) and "
-            "pg_stat_activity whose it is, and end it"
-        ) from None
-    connection.execute("SET lock_timeout = 0")  # what follows may wait for readers as long as they read
+    """Hold the lock of this name until the connection ends.
 
-
-def reader_role(warehouse: str) -> str:
-    """The role that may read the `bi` schema of this warehouse and nothing else."""
-    return f"{database_name(warehouse)}_reader"
+    To be called within `sessions.bounded`: on a server where advisory locks are everybody's, anyone who may connect
+    could hold it for ever.
+    """
+    connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
 
 
 def _reachable(warehouse: str) -> str:
@@ -207,28 +201,8 @@ def _create_database(connection: psycopg.Connection[tuple[object, ...]], url: st
             f"database {name} does not exist and {connection.info.user} may not create it: grant CREATEDB, or create "
             "it and set YT_DATABASE_URL, YT_DAGSTER_DATABASE_URL and YT_MLFLOW_DATABASE_URL"
         ) from None
-    connection.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    _close_to_public(connection, name)
 
 
-def _create_reader(connection: psycopg.Connection[tuple[object, ...]], warehouse: str, password: str) -> None:
-    role = sql.Identifier(reader_role(warehouse))
-    database = sql.Identifier(database_name(warehouse))
-    exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (reader_role(warehouse),)).rowcount
-    verb = sql.SQL("ALTER" if exists else "CREATE")
-    verifier = connection.pgconn.encrypt_password(
-        password.encode(), reader_role(warehouse).encode(), b"scram-sha-256"
-    ).decode()
-    try:
-        # the verifier, not the password: a statement can end in the server's log
-        connection.execute(
-            sql.SQL("{} ROLE {} LOGIN CONNECTION LIMIT 20 PASSWORD {}").format(verb, role, sql.Literal(verifier))
-        )
-    except psycopg.errors.InsufficientPrivilege:
-        log.warning(
-            "%s may not create the role %s, so there is no reader of bi: grant CREATEROLE and migrate again",
-            connection.info.user,
-            reader_role(warehouse),
-        )
-        return
-    connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(role))
-    connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))
+def _close_to_public(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
+    connection.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))

@@ -1,13 +1,19 @@
-"""Brings the warehouse's structure up to date: numbered migrations once, comments, views and the reader's rights
-every time. What the tables are is in `sql/` and in the contracts; this module only applies them."""
+"""Brings the warehouse's structure up to date: numbered migrations once; comments, views and the readers' rights where
+they are not as they should be. What the tables are is in `sql/` and in the contracts; this module only applies them.
 
+What is as it should be is left alone: replacing a view waits for whoever reads it, and keeps all others from reading.
+"""
+
+import hashlib
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from yt_platform.core.schemas import TABLES
-from yt_platform.io.databases import reader_role, take_turn, with_driver
+from yt_platform.io.databases import database_name, take_turn, with_driver
+from yt_platform.io.readers import group_role
+from yt_platform.io.sessions import bounded
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 
@@ -15,48 +21,82 @@ SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 def migrate(warehouse_url: str) -> None:
     """Apply what is missing of `sql/migrations`, each file in a transaction, then views, comments and grants.
 
-    Processes that migrate at once take turns; repeating it changes nothing.
+    Processes that migrate at once take turns; repeating it changes nothing. Raises DatabaseError that names other
+    sessions where their locks are in the way.
     """
+    what = "bringing the structure of the warehouse up to date"
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
-        take_turn(connection, "yt_platform.migrate")
-        _apply_migrations(warehouse_url)
-        with connection.transaction():
-            for view in sorted((SQL_FOLDER / "views").glob("*.sql")):
-                connection.execute(view.read_bytes())
+        with bounded(warehouse_url, connection, what):
+            take_turn(connection, "yt_platform.migrate")
+        _apply_migrations(warehouse_url, what)
+        with bounded(warehouse_url, connection, what), connection.transaction():
+            _make_views(connection)
             _comment(connection)
-            _grant_reader(connection, reader_role(warehouse_url))
+            _grant_readers(connection, group_role(database_name(warehouse_url)))
             _keep_from_public(connection)
 
 
-def _apply_migrations(warehouse_url: str) -> None:
+def _apply_migrations(warehouse_url: str, what: str) -> None:
     # imported here: yoyo reads its package metadata at import, which a Dagster location need not pay for
     from yoyo import get_backend, read_migrations
 
     backend = get_backend(with_driver(warehouse_url, "postgresql+psycopg"))
     try:
         migrations = read_migrations(str(SQL_FOLDER / "migrations"))
-        with backend.lock():
+        with bounded(warehouse_url, backend.connection, what), backend.lock():
             backend.apply_migrations(backend.to_apply(migrations))
     finally:
         backend.connection.close()
 
 
+def _make_views(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Views whose file has changed since it was applied, or that somebody else has changed or dropped."""
+    applied = {
+        name: (file, definition)
+        for name, file, definition in connection.execute("SELECT name, file_sha256, definition_md5 FROM ops.views")
+    }
+    for path in sorted((SQL_FOLDER / "views").glob("*.sql")):
+        name, file = f"bi.{path.stem.partition('_')[2]}", hashlib.sha256(path.read_bytes()).hexdigest()
+        if applied.get(name) == (file, _definition(connection, name)):
+            continue
+        connection.execute(path.read_bytes())
+        connection.execute(
+            "INSERT INTO ops.views VALUES (%s, %s, %s) ON CONFLICT (name) DO UPDATE "
+            "SET file_sha256 = excluded.file_sha256, definition_md5 = excluded.definition_md5",
+            (name, file, _definition(connection, name)),
+        )
+
+
+def _definition(connection: psycopg.Connection[tuple[object, ...]], view: str) -> str | None:
+    """Hash of the view as PostgreSQL has it, None where there is none."""
+    row = connection.execute("SELECT md5(pg_get_viewdef(to_regclass(%s)))", (view,)).fetchone()
+    return str(row[0]) if row and row[0] else None
+
+
+_COMMENTS = """
+SELECT nspname || '.' || relname, coalesce(attname, ''), description
+FROM pg_description
+JOIN pg_class AS rel ON rel.oid = objoid
+JOIN pg_namespace AS layer ON layer.oid = relnamespace
+LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid AND objsubid > 0
+WHERE classoid = 'pg_class'::regclass
+"""
+
+
 def _comment(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    found = {(table, column): text for table, column, text in connection.execute(_COMMENTS)}
     for table in TABLES.values():
         name = sql.Identifier(table.layer, table.short_name)
-        statements = [sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal(table.description))]
-        statements += [
-            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
-                name,
-                sql.Identifier(column.name),
-                sql.Literal(f"{column.description} [{column.unit}]".removesuffix(" []")),
-            )
-            for column in table.columns
-        ]
-        connection.execute(sql.SQL("; ").join(statements))
+        if found.get((table.name, "")) != table.description:
+            connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal(table.description)))
+        for column in table.columns:
+            text = f"{column.description} [{column.unit}]".removesuffix(" []")
+            if found.get((table.name, column.name)) != text:
+                of = sql.SQL("COMMENT ON COLUMN {}.{} IS {}")
+                connection.execute(of.format(name, sql.Identifier(column.name), sql.Literal(text)))
 
 
-def _grant_reader(connection: psycopg.Connection[tuple[object, ...]], role: str) -> None:
+def _grant_readers(connection: psycopg.Connection[tuple[object, ...]], role: str) -> None:
     if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).rowcount:
         return
     for statement in (
@@ -67,18 +107,24 @@ def _grant_reader(connection: psycopg.Connection[tuple[object, ...]], role: str)
         connection.execute(sql.SQL(statement).format(sql.Identifier(role)))
 
 
-# Advisory locks would let a reader stop every command, large objects let it fill the disk: PostgreSQL grants both to
-# everybody who may connect.
+# Advisory locks would let a reader stop every command, large objects let it fill the disk, and notifications fill the
+# queue that all databases share: PostgreSQL grants these functions to everybody who may connect. The commands NOTIFY
+# and LISTEN it grants to everybody for good; nothing of the platform listens.
 _OPEN_TO_ALL = """
 SELECT function.oid::regprocedure::text
 FROM pg_proc AS function, aclexplode(coalesce(proacl, acldefault('f', proowner)))
 WHERE pronamespace = 'pg_catalog'::regnamespace AND grantee = 0
-    AND (proname ~ '^pg_(try_)?advisory_' OR proname ~ '^lo_' OR proname IN ('loread', 'lowrite'))
+    AND (proname ~ '^pg_(try_)?advisory_' OR proname ~ '^lo_' OR proname IN ('loread', 'lowrite', 'pg_notify'))
 """
 
 
 def _keep_from_public(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """Where the server lets us: the functions belong to its superuser."""
+    """Where the server lets us: the functions belong to its superuser, the schema to the database's owner."""
+    if connection.execute(
+        "SELECT FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'public' AND grantee = 0 "
+        "AND pg_has_role(nspowner, 'USAGE')"
+    ).rowcount:
+        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     if connection.info.parameter_status("is_superuser") == "on":
         for (function,) in connection.execute(_OPEN_TO_ALL).fetchall():
             connection.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC".encode())

@@ -15,8 +15,10 @@ import psycopg
 import pytest
 
 from yt_platform.core.sample import generate
+from yt_platform.io import sessions
 from yt_platform.io.databases import DatabaseError, Databases
 from yt_platform.io.migrations import migrate
+from yt_platform.io.readers import Readers
 from yt_platform.io.sample import write_sample
 from yt_platform_tests.conftest import REPOSITORY
 
@@ -92,6 +94,39 @@ def test_creates_everything_with_createdb_and_createrole(port: int, tmp_path: Pa
             with psycopg.connect(found) as connection:
                 assert connection.info.dbname == name
     assert (tmp_path / "reader.pgpass").stat().st_mode & 0o777 == 0o600
+
+
+def test_readers_are_limited_and_ended_as_far_as_createrole_goes(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a role without a superuser's rights cannot prevent is said."""
+    monkeypatch.setattr(sessions, "GRACE_SECONDS", 0.2)
+    administer(port, f"CREATE ROLE lender LOGIN CREATEDB CREATEROLE PASSWORD {literal(PASSWORD)}")
+    databases = Databases(tmp_path, url(port, "lender", "lent"))
+    with databases.open() as urls:
+        databases.create()
+        migrate(urls.warehouse)
+        with psycopg.connect(urls.warehouse, autocommit=True) as connection:
+            readers = Readers(connection, "lent", tmp_path)
+            found = readers.shortfalls(["lent_dagster", "lent_mlflow", "postgres"])
+            assert [shortfall.split(",")[0] for shortfall in found] == [
+                "connect to database postgres",
+                "take advisory locks",
+                "fill the disk with temporary files: as a superuser run "
+                "ALTER ROLE lent_reader SET temp_file_limit = '2GB'",
+            ]
+            reader = readers.add("anna")
+            connection.execute("UPDATE ops.views SET file_sha256 = 'of an older version'")
+            with psycopg.connect(databases.reader_url(reader)) as session:
+                assert session.execute("SHOW statement_timeout").fetchone() == ("5min",)
+                session.execute("SET idle_in_transaction_session_timeout = 0")
+                session.execute("SELECT count(*) FROM bi.channel_overview")
+                databases.create()
+                migrate(urls.warehouse)
+                with pytest.raises(psycopg.OperationalError):
+                    session.execute("SELECT 1")
+            readers.remove("anna")
+            assert readers.added() == []
 
 
 @pytest.mark.slow
