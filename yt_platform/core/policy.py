@@ -4,6 +4,7 @@ Here: what a table holds in the terms of the policies, and what follows from it 
 deleted (`io/retention.py`), and which mode an operator may declare, which nobody but they can know.
 """
 
+import calendar
 from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import Enum
@@ -16,6 +17,11 @@ KEPT_DAYS = 29
 """Whole days, today among them, of what may be kept 30: a row of a day's first second is gone before it is 30 days old,
 though the purge runs once a day."""
 
+KEPT_MONTHS = 36
+"""Calendar months for which the Analytics & Reporting amendment lets statistics and metrics derived from them be kept.
+
+The number comes from a third party's reading of Google's page, dated 2026-09-27, and not from the page itself."""
+
 
 VERIFIED_DAYS = 30
 """For so long what an account brought may be kept after YouTube last said that its owner authorises it."""
@@ -25,7 +31,8 @@ class Holds(Enum):
     """What a table has of YouTube's, in the terms of its developer policies (III.E.4, as of 2026-11)."""
 
     STATISTICS = "statistics"
-    """Counts, as the API told them to a key alone ("Non-Authorized Data")."""
+    """Counts, as the API told them to a key alone ("Non-Authorized Data"). The amendment lets them be kept for
+    `KEPT_MONTHS`."""
     METADATA = "metadata"
     """Any other data of the API: titles, descriptions, comments. Refreshed or deleted within 30 days."""
     STORED = "stored answers"
@@ -33,7 +40,8 @@ class Holds(Enum):
     AUTHORIZED = "authorized"
     """Of channels whose owners authorised it: kept as long as the authorisation is verified."""
     DERIVED = "derived"
-    """Computed from them: what only the Analytics & Reporting amendment, or the owner, allows."""
+    """Computed from them: what only the Analytics & Reporting amendment, or the owner, allows. The amendment lets it be
+    kept for `KEPT_MONTHS`."""
     IDS = "ids"
     """What is watched, by id, with the platform's own notes. What the API told of a tracked video stays as long as a
     row of metadata or statistics would."""
@@ -108,6 +116,7 @@ _EXPIRES: Mapping[str, frozenset[Holds]] = {
     "synthetic": frozenset(),
 }
 
+_EXPIRES_BY_MONTHS: Mapping[str, frozenset[Holds]] = {"amended": frozenset({Holds.STATISTICS, Holds.DERIVED})}
 
 _OF_DERIVED = ("features.", "models.", "predictions.")
 
@@ -124,14 +133,37 @@ def may_hold(mode: PolicyMode | None, table: str) -> bool:
 
 def expires(mode: PolicyMode, table: str) -> bool:
     """Whether rows of the table that were not refreshed for `KEPT_DAYS` must go."""
-    return holds_no_longer(mode, HOLDS[table])
-
-
-def holds_no_longer(mode: PolicyMode, what: Holds) -> bool:
-    """Whether what was not refreshed for `KEPT_DAYS` must go."""
-    return what in _EXPIRES[mode]
+    return HOLDS[table] in _EXPIRES[mode]
 
 
 def first_kept(today: date) -> date:
-    """The oldest UTC day of which something that expires is kept."""
+    """The oldest UTC day of which something is kept that may be kept 30 days."""
     return today - timedelta(days=KEPT_DAYS - 1)
+
+
+def first_kept_of_months(today: date) -> date:
+    """The oldest UTC day of which something is kept that may be kept `KEPT_MONTHS`.
+
+    As with `first_kept`, a row of a day's first second goes before its time is over, though the purge runs once a day.
+    """
+    next_purge = today + timedelta(days=1)
+    day = next_purge.replace(year=next_purge.year - KEPT_MONTHS // 12, day=1)
+    while months_later(day, KEPT_MONTHS) <= next_purge:
+        day += timedelta(days=1)
+    return day
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day so many calendar months later; the month's last where it has no such day."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def kept_from(mode: PolicyMode, what: Holds, today: date) -> date | None:
+    """The oldest UTC day of which the mode lets it be kept; None where age alone deletes nothing."""
+    if what in _EXPIRES[mode]:
+        return first_kept(today)
+    if what in _EXPIRES_BY_MONTHS.get(mode, ()):
+        return first_kept_of_months(today)
+    return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from yt_platform.core.endpoints import ANALYTICS_RETENTION
+from yt_platform.core.lineage import REACH_DAYS
 from yt_platform.core.policy import (
     HOLDS,
     VERIFIED_DAYS,
@@ -18,7 +19,7 @@ from yt_platform.core.policy import (
     PolicyMode,
     expires,
     first_kept,
-    holds_no_longer,
+    kept_from,
     may_derive,
     may_hold,
 )
@@ -35,6 +36,10 @@ SETTLED = timedelta(days=1)
 """After so long a raw file is booked, or never will be."""
 OF_COUNTS_ALONE = "api_video_stats"
 """The one endpoint whose answers hold statistics and no metadata."""
+
+_OF_COLLECTION = f"(SELECT min(partition_day) - {REACH_DAYS} FROM {BATCHES} WHERE source = 'api')"
+"""The first day that a derived row may owe to the API, as days look ahead to the next reading. What is derived of
+earlier days comes from imports alone, which are the operator's to judge."""
 
 _UNDELETED = f"""
 FROM {BATCHES} AS purged
@@ -65,7 +70,7 @@ def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetim
     Files are deleted after the catalogue says so, those of an earlier call that ended between the two as well.
     """
     removed = Counter[str]()
-    for expired in _expired(mode, first_kept(now.date())):
+    for expired in _expired(mode, now.date()):
         with warehouse.transaction() as transaction:
             found = transaction.records(
                 f"SELECT count(*) AS n FROM {expired.table} {expired.where}", expired.parameters
@@ -148,7 +153,7 @@ def retirement_is_due(warehouse: Warehouse, mode: PolicyMode, now: datetime) -> 
         return True
     return any(
         warehouse.records(f"SELECT FROM {expired.table} {expired.where} LIMIT 1", expired.parameters)
-        for expired in _expired(mode, first_kept(now.date()))
+        for expired in _expired(mode, now.date())
     )
 
 
@@ -165,35 +170,43 @@ def oldest(warehouse: Warehouse) -> Mapping[str, date]:
     return {row["name"]: row["day"] for row in rows if row["day"]}
 
 
-def _expired(mode: PolicyMode, kept_from: date) -> Iterator[_Expired]:
+def _expired(mode: PolicyMode, today: date) -> Iterator[_Expired]:
     """In the order to delete: what others are made from last, so that an interruption leaves nothing without its
     origin."""
     of_all = mode == "strict"  # what people imported is theirs to judge, but strict keeps no statistic at all
     imported = "" if of_all else "source = 'api' AND "
     for name, table in reversed(TABLES.items()):
+        kept = kept_from(mode, HOLDS[name], today)
         if HOLDS[name] is Holds.DERIVED and not may_hold(mode, name):
             yield _Expired(name, "")
-        elif expires(mode, name):
-            yield _Expired(name, f"WHERE {imported}{table.window} < $1", (kept_from,))
-    if expires(mode, QUARANTINE):
+        elif kept and HOLDS[name] is Holds.DERIVED:
+            collected = f"{table.window} >= {_OF_COLLECTION}"
+            yield _Expired(name, f"WHERE {table.window} < $1 AND {collected}", (kept,))
+        elif kept:
+            yield _Expired(name, f"WHERE {imported}{table.window} < $1", (kept,))
+    if kept := kept_from(mode, HOLDS[QUARANTINE], today):
         pulled = "" if of_all else "starts_with(origin, 'api_') AND "
-        yield _Expired(QUARANTINE, f"WHERE {pulled}coalesce(partition_day, quarantined_at::date) < $1", (kept_from,))
-    if expires(mode, BATCHES):
+        yield _Expired(QUARANTINE, f"WHERE {pulled}coalesce(partition_day, quarantined_at::date) < $1", (kept,))
+    if kept := kept_from(mode, HOLDS[BATCHES], today):
         # an owner's reports may be kept in every mode
         counts = "source <> 'report' AND " if of_all else f"endpoint <> '{OF_COUNTS_ALONE}' AND "
-        yield _Expired(
-            BATCHES, f"WHERE {imported}{counts}purged_at IS NULL AND partition_day < $1", (kept_from,), PURGED
-        )
-    yield from _expired_notes(mode, kept_from)
+        yield _Expired(BATCHES, f"WHERE {imported}{counts}purged_at IS NULL AND partition_day < $1", (kept,), PURGED)
+    if kept := kept_from(mode, Holds.STATISTICS, today):
+        counts = f"source = 'api' AND endpoint = '{OF_COUNTS_ALONE}'"
+        yield _Expired(BATCHES, f"WHERE {counts} AND purged_at IS NULL AND partition_day < $1", (kept,), PURGED)
+    yield from _expired_notes(mode, today)
 
 
-def _expired_notes(mode: PolicyMode, kept_from: date) -> Iterator[_Expired]:
+def _expired_notes(mode: PolicyMode, today: date) -> Iterator[_Expired]:
     """What the API told of tracked videos, which are to be polled by it."""
     if not may_derive(mode):
         yield _Expired(TRACKED, "WHERE views_per_day IS NOT NULL", instead="views_per_day = NULL")
-    if holds_no_longer(mode, Holds.STATISTICS):
+    elif kept := kept_from(mode, Holds.DERIVED, today):
+        where = "WHERE views_per_day IS NOT NULL AND stats_polled_at < $1"
+        yield _Expired(TRACKED, where, (kept,), "views_per_day = NULL")
+    if kept := kept_from(mode, Holds.STATISTICS, today):
         where = "WHERE view_count IS NOT NULL AND stats_polled_at < $1"
-        yield _Expired(TRACKED, where, (kept_from,), "view_count = NULL")
-    if holds_no_longer(mode, Holds.METADATA):
+        yield _Expired(TRACKED, where, (kept,), "view_count = NULL")
+    if kept := kept_from(mode, Holds.METADATA, today):
         where = "WHERE published_at IS NOT NULL AND (metadata_polled_at < $1 OR unreturned_at < $1)"
-        yield _Expired(TRACKED, where, (kept_from,), "published_at = NULL")
+        yield _Expired(TRACKED, where, (kept,), "published_at = NULL")

@@ -2,18 +2,21 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from yt_platform.build import build_defs
 from yt_platform.core.lineage import FROM_OWNERS
-from yt_platform.core.policy import HOLDS, Holds, expires, first_kept
+from yt_platform.core.policy import HOLDS, MODES, Holds, expires, first_kept, first_kept_of_months, kept_from
 from yt_platform.settings import Settings
 
 
 def made_under(mode: str) -> set[str]:
-    settings = Settings(api_key=SecretStr("key"), policy_mode=mode, api_endpoint="http://127.0.0.1:9", _env_file=None)
-    keys = build_defs(settings).resolve_asset_graph().get_all_asset_keys()
+    declared = Settings(api_key=SecretStr("key"), policy_mode=mode, api_endpoint="http://127.0.0.1:9", _env_file=None)
+    keys = build_defs(declared).resolve_asset_graph().get_all_asset_keys()
     return {".".join(key.path) for key in keys}
 
 
@@ -57,3 +60,53 @@ def test_with_a_purge_a_day_nothing_is_ever_thirty_days_old() -> None:
     assert first_kept(purged_at.date()) == date(2026, 5, 3)
     oldest_second = datetime.combine(first_kept(purged_at.date()), time(), UTC)
     assert purged_at + timedelta(hours=24) - oldest_second < timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("purged_on", "oldest"),
+    [
+        ("2026-11-29", "2023-12-01"),  # 2023-11-30 turns 36 months old before the next purge
+        ("2026-11-30", "2023-12-02"),
+        ("2027-02-26", "2024-02-28"),
+        ("2027-02-27", "2024-03-01"),  # 36 months after 29 February 2024 is 28 February 2027
+        ("2027-02-28", "2024-03-02"),
+        ("2028-02-27", "2025-03-01"),
+        ("2028-02-28", "2025-03-01"),  # the next purge is on 29 February, which 2025 does not have
+        ("2028-02-29", "2025-03-02"),
+        ("2026-12-31", "2024-01-02"),
+    ],
+)
+def test_36_months_are_counted_by_the_calendar(purged_on: str, oldest: str) -> None:
+    """By hand, over ends of months and years and leap days."""
+    assert first_kept_of_months(date.fromisoformat(purged_on)) == date.fromisoformat(oldest)
+
+
+@settings(max_examples=200, derandomize=True)
+@given(st.dates(date(2020, 1, 1), date(2060, 1, 1)))
+def test_with_a_purge_a_day_nothing_is_ever_36_months_old_and_nothing_goes_days_before(today: date) -> None:
+    """Against pandas, which counts months by itself."""
+    tomorrow, months = pd.Timestamp(today + timedelta(days=1)), pd.DateOffset(months=36)
+    kept = pd.Timestamp(first_kept_of_months(today))
+    assert kept + months > tomorrow
+    assert kept - pd.Timedelta(days=1) + months <= tomorrow
+
+
+def test_of_all_modes_the_amended_one_alone_counts_months() -> None:
+    today = date(2026, 11, 29)
+    days, months = first_kept(today), first_kept_of_months(today)
+    assert {mode: kept_from(mode, Holds.STATISTICS, today) for mode in MODES} == {
+        "strict": days,
+        "amended": months,
+        "owned": None,
+        "synthetic": None,
+    }
+    assert {mode: kept_from(mode, Holds.DERIVED, today) for mode in MODES} == {
+        "strict": None,  # it lets none be made, of whatever age
+        "amended": months,
+        "owned": None,
+        "synthetic": None,
+    }
+    for what in (Holds.METADATA, Holds.STORED):
+        assert {kept_from(mode, what, today) for mode in MODES if mode != "synthetic"} == {days}
+    for what in (Holds.AUTHORIZED, Holds.IDS, Holds.NOTHING):
+        assert {kept_from(mode, what, today) for mode in MODES} == {None}

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from yt_platform.core.metrics import video_daily
-from yt_platform.core.policy import HOLDS, PolicyMode, first_kept
+from yt_platform.core.policy import HOLDS, Holds, PolicyMode, first_kept
 from yt_platform.core.progress import silent
 from yt_platform.core.sample import generate
+from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_SNAPSHOTS
 from yt_platform.defs.metrics import PARSERS
 from yt_platform.io.importing import import_history
@@ -18,7 +19,8 @@ from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import RawStore
 from yt_platform.io.retention import oldest, retire, retirement_is_due
 from yt_platform.io.sample import write_sample
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.io.views import refresh
+from yt_platform.io.warehouse import MONTHLY, Warehouse, Window
 from yt_platform_tests.frames import RUN_ID
 
 LAST = date(2026, 3, 1)
@@ -104,6 +106,115 @@ def test_what_strict_deletes_is_made_again_under_another_mode(warehouse: Warehou
     assert loaded_versions(warehouse, window)[VIDEO_DAILY.name]
     assert retire(warehouse, store, "strict", NOW, RUN_ID)[VIDEO_DAILY.name]
     assert VIDEO_DAILY.name not in loaded_versions(warehouse, window)
+
+
+PURGED_ON = date(2027, 2, 27)
+"""36 months after 29 February 2024 is 28 February 2027: the purge of the day before is the last that is in time."""
+GONE, KEPT = date(2024, 2, 29), date(2024, 3, 1)
+OF_COUNTS = [name for name in TABLES if HOLDS[name] in (Holds.STATISTICS, Holds.DERIVED)]
+_ANY: dict[str, object] = {"bigint": 1, "double precision": 1.0, "boolean": False}
+
+
+def write_days(warehouse: Warehouse, days: list[date]) -> None:
+    """A row of each day in every table of statistics and of what is derived from them, and a raw batch of counts."""
+    with warehouse.transaction() as transaction:
+        for name in OF_COUNTS:
+            table = TABLES[name]
+            columns = [column for column in table.columns if not column.nullable]
+            names = ", ".join(column.name for column in columns)
+            places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+            insert = f"INSERT INTO {name} ({names}, run_id, loaded_at) VALUES ({places}, '{RUN_ID}', now())"
+            for day in days:
+                if name in MONTHLY:
+                    transaction.execute("SELECT ops.ensure_month($1::text::regclass, $2)", (name, day.replace(day=1)))
+                at = datetime.combine(day, time(23, 59), UTC)
+                known = _ANY | {"date": day, "timestamp with time zone": at, "text": str(day)}
+                values = ["api" if column.name == "source" else known[column.postgres_type] for column in columns]
+                transaction.execute(insert, values)
+
+
+def write_batches(warehouse: Warehouse, raw: Path, days: list[date]) -> None:
+    with warehouse.transaction() as transaction:
+        for day in days:
+            path = f"api_video_stats/{day}/{'a' * 16}.parquet"
+            (raw / path).parent.mkdir(parents=True)
+            (raw / path).write_bytes(b"counts")
+            transaction.execute(
+                "INSERT INTO raw.batches (endpoint, partition_day, collected_at, path, sha256, bytes, row_count, "
+                "source, run_id) VALUES ('api_video_stats', $1, now(), $2, '', 6, 1, 'api', $3::uuid)",
+                (day, path, RUN_ID),
+            )
+
+
+def days_left(warehouse: Warehouse) -> dict[str, list[date]]:
+    days = {
+        name: warehouse.records(f"SELECT DISTINCT {TABLES[name].window}::date AS day FROM {name} ORDER BY 1")
+        for name in OF_COUNTS
+    }
+    return {name: [row["day"] for row in rows] for name, rows in days.items()}
+
+
+def test_the_amendment_keeps_counts_and_what_is_made_of_them_for_36_months(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Every such table, its raw answers, the notes it is polled by, and the copy that a materialised view is."""
+    store, days = RawStore(str(tmp_path / "raw")), [GONE, KEPT]
+    write_days(warehouse, days)
+    write_batches(warehouse, tmp_path / "raw", days)
+    polled = datetime.combine(GONE, time(23), UTC)
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO ops.tracked_videos (video_id, channel_id, discovered_at, stats_polled_at, view_count, "
+            "views_per_day) VALUES ('a', 'UC', $1, $1, 12, 3.5)",
+            (polled,),
+        )
+        transaction.execute("UPDATE metrics.channel_snapshots SET view_count = 7")
+        transaction.execute(
+            "INSERT INTO metrics.channels (channel_id, collected_at, source, is_complete, access, refreshed_at, "
+            "run_id, loaded_at) VALUES ($1, $2, 'a file', true, 'import', $2, $3::uuid, now())",
+            (str(KEPT), polled, RUN_ID),  # of the channel that the snapshots of that day are of
+        )
+    refresh(warehouse, RUN_ID)
+    shown = "SELECT channel_view_count AS views FROM bi.channel_overview_cached"
+
+    def purge(on: date, mode: PolicyMode = "amended") -> dict[str, int]:
+        at = datetime.combine(on, time(0, 10), UTC)
+        due = retirement_is_due(warehouse, mode, at)
+        removed = retire(warehouse, store, mode, at, RUN_ID)
+        assert due == bool(removed)
+        return removed
+
+    assert purge(PURGED_ON, "owned") == {}
+    assert purge(PURGED_ON - timedelta(days=1)) == {}
+    assert set(map(tuple, days_left(warehouse).values())) == {(GONE, KEPT)}
+    removed = purge(PURGED_ON)
+    assert {name: removed[name] for name in OF_COUNTS} == dict.fromkeys(OF_COUNTS, 1)
+    assert (removed["raw.batches"], removed["ops.tracked_videos"]) == (1, 2)
+    assert set(map(tuple, days_left(warehouse).values())) == {(KEPT,)}
+    assert files(tmp_path / "raw") == {str(KEPT)}
+    [notes] = warehouse.records(NOTES)
+    assert (notes["view_count"], notes["views_per_day"]) == (None, None)
+    assert purge(PURGED_ON) == {}
+    assert warehouse.records(shown) == [{"views": 7}]
+    removed = purge(PURGED_ON + timedelta(days=1))
+    assert {removed[name] for name in OF_COUNTS} == {1}
+    assert warehouse.records(shown) == [{"views": None}]
+    assert files(tmp_path / "raw") == set()
+
+
+def test_what_is_made_of_imports_alone_stays_beyond_36_months(warehouse: Warehouse, tmp_path: Path) -> None:
+    """The day of the first collection, and days so near before it that they may owe something to it, go."""
+    store, began = RawStore(str(tmp_path / "raw")), date(2024, 2, 20)
+    alone, near = began - timedelta(days=8), began - timedelta(days=7)
+    write_days(warehouse, [alone, near, began])
+    with warehouse.transaction() as transaction:
+        for name in ("metrics.video_snapshots", "metrics.channel_snapshots"):
+            transaction.execute(f"UPDATE {name} SET source = 'a file' WHERE collected_at < $1", (began,))
+    write_batches(warehouse, tmp_path / "raw", [began])
+    retire(warehouse, store, "amended", datetime.combine(PURGED_ON, time(0, 10), UTC), RUN_ID)
+    left = days_left(warehouse)
+    assert [left.pop(name) for name in STATISTICS] == [[alone, near]] * 2
+    assert set(map(tuple, left.values())) == {(alone,)}
 
 
 def test_a_sandbox_keeps_everything(warehouse: Warehouse, store: RawStore) -> None:
