@@ -213,7 +213,7 @@ def test_memory_does_not_grow_with_the_length_of_a_line(tmp_path: Path) -> None:
 def test_long_rows_are_converted_in_small_chunks(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", HEADER + f"2026-01-02,{'x' * 100_000},1,2,3\n" * 700)
     names = {name: name for name in HEADER.strip().split(",")}
-    sizes = [len(chunk.lines) for chunk in csv_file.chunks(path, path.name, names)]
+    sizes = [len(chunk.lines) for chunk in csv_file.chunks(path, path.name, names, names)]
     assert sum(sizes) == 700
     assert max(sizes) * 100_000 < csv_file.CHUNK_CHARS + 200_000
 
@@ -446,7 +446,7 @@ def _records_of(content: str) -> tuple[list[tuple[int, list[str]]], list[Reject]
     rejects: list[Reject] = []
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder, "t.csv"), content)
-        for chunk in csv_file.chunks(path, path.name, {name: name for name in names}):
+        for chunk in csv_file.chunks(path, path.name, {name: name for name in names}, names):
             fields = [chunk.columns[name].to_pylist() for name in names]
             found += zip(chunk.lines, map(list, zip(*fields, strict=True)), strict=True)
             rejects += chunk.rejects
@@ -550,9 +550,12 @@ Spoil = Callable[[Path], object]
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (lambda at: written(at, "Date,Content,Views\n2026-01-02,x,3\n"), "its columns: Date, Content, Views"),
+        (lambda at: written(at, "when,who\n2026-01-02,x\n"), "its columns: when, who"),
         (lambda at: written(at, "2026-01-02,a,1,2,3\n2026-01-02,b,1,2,3\n"), "its columns: 2026-01-02, a, 1, 2, 3"),
-        (lambda at: written(at, "timestamp,video_id,view_count,comment_count\n"), "line 1, column like_count: has no"),
+        (
+            lambda at: written(at, "timestamp,video_id,view_count,comment_count\n"),
+            "lacks like_count for the layout tracker",
+        ),
         (
             lambda at: written(at, "timestamp,video_id,view_count,likeCount,like_count,comment_count\n"),
             "line 1, column like_count: has 2 columns of this name",
@@ -563,22 +566,18 @@ Spoil = Callable[[Path], object]
         (lambda at: written(at, HEADER.encode() + b"2026-01-02,a,1,2,3\n2026-01-02,\xe9,1,2,3\n"), "line 3, column v"),
         (lambda at: pq.write_table(_hourly(view_count=["7"]), at), "column view_count: is of type string where integ"),
         (lambda at: pq.write_table(_hourly(collected_at=[7]), at), "column collected_at: is of type int64 where times"),
-        (lambda at: pq.write_table(_hourly().drop_columns(["title"]), at), "column title: has no such column"),
+        (lambda at: pq.write_table(_hourly().drop_columns(["title"]), at), "lacks title for the layout hourly"),
         (lambda at: pq.write_table(pa.table({"a": [1]}), at), "is in no known layout; its columns: a"),
     ],
 )
 def test_a_bad_file_is_named_with_place_reason_and_remedy_and_stores_nothing(
     tmp_path: Path, spoil: Spoil, expected: str
 ) -> None:
-    """Alone and in a folder with a good file, which must not become half of an import."""
-    folder = tmp_path / "in"
-    written(folder / "a.csv", HEADER + "2026-01-02,a,1,2,3\n")
-    spoil(folder / "bad")
-    for path in (folder / "bad", folder):
-        with pytest.raises(HistoryError, match="Remedy: ") as error:
-            list(open_history(path).batches(RawStore(str(tmp_path / "raw")), tmp_path))
-        assert error.value.file == "bad"
-        assert expected in str(error.value)
+    spoil(tmp_path / "bad")
+    with pytest.raises(HistoryError, match="Remedy: ") as error:
+        list(open_history(tmp_path / "bad").batches(RawStore(str(tmp_path / "raw")), tmp_path))
+    assert error.value.file == "bad"
+    assert expected in str(error.value)
     assert not (tmp_path / "raw").exists()
 
 
@@ -601,11 +600,84 @@ def test_a_path_without_any_data_is_an_error(tmp_path: Path, content: str | None
         open_history(tmp_path / "in")
 
 
-def test_data_that_no_layout_fits_is_never_passed_over(tmp_path: Path) -> None:
+def test_what_is_known_is_imported_and_the_rest_is_named(tmp_path: Path) -> None:
+    """A clone of a repository stopped at a table of errors that lay beside its data, and nothing was imported."""
     written(tmp_path / "a.csv", HEADER + "2026-01-02,a,1,2,3\n")
-    written(tmp_path / "export", "Date,Views\n2026-01-02,3\n")
-    with pytest.raises(HistoryError, match=r"^export, line 1: is in no known layout; its columns: Date, Views"):
+    written(tmp_path / "data" / "errors.csv", "snapshot_month,channel_id,error_type,message\n")
+    written(tmp_path / "data" / "old.zip", b"PK\x03\x04...")
+    written(tmp_path / "data" / "torn.parquet", b"PAR1" + b"\0" * 50)
+    result = imported(tmp_path)
+    assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3]]
+    assert [(one.name, one.reason) for one in result.history.ignored] == [
+        (
+            "data/errors.csv",
+            "is in no known layout; its columns: snapshot_month, channel_id, error_type, message",
+        ),
+        ("data/old.zip", "is packed with zip"),
+    ]
+    assert [error.file for error in result.history.unreadable] == ["data/torn.parquet"]
+
+
+def test_a_folder_of_which_nothing_is_known_is_an_error_that_names_its_files(tmp_path: Path) -> None:
+    written(tmp_path / "export", "Month,Money\n2026-01-02,3\n")
+    with pytest.raises(HistoryError, match=r"holds no history file, but 1 other files: export is in no known layout"):
         open_history(tmp_path)
+
+
+def test_an_unreadable_file_in_the_middle_of_a_folder_stores_nothing(tmp_path: Path) -> None:
+    """It is found only as it is read, when half of the import could be stored."""
+    written(tmp_path / "in" / "a.csv", HEADER + "2026-01-02,a,1,2,3\n")
+    written(tmp_path / "in" / "bad.csv", HEADER.encode() + b"2026-01-02,a,1,2,3\n2026-01-02,\xe9,1,2,3\n")
+    with pytest.raises(HistoryError, match=r"bad\.csv, line 3, column video_id"):
+        list(open_history(tmp_path / "in").batches(RawStore(str(tmp_path / "raw")), tmp_path))
+    assert not (tmp_path / "raw").exists()
+
+
+WIDER = "timestamp,favorites,video_id,view_count,like_count,comment_count\n"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        HEADER,
+        WIDER,
+        HEADER.replace("\n", "\r\n"),
+        "\ufeff" + HEADER,
+        "comment_count,like_count,view_count,video_id,timestamp\n",
+    ],
+)
+def test_a_header_inside_a_file_is_read_and_the_rows_after_it_by_it(tmp_path: Path, header: str) -> None:
+    """A collector that got another column half way cost every row after it, and nobody was told."""
+    names = header.strip("\ufeff\r\n").split(",")
+    later = {"timestamp": "2026-01-03", "video_id": "b", "view_count": "4", "like_count": "5", "comment_count": "6"}
+    row = ",".join(later.get(name, "99") for name in names) + "\n"
+    result = imported(written(tmp_path / "t.csv", HEADER + "2026-01-02,a,1,2,3\n" + header + row * 2))
+    assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3], ["b", 4, 5, 6], ["b", 4, 5, 6]]
+    assert (result.rejects, result.history.header_lines, result.scan.rows) == ([], 1, 3)
+
+
+def test_rows_refused_after_a_wider_header_are_measured_by_it(tmp_path: Path) -> None:
+    content = HEADER + "2026-01-02,a,1,2,3\n" + WIDER + "2026-01-03,b,1,2,3\n"
+    (reject,) = imported(written(tmp_path / "t.csv", content)).rejects
+    assert (reject.line, reject.reason) == (4, "has 5 fields where the header has 6")
+
+
+@pytest.mark.parametrize(
+    ("name", "region"),
+    [
+        ("USvideos.csv", "US"),
+        ("USvideos_largest.csv", "US"),
+        ("DE_youtube_trending_data.csv", "DE"),
+        ("20.12.08_FR_videos.csv", "FR"),
+        ("a/GBvideos (1).csv", "GB"),
+        ("videos.csv", ""),
+        ("MYUSvideos.csv", ""),
+        ("usvideosyncs.csv", ""),
+    ],
+)
+def test_the_country_of_a_trending_file_is_read_from_its_name(tmp_path: Path, name: str, region: str) -> None:
+    written(tmp_path / name, KAGGLE_HEADER + _kaggle("v", "t", 1))
+    assert imported(tmp_path).rows["video_snapshots"]["region"].tolist() == [region]
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
@@ -981,6 +1053,12 @@ def test_real_channel_totals_records_and_videos(data_dir: Path) -> None:
     assert result.rejects == []
 
 
-def test_real_exports_with_studio_files_are_refused(data_dir: Path) -> None:
-    with pytest.raises(HistoryError, match=r"^prakashpathak111/Chart data.csv, line 1: is in no known layout"):
-        open_history(data_dir / "exports")
+def test_real_exports_are_imported_but_for_studio_files(data_dir: Path) -> None:
+    history = open_history(data_dir / "exports")
+    assert [file.name for file in history.files] == [
+        "FRvideos_2017-11.csv",
+        "USvideos_largest.csv",
+        "kaggle_new_2020_samples/DE_youtube_trending_data.csv",
+        "kaggle_new_2020_samples/US_youtube_trending_data.csv",
+    ]
+    assert "prakashpathak111/Table data.csv" in {one.name for one in history.ignored}

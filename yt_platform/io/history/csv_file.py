@@ -6,7 +6,7 @@ Belongs here: encoding, delimiter, line ends, quoting, line numbers. Not here: w
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -121,12 +121,15 @@ def header(head: bytes) -> list[str]:
     """Names in the first record, from the first bytes of a file; the first line as one name where it is no record."""
     found = dialect(head)
     with _open_text(BytesIO(head), found.encoding, "replace") as text:
-        _, first = next(_records(_Lines(text, found)), (1, []))
+        _, first = next(_records(_Lines(text, found), lambda row: False), (1, []))
     return [first.text.rstrip("\r\n")] if isinstance(first, _Broken) else first
 
 
-def chunks(path: Path, name: str, columns: Mapping[str, str]) -> Iterator[Chunk]:
+def chunks(path: Path, name: str, columns: Mapping[str, str], known: Collection[str]) -> Iterator[Chunk]:
     """The file's records after the header; `columns` says which are wanted, raw column to name in the header.
+
+    A record that holds all of the `known` names is a header again, of files that were joined or of a collector that
+    was given more columns: the records after it are read by it.
 
     Records with too few or too many fields are rejects, and so are those whose quotes are broken: one inside a field
     that does not begin with it, text after a closing one, none that closes before the file, LINE_CHARS, RECORD_CHARS or
@@ -142,27 +145,65 @@ def chunks(path: Path, name: str, columns: Mapping[str, str]) -> Iterator[Chunk]
     errors = "surrogateescape" if found.encoding == "utf-8-sig" else "strict"
     with _decoded(name), _open_text(path.open("rb"), found.encoding, errors) as text:
         source = _Lines(text, found)
-        records = _records(source)
+        is_header = _recognises_header(known)
+        records = _records(source, is_header)
         names = next(records)[1]
         assert isinstance(names, list), "a file without a header has no layout"
-        positions = {column: names.index(own) for column, own in columns.items()}
-        rows: list[list[str]] = []
-        lines: list[int] = []
-        rejects: list[Reject] = []
-        width = len(names)
+        part = _Part(name, columns, names)
         begun = source.chars
         for line, row in records:
-            if type(row) is list and len(row) == width:
-                rows.append(row)
-                lines.append(line)
+            if type(row) is list and is_header(row):
+                yield part.chunk(headers=1)
+                part = _Part(name, columns, _without_bom(row))
             else:
-                rejects.append(_reject(name, line, row, width))
-            if len(rows) + len(rejects) == CHUNK_ROWS or source.chars - begun > CHUNK_CHARS:
-                yield _chunk(name, columns, positions, rows, lines, rejects)
-                rows, lines, rejects = [], [], []
+                part.add(line, row)
+            if part.size == CHUNK_ROWS or source.chars - begun > CHUNK_CHARS:
+                yield part.chunk()
                 begun = source.chars
-        if rows or rejects:
-            yield _chunk(name, columns, positions, rows, lines, rejects)
+        if part.size:
+            yield part.chunk()
+
+
+def _recognises_header(known: Collection[str]) -> Callable[[list[str]], bool]:
+    names = frozenset(known)
+    last = sorted(names)[-1]  # one is enough to tell most records from a header, and takes less than all
+    return lambda row: last in _without_bom(row) and names.issubset(_without_bom(row))
+
+
+def _without_bom(row: list[str]) -> list[str]:
+    """Files that were joined keep the byte order mark of each."""
+    return [row[0][1:], *row[1:]] if row[0].startswith("\ufeff") else row
+
+
+class _Part:
+    """Records that follow one header, taken up to a chunk at a time."""
+
+    def __init__(self, name: str, columns: Mapping[str, str], header: list[str]) -> None:
+        self._name, self._columns, self._width = name, columns, len(header)
+        self._positions = {column: header.index(own) for column, own in columns.items()}
+        self._empty()
+
+    def _empty(self) -> None:
+        self._rows: list[list[str]] = []
+        self._lines: list[int] = []
+        self._rejects: list[Reject] = []
+
+    @property
+    def size(self) -> int:
+        return len(self._rows) + len(self._rejects)
+
+    def add(self, line: int, row: "list[str] | _Broken") -> None:
+        if type(row) is list and len(row) == self._width:
+            self._rows.append(row)
+            self._lines.append(line)
+        else:
+            self._rejects.append(_reject(self._name, line, row, self._width))
+
+    def chunk(self, headers: int = 0) -> Chunk:
+        """What was added since the last chunk; `headers` lines after it are headers."""
+        made = _chunk(self._name, self._columns, self._positions, self._rows, self._lines, self._rejects, headers)
+        self._empty()
+        return made
 
 
 @contextmanager
@@ -255,7 +296,7 @@ class _Lines:
         self.ended = False
 
 
-def _records(lines: _Lines) -> Iterator[tuple[int, list[str] | _Broken]]:
+def _records(lines: _Lines, is_header: Callable[[list[str]], bool]) -> Iterator[tuple[int, list[str] | _Broken]]:
     record = lines.record
     width = 0  # fields of the header
     torn_until = 0  # up to this line, what is no whole record is the rest of the broken one before it
@@ -271,7 +312,8 @@ def _records(lines: _Lines) -> Iterator[tuple[int, list[str] | _Broken]]:
                     break
                 if row and (lines.line > torn_until or len(row) == width):
                     yield lines.line, row
-                    width = width or len(row)
+                    if not width or is_header(row):
+                        width = len(row)
                     torn_until = 0
                 lines.line += len(record)
                 record.clear()
@@ -303,6 +345,7 @@ def _chunk(
     rows: list[list[str]],
     lines: list[int],
     rejects: list[Reject],
+    headers: int,
 ) -> Chunk:
     arrays = {}
     for column, position in positions.items():
@@ -317,7 +360,7 @@ def _chunk(
                 line=lines[next(i for i, value in enumerate(values) if not _is_utf8(value))],
                 column=columns[column],
             ) from None
-    return Chunk(arrays, lines, lambda row: csv_text(rows[row]), rejects)
+    return Chunk(arrays, lines, lambda row: csv_text(rows[row]), rejects, headers)
 
 
 def _is_utf8(text: str) -> bool:

@@ -16,11 +16,13 @@ import pyarrow as pa
 from yt_platform.io.history import csv_file, parquet_file
 from yt_platform.io.history.layouts import LAYOUTS, Container, Layout, matching, nearest, snake_case
 from yt_platform.io.history.problems import HistoryError, excerpt
-from yt_platform.io.history.rows import Rows, typed_rows
+from yt_platform.io.history.rows import Chunk, Rows, typed_rows
 
-_CHUNKS = {"csv": csv_file.chunks, "parquet": parquet_file.chunks}
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
 _DATA_SUFFIXES = (".csv", ".tsv", ".parquet")  # a file so named is never passed over in silence
+HIDDEN = "is hidden"
+SHOWN = 5
+"""Files named in an error about a whole folder."""
 _NOTE_SUFFIXES = (".json", ".md", ".rst", ".html", ".xml")  # whose first lines may look like a table's
 
 
@@ -42,42 +44,76 @@ class HistoryFile:
         """The file's rows; with `columns` only these raw columns. Raises HistoryError, also if the file changed."""
         wanted = {one: own for one, own in self.own_names.items() if columns is None or one in columns}
         with _readable(self.name):
-            for chunk in _CHUNKS[self.layout.container](self.path, self.name, wanted):
+            for chunk in self._chunks(wanted):
                 yield typed_rows(self.name, self.layout, self.own_names, chunk)
             stat = self.path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (self.bytes, self.modified_ns):
             raise HistoryError(self.name, "changed while it was read", "import a copy that nothing writes to")
 
+    def _chunks(self, wanted: Mapping[str, str]) -> Iterator[Chunk]:
+        if self.layout.container == "parquet":
+            return parquet_file.chunks(self.path, self.name, wanted)
+        return csv_file.chunks(self.path, self.name, wanted, self.own_names.values())
+
 
 @dataclass(frozen=True)
 class Ignored:
-    """A file of an imported folder that is no history, and why it was passed over."""
+    """A file of an imported folder that is no history, why it was left out, and what makes it history."""
 
     name: str
     reason: str
+    remedy: str
 
 
-def find_files(path: Path) -> tuple[list[HistoryFile], list[Ignored]]:
-    """The history files at a path, a file or a folder with all below it, in order of their names.
+@dataclass(frozen=True)
+class Found:
+    """What lies at a path, in order of names: history, files that are something else, and files that cannot be read
+    though they may be history."""
 
-    Raises HistoryError where there is none, and for data in a layout that is not known. Other files of a folder
-    (JSON, notes, empty and hidden ones) are returned as ignored.
+    files: Sequence[HistoryFile]
+    ignored: Sequence[Ignored] = ()
+    unreadable: Sequence[HistoryError] = ()
+
+
+def find_files(path: Path) -> Found:
+    """The files at a path, a file or a folder with all below it.
+
+    Raises HistoryError where none of them is history.
     """
     if path.is_file():
         inspected = _inspect(path, path.name)
         if isinstance(inspected, Ignored):
-            raise HistoryError(path.name, inspected.reason, f"give one of the known layouts: {_known()}")
-        return [inspected], []
+            raise HistoryError(path.name, inspected.reason, inspected.remedy)
+        return Found([inspected])
     if not path.is_dir():
         raise HistoryError(str(path), "there is no such file or folder", "check the path")
     results = [
-        Ignored(name, "is a link to a file outside the folder") if _leads_out(file, path) else _inspect(file, name)
+        Ignored(name, "is a link to a file outside the folder", "copy the file itself into the folder")
+        if _leads_out(file, path)
+        else _inspect_or_fail(file, name)
         for name, file in sorted(_walk(path))
     ]
     files = [one for one in results if isinstance(one, HistoryFile)]
+    ignored = [one for one in results if isinstance(one, Ignored)]
+    unreadable = [one for one in results if isinstance(one, HistoryError)]
     if not files:
-        raise HistoryError(str(path), "holds no history file", f"give files in one of the known layouts: {_known()}")
-    return files, [one for one in results if isinstance(one, Ignored)]
+        raise _nothing_known(path, ignored, unreadable)
+    return Found(files, ignored, unreadable)
+
+
+def _nothing_known(path: Path, ignored: Sequence[Ignored], unreadable: Sequence[HistoryError]) -> HistoryError:
+    others = [*map(str, unreadable), *(f"{one.name} {one.reason}" for one in ignored if one.reason != HIDDEN)]
+    told = f", but {len(others)} other files: {'; '.join(others[:SHOWN])}" if others else ""
+    return HistoryError(
+        str(path), f"holds no history file{told}", f"give files in one of the known layouts: {_known()}"
+    )
+
+
+def _inspect_or_fail(path: Path, name: str) -> HistoryFile | Ignored | HistoryError:
+    try:
+        return _inspect(path, name)
+    except HistoryError as error:
+        return error
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -93,12 +129,12 @@ def _leads_out(path: Path, folder: Path) -> bool:
 
 def _inspect(path: Path, name: str) -> HistoryFile | Ignored:
     if any(part.startswith(".") for part in name.split("/")):
-        return Ignored(name, "is hidden")
+        return Ignored(name, HIDDEN, "give it another name")
     with _readable(name):
         with path.open("rb") as file:
             head = file.read(csv_file.HEAD_BYTES)
         if not head:
-            return Ignored(name, "is empty")
+            return Ignored(name, "is empty", _give_known())
         if head.startswith(b"PAR1"):
             schema, rows = parquet_file.schema(path, name)
             return _recognised(path, name, "parquet", schema.names, rows, schema)
@@ -116,7 +152,7 @@ def _readable(name: str) -> Iterator[None]:
 def _inspect_text(path: Path, name: str, head: bytes) -> HistoryFile | Ignored:
     packed = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
     if packed:
-        raise HistoryError(name, f"is packed with {packed}", "unpack it, or save a workbook as CSV, and import that")
+        return Ignored(name, f"is packed with {packed}", "unpack it, or save a workbook as CSV, and import that")
     header = csv_file.header(head)
     if matching("csv", header) or nearest("csv", header):
         return _recognised(path, name, "csv", header, None, None)
@@ -125,8 +161,8 @@ def _inspect_text(path: Path, name: str, head: bytes) -> HistoryFile | Ignored:
     if not is_text and named_as_data:
         raise HistoryError(name, "is neither text nor Parquet", "copy or download the file again", line=1)
     if is_text and (named_as_data or _is_table(name, head)):
-        raise _unknown(name, "csv", header)
-    return Ignored(name, "is no table")
+        return _unknown(name, "csv", header)
+    return Ignored(name, "is no table", _give_known())
 
 
 def _is_table(name: str, head: bytes) -> bool:
@@ -138,17 +174,17 @@ def _is_table(name: str, head: bytes) -> bool:
 
 def _recognised(
     path: Path, name: str, container: Container, header: Sequence[str], rows: int | None, schema: pa.Schema | None
-) -> HistoryFile:
+) -> HistoryFile | Ignored:
     layout = matching(container, header)
     if layout is None:
-        raise _unknown(name, container, header)
+        return _unknown(name, container, header)
     own_names = _own_names(name, layout, header)
     if schema is not None:
         _check_types(name, layout, own_names, schema)
     stat = path.stat()
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return HistoryFile(name, sha256, stat.st_size, layout, rows, path, own_names, stat.st_mtime_ns)
+    return HistoryFile(name, sha256, stat.st_size, layout.of_file(name), rows, path, own_names, stat.st_mtime_ns)
 
 
 def _own_names(name: str, layout: Layout, header: Sequence[str]) -> dict[str, str]:
@@ -176,16 +212,18 @@ def _check_types(name: str, layout: Layout, own_names: Mapping[str, str], schema
             )
 
 
-def _unknown(name: str, container: Container, header: Sequence[str]) -> HistoryError:
-    line = 1 if container == "csv" else None
-    near = nearest(container, header)
-    if near:
+def _unknown(name: str, container: Container, header: Sequence[str]) -> Ignored:
+    has = f"its columns: {_listed(header)}"
+    if near := nearest(container, header):
         layout, missing = near
-        reason = f"has no such column, which the layout {layout.name} needs; it has: {_listed(header)}"
-        return HistoryError(name, reason, "add the column, empty if unknown", line=line, column=", ".join(missing))
-    reason = f"is in no known layout; its columns: {_listed(header)}"
-    remedy = f"import a folder without it, or rename its columns to one of the known layouts: {_known()}"
-    return HistoryError(name, reason, remedy, line=line)
+        lacking = f"lacks {', '.join(missing)} for the layout {layout.name}; {has}"
+        return Ignored(name, lacking, "add what is missing, empty if unknown")
+    remedy = f"rename its columns to one of the known layouts: {_known()}"
+    return Ignored(name, f"is in no known layout; {has}", remedy)
+
+
+def _give_known() -> str:
+    return f"give one of the known layouts: {_known()}"
 
 
 def _listed(header: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ what is returned here).
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,14 +20,14 @@ import pyarrow.compute as pc
 
 from yt_platform.core.endpoints import ENDPOINTS, VIDEOS
 from yt_platform.core.progress import Progress, silent
-from yt_platform.io.history.files import HistoryFile, Ignored, find_files
+from yt_platform.io.history.files import Found, HistoryFile, find_files
 from yt_platform.io.history.layouts import TRENDING_VIDEOS
 from yt_platform.io.history.problems import RejectLog
 from yt_platform.io.history.rows import endpoint_rows
 from yt_platform.io.history.spool import Spool
 from yt_platform.io.raw import RawFile, RawStore
 
-IMPORTER_VERSION = 1
+IMPORTER_VERSION = 2
 """Raised when the same files would give other batches."""
 
 PART_ROWS = 600_000
@@ -66,20 +66,24 @@ class ImportedBatch:
 class History:
     """Files recognised at a path, ready to be scanned and imported; made by `open_history`.
 
-    `files` and `ignored` are in order of their names, relative to the path; `formats` names the layouts; `import_id`
-    stands for the names and contents of all files and the importer's version; `rejects` holds the rows that could not
-    be read once `batches` has begun to give batches, until its scratch folder is removed.
+    `files`, `ignored` and `unreadable` are in order of their names, relative to the path; `formats` names the layouts;
+    `import_id` stands for the names and contents of all files and the importer's version. Once `batches` has begun to
+    give batches, `rejects` holds the rows that could not be read, until its scratch folder is removed, and
+    `header_lines` is how many repeated headers were left out.
     """
 
-    def __init__(self, path: Path, files: Sequence[HistoryFile], ignored: Sequence[Ignored]) -> None:
+    def __init__(self, path: Path, found: Found) -> None:
+        files = found.files
         self.name = path.resolve().name
         self.files = files
-        self.ignored = ignored
+        self.ignored = found.ignored
+        self.unreadable = found.unreadable
         self.formats = sorted({file.layout.name for file in files})
         manifest = "".join(f"{file.name}\0{file.sha256}\n" for file in files)
         self.manifest_sha256 = _sha256(manifest)
         self.import_id = _sha256(f"{IMPORTER_VERSION}\n{manifest}")
         self.rejects: RejectLog | tuple[()] = ()
+        self.header_lines = 0
         self._hashes = {file.name: file.sha256 for file in files}
         self._total = _sum_or_none(file.rows for file in files)
 
@@ -118,6 +122,7 @@ class History:
         for file in self.files:
             for rows in file.read():
                 rejects.extend(rows.rejects)
+                self.header_lines += rows.headers
                 columns = rows.columns
                 if file.layout.joins_identity:
                     columns = columns | identities.of(columns["video_id"])
@@ -163,10 +168,9 @@ class History:
 def open_history(path: Path) -> History:
     """Recognises and hashes the files at a path: one file, or a folder with all below it.
 
-    Raises HistoryError for data that no known layout fits, naming file, columns and the known layouts.
+    Raises HistoryError where no known layout fits any of them, naming files, columns and the known layouts.
     """
-    files, ignored = find_files(path)
-    return History(path, files, ignored)
+    return History(path, find_files(path))
 
 
 def _day_parts(spool: Spool, titles: "_Titles", day: date) -> Iterator[tuple[str, pa.Table, str | None]]:

@@ -6,7 +6,7 @@ Not here: opening files (`files.py`), converting values (`convert.py`).
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
@@ -41,7 +41,7 @@ class Layout:
     `source` names the source of its rows (None: the file has a column for it), `endpoints` what every row becomes,
     `constants` the raw columns that hold one value throughout. Rows of a layout with `title_changes` also become
     metadata of the video wherever its title is new; rows of one with `joins_identity` get channel_id and
-    published_at from the TRENDING_VIDEOS files of the same import.
+    published_at from the TRENDING_VIDEOS files of the same import. `region_in_name` finds the region in a file's name.
     """
 
     name: str
@@ -52,6 +52,12 @@ class Layout:
     constants: dict[str, Any] = field(default_factory=dict)
     title_changes: bool = False
     joins_identity: bool = False
+    region_in_name: re.Pattern[str] | None = None
+
+    def of_file(self, name: str) -> "Layout":
+        """This layout with what the name of a file says of all of its rows: the region."""
+        match = self.region_in_name and self.region_in_name.match(name.rsplit("/", 1)[-1])
+        return replace(self, constants=self.constants | {"region": match["region"]}) if match else self
 
     @property
     def required(self) -> list[str]:
@@ -144,6 +150,11 @@ TRACKER = Layout(
     (Field("collected_at", "timestamp", TIME), *_same(TEXT, "video_id"), *_COUNTS),
 )
 
+_KAGGLE_REGION = re.compile(
+    r"(?:\d\d\.\d\d\.\d\d_)?(?P<region>[A-Z]{2})(?:videos|_videos|_youtube_trending_data)(?![a-z])"
+)
+"""USvideos.csv of 2017, DE_youtube_trending_data.csv of 2020, and 20.12.08_FR_videos.csv of the scraper behind both."""
+
 _KAGGLE = (
     Field("collected_at", "trending_date", KAGGLE_DAY),
     *_same(TEXT, "video_id", "title", "channel_title", "category_id"),
@@ -161,6 +172,7 @@ KAGGLE_2017 = Layout(
     "kaggle",
     (VIDEO_SNAPSHOTS.name, VIDEOS.name),
     (*_KAGGLE, Field("published_at", "publish_time", KAGGLE_TIME), Field("view_count", "views", COUNT)),
+    region_in_name=_KAGGLE_REGION,
 )
 
 KAGGLE_2020 = Layout(
@@ -169,6 +181,7 @@ KAGGLE_2020 = Layout(
     "kaggle",
     (VIDEO_SNAPSHOTS.name, VIDEOS.name),
     (*_KAGGLE, *_same(TEXT, "channel_id"), *_same(KAGGLE_TIME, "published_at"), *_same(COUNT, "view_count")),
+    region_in_name=_KAGGLE_REGION,
 )
 
 CHANNEL_TOTALS = Layout(

@@ -24,22 +24,25 @@ class Chunk:
     """Some rows of a file as it holds them.
 
     `columns` is by raw column, `lines` says where each row begins, `record(i)` is the text of row i, and `rejects`
-    are records among them that are no rows at all.
+    are records among them that are no rows at all. `headers` is how many header lines were left out.
     """
 
     columns: dict[str, pa.Array]
     lines: Sequence[int]
     record: Callable[[int], str]
     rejects: list[Reject] = field(default_factory=list)
+    headers: int = 0
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The readable rows of a chunk by raw column, its rejects in order of lines, and how many records it had."""
+    """The readable rows of a chunk by raw column, its rejects in order of lines, how many records it had, and how many
+    repeated header lines were left out."""
 
     columns: dict[str, pa.Array]
     rejects: list[Reject]
     records: int
+    headers: int = 0
 
 
 def typed_rows(name: str, layout: Layout, own_names: Mapping[str, str], chunk: Chunk) -> Rows:
@@ -71,6 +74,7 @@ def typed_rows(name: str, layout: Layout, own_names: Mapping[str, str], chunk: C
         columns,
         sorted([*chunk.rejects, *rejects], key=lambda reject: reject.line),
         len(chunk.lines) + len(chunk.rejects),
+        chunk.headers,
     )
 
 
