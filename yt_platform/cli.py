@@ -1,6 +1,7 @@
 """The command line: thin calls that say what went wrong in one line and exit with a code scripts can use.
 
-Exit codes: 0 done; 1 something failed or is broken; 2 the call or a setting is wrong.
+Exit codes: 0 done; 1 something failed or is broken; 2 the call or a setting is wrong; 3 an import was made, but more
+than 1 % of its rows were refused and nobody has accepted it, or files of it could not be read.
 """
 
 import atexit
@@ -179,20 +180,56 @@ def run(
 ) -> None:
     """Take snapshots through the whole graph to forecasts: the built-in synthetic sample, or your own history.
 
-    A warehouse that already holds data is brought up to date: only partitions whose input changed are made.
+    A warehouse that already holds data is brought up to date: only partitions whose input changed are made. Exits with
+    3 when more than 1 % of the imported rows were refused, until that is accepted.
     """
     from yt_platform.commands import run_platform
 
-    run_platform(load_settings(), history, out)
+    raise typer.Exit(run_platform(load_settings(), history, out))
 
 
 @app.command(name="import")
 @_explained
-def import_(path: Annotated[Path, typer.Argument(exists=True, help="Snapshot file or folder.")]) -> None:
-    """Import snapshot files as immutable raw batches, by runs of raw.history."""
-    from yt_platform.commands import import_only
+def import_(
+    path: Annotated[Path | None, typer.Argument(exists=True, help="Snapshot file or folder.")] = None,
+    undo: Annotated[
+        str | None, typer.Option(metavar="ID", help="Take this import back with all that was made from it.")
+    ] = None,
+) -> None:
+    """Import snapshot files as immutable raw batches, by runs of raw.history, and say what was taken and refused.
 
-    import_only(load_settings(), path, out)
+    Exits with 3 when more than 1 % of the rows were refused, until that is accepted, or when a file of a folder could
+    not be read.
+    """
+    from yt_platform.commands import import_only, take_import_back
+
+    if (path is None) == (undo is None):
+        raise SettingsError("name a file or folder to import, or an import to take back: --undo ID")
+    if path is not None:
+        raise typer.Exit(import_only(load_settings(), path, out))
+    take_import_back(load_settings(), str(undo), out)
+
+
+@app.command()
+@_explained
+def imports(
+    accept: Annotated[
+        str | None, typer.Option(metavar="ID", help="Accept what this import refused: it is broken no more.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The imports that were made: rows taken and refused, and the main reasons."""
+    from yt_platform.commands import accept_import, imports_made
+    from yt_platform.report import print_imports
+
+    if accept is not None:
+        accept_import(load_settings(), accept, out)
+        return
+    found = imports_made(load_settings())
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=2, default=str))
+    else:
+        print_imports(found, out)
 
 
 @app.command()

@@ -65,6 +65,15 @@ class Clock:
         if self.simulated_at is None or self.simulated_at < end:
             self.simulate(end)
 
+    def follow_undo(self) -> None:
+        """Stand at the end of the last imported day that is left, after an import was taken back; be real where none is
+        left. A clock that what was collected moves on is left alone."""
+        if self.simulated_at and not self._warehouse.records(
+            "SELECT FROM raw.batches WHERE source <> 'import' LIMIT 1"
+        ):
+            self.run()
+            self.follow_imports()
+
     def run(self) -> None:
         """Let the clock be real."""
         with self._warehouse.transaction() as transaction:

@@ -37,8 +37,11 @@ from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.forgetting import CHANNEL, forget, forget_again, search
-from yt_platform.io.history import ImportedBatch, open_history
+from yt_platform.io.history import History, ImportedBatch, open_history
 from yt_platform.io.importing import holds_synthetic
+from yt_platform.io.imports import Import, accept
+from yt_platform.io.imports import found as find_import
+from yt_platform.io.imports import listed as list_imports
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.io.loading import accept_rejects, concat
 from yt_platform.io.migrations import migrate
@@ -51,8 +54,24 @@ from yt_platform.io.training import RECIPE
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import WatchListError, add_channels, listed
 from yt_platform.io.websub import Hub, push_secret
-from yt_platform.local import Platform, Runs, bring_up_to_date, collect, import_path, one_at_a_time, open_platform
-from yt_platform.report import ProgressDisplay, print_connections, print_forgotten, print_spent, print_summary
+from yt_platform.local import (
+    Platform,
+    Runs,
+    bring_up_to_date,
+    collect,
+    import_path,
+    one_at_a_time,
+    open_platform,
+    undo_import,
+)
+from yt_platform.report import (
+    ProgressDisplay,
+    print_connections,
+    print_forgotten,
+    print_import,
+    print_spent,
+    print_summary,
+)
 from yt_platform.resources import artifact_folder, databases, required_key
 from yt_platform.settings import Settings, SettingsError
 
@@ -60,16 +79,22 @@ SAMPLE_DAYS = 60
 """Days of the built-in sample that are imported; the one after them is collected."""
 
 
-def run_platform(settings: Settings, history: Path | None, out: Console) -> None:
-    """Import what is asked for, make everything that follows from it, and print what came out."""
+ROWS_REFUSED = 3
+"""Exit code of an import of which more rows were refused than may pass unseen, or files could not be read."""
+
+
+def run_platform(settings: Settings, history: Path | None, out: Console) -> int:
+    """Import what is asked for, make everything that follows from it, and print what came out; returns the exit
+    code."""
     from yt_platform.up import fail_orphaned_runs
 
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         runs = Runs(platform, progress)
         fail_orphaned_runs(runs.instance)  # a training that was killed would hold its place in the pool for ever
+        code = 0
         if history:
             make_room_for_real_data(platform, runs, out)
-            import_path(platform, runs, history, progress)
+            code = told(platform, import_path(platform, runs, history, progress), out)
         elif holds_synthetic(platform.warehouse) is None and settings.policy_mode != "strict":
             import_sample(platform, runs, progress)
         if holds_synthetic(platform.warehouse) and not collected_days(platform.warehouse):
@@ -80,15 +105,49 @@ def run_platform(settings: Settings, history: Path | None, out: Console) -> None
         for model, reason in untrained.items():
             out.print(f"\n{model} was not trained: {reason}.", style="yellow")
         print_connections(settings, out)
+    return code
 
 
-def import_only(settings: Settings, path: Path, out: Console) -> None:
+def import_only(settings: Settings, path: Path, out: Console) -> int:
+    """Import, say what was taken and refused, and return the exit code."""
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         runs = Runs(platform, progress)
         make_room_for_real_data(platform, runs, out)
-        import_path(platform, runs, path, progress)
+        history = import_path(platform, runs, path, progress)
         progress.stop()
-        out.print("imported; `yt-platform run` or the schedule makes what follows from it")
+        code = told(platform, history, out)
+        out.print("`yt-platform run` or the schedule makes what follows from it")
+    return code
+
+
+def told(platform: Platform, history: History, out: Console) -> int:
+    """Say what an import brought, refused and left out; returns the exit code."""
+    imported = find_import(platform.warehouse, history.import_id)
+    print_import(imported, history, out)
+    return ROWS_REFUSED if imported.is_broken or history.unreadable else 0
+
+
+def imports_made(settings: Settings) -> list[Import]:
+    """All imports, the newest first."""
+    with open_platform(settings) as platform:
+        return list_imports(platform.warehouse)
+
+
+def accept_import(settings: Settings, name: str, out: Console) -> None:
+    with open_platform(settings) as platform:
+        chosen = find_import(platform.warehouse, name)
+        accept(platform.warehouse, chosen.import_id)
+    out.print(f"the {chosen.refused:,} rows that the import of {chosen.name} refused are accepted")
+
+
+def take_import_back(settings: Settings, name: str, out: Console) -> None:
+    """Remove an import and everything that was made from it."""
+    with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
+        chosen = find_import(platform.warehouse, name)
+        undo_import(platform, Runs(platform, progress), chosen.import_id)
+        progress.stop()
+    out.print(f"the import of {chosen.name} is taken back: {chosen.rows:,} rows, and what was made from them")
+    out.print("A model that was trained on them keeps what it learned until the next training")
 
 
 def accept_days(settings: Settings, table: str, first: date, last: date, out: Console) -> None:
@@ -214,7 +273,7 @@ def make_room_for_real_data(platform: Platform, runs: Runs, out: Console) -> Non
     if not holds_synthetic(platform.warehouse):
         return
     out.print("The synthetic sample makes room for real data; a new YT_HOME would keep both apart.")
-    tables = ", ".join(["raw.batches", "raw.imports", "ops.quarantine", "ops.loads", *TABLES])
+    tables = ", ".join(["raw.batches", "raw.imports", "raw.import_batches", "ops.quarantine", "ops.loads", *TABLES])
     platform.registry.dethrone()
     paths = [row["path"] for row in platform.warehouse.records("SELECT path FROM raw.batches")]
     with platform.warehouse.transaction() as transaction:

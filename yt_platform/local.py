@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 
@@ -24,15 +25,16 @@ from yt_platform.io.alerts import raise_alert
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
-from yt_platform.io.history import open_history
-from yt_platform.io.importing import is_imported, refuse_forgotten, refuse_import
+from yt_platform.io.history import History, open_history
+from yt_platform.io.importing import holds_synthetic, is_imported, refuse_forgotten, refuse_import
+from yt_platform.io.imports import end_undo, take_back
 from yt_platform.io.migrations import migrate
-from yt_platform.io.planning import stale_ranges
+from yt_platform.io.planning import outdated_ranges, stale_ranges
 from yt_platform.io.raw import RawStore
 from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.retention import retirement_is_due
 from yt_platform.io.training import TooLittleHistoryError, training_is_due
-from yt_platform.io.views import refresh_due
+from yt_platform.io.views import refresh, refresh_due
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.resources import artifact_folder, databases
 from yt_platform.settings import PROJECT_ROOT, Settings
@@ -250,11 +252,27 @@ def collect(platform: Platform, runs: Runs) -> dict[str, str]:
     }
 
 
-def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) -> None:
+def undo_import(platform: Platform, runs: Runs, import_id: str) -> None:
+    """Take an import back with everything that was made from it, as if it had never been. Goes on where an earlier call
+    was interrupted."""
+    from yt_platform.defs.jobs import REFRESH
+
+    take_back(platform.warehouse, platform.raw_store, import_id)
+    platform.clock.follow_undo()
+    today, mode = datetime.now(UTC).date(), platform.settings.policy_mode  # later than a clock that went back
+    for window, tables in outdated_ranges(platform.warehouse, today, mode):
+        runs.launch(REFRESH, window, tables)
+    if holds_synthetic(platform.warehouse) is None:
+        platform.registry.dethrone()
+    end_undo(platform.warehouse, import_id)
+    refresh(platform.warehouse, str(uuid4()))
+
+
+def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) -> History:
     """Import a file or folder by runs of `raw.history`, and let the clock stand at the end of what was imported.
 
     The first run imports everything, as an import is whole; runs of the further ranges of days verify their batches.
-    What was imported before is not looked at again, unless a file of it is damaged.
+    What was imported before is not looked at again, unless a file of it is damaged. Returns what was recognised.
     """
     from yt_platform.defs.jobs import IMPORT
 
@@ -263,7 +281,7 @@ def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) 
     history = open_history(path)
     if is_imported(platform.warehouse, platform.raw_store, history):
         platform.clock.follow_imports()
-        return
+        return history
     refuse_forgotten(platform.warehouse, path, history)
     scan = history.scan(progress)
     known = [day for day in scan.days if day >= platform.settings.partitions_start and day <= datetime.now(UTC).date()]
@@ -277,3 +295,4 @@ def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) 
     for first, last, _ in contiguous(dict.fromkeys(known, everything)):
         runs.launch(IMPORT, Window(first, last), config=config)
         config = None
+    return history

@@ -14,9 +14,12 @@ from yt_platform.core.analytics import RetentionPoint
 from yt_platform.core.polling import Plan
 from yt_platform.core.printable import printable
 from yt_platform.core.registered import VIDEO_FORECASTER
+from yt_platform.core.schemas.base import REJECT_LIMIT
 from yt_platform.core.schemas.models import SCORECARDS
 from yt_platform.io.authorization import Listed
 from yt_platform.io.forgetting import Forgotten
+from yt_platform.io.history import History
+from yt_platform.io.imports import SHORT_ID, SHOWN_REASONS, Import
 from yt_platform.io.readers import Reader
 from yt_platform.io.watchlist import Watched
 from yt_platform.local import Platform, Runs
@@ -24,6 +27,9 @@ from yt_platform.settings import Settings
 from yt_platform.status import check_outcomes, table_rows
 
 PRINT_EVERY_SECONDS = 10
+
+EXAMPLE = 200
+"""Characters shown of a refused row."""
 
 
 class ProgressDisplay:
@@ -73,6 +79,53 @@ def print_summary(platform: Platform, runs: Runs, out: Console) -> None:
     print_checks(check_outcomes(runs.instance, runs.definitions), out)
     print_scorecard(platform, out)
     print_top_forecasts(platform, out)
+
+
+def print_import(imported: Import, history: History, out: Console) -> None:
+    """What an import took, refused and why, and the files it left out."""
+
+    def say(text: str, style: str | None = None) -> None:
+        out.print(printable(text), style=style, soft_wrap=True)
+
+    short = imported.import_id[:SHORT_ID]
+    say(f"{imported.name}: {imported.rows:,} rows imported, {imported.refused:,} refused (import {short})")
+    if history.header_lines:
+        say(f"  {history.header_lines:,} header lines inside files left out")
+    for reason in imported.reasons[:SHOWN_REASONS]:
+        say(
+            f"  {reason.rows:,} refused: {reason.reason}; for example {reason.origin}: {reason.record[:EXAMPLE]}", "red"
+        )
+    if others := imported.reasons[SHOWN_REASONS:]:
+        say(f"  {sum(reason.rows for reason in others):,} refused for {len(others):,} other reasons", "red")
+    for error in history.unreadable:
+        say(f"left out: {error}", "red")
+    for ignored in history.ignored:
+        say(f"left out: {ignored.name}: {ignored.reason}")
+    if imported.is_broken:
+        say(
+            f"{imported.refused_share:.1%} of the rows were refused, more than {REJECT_LIMIT:.0%}: look at them in "
+            f"ops.quarantine, then `yt-platform imports --accept {short}` or `yt-platform import --undo {short}`",
+            "red",
+        )
+
+
+def print_imports(found: Sequence[Import], out: Console) -> None:
+    table = Table(show_edge=False)
+    for column in ("id", "imported at", "name", "rows", "refused", "main reasons"):
+        table.add_column(column, justify="right" if column in ("rows", "refused") else "left", no_wrap=column == "id")
+    for one in found:
+        reasons = "; ".join(f"{reason.rows:,}: {reason.reason}" for reason in one.reasons[:2])
+        state = "being taken back; " if one.is_being_undone else ""
+        accepted = "accepted; " if one.accepted_at else ""
+        table.add_row(
+            one.import_id[:SHORT_ID],
+            f"{one.imported_at:%Y-%m-%d %H:%M}",
+            printable(one.name),
+            f"{one.rows:,}",
+            f"{one.refused:,}",
+            printable(state + accepted + reasons),
+        )
+    out.print(table)
 
 
 def print_rows(rows: Mapping[str, int], out: Console) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from yt_platform.core.lineage import NODES
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import open_alerts
+from yt_platform.io.imports import SHORT_ID, listed
 from yt_platform.io.planning import Overdue, batch_days, overdue_ranges
 from yt_platform.io.unfinished import unfinished
 from yt_platform.io.warehouse import Warehouse
@@ -39,6 +40,7 @@ def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Defi
     overdue = overdue_ranges(platform.warehouse, clock.now().date(), clock.last_day_due(), mode)
     checks = check_outcomes(instance, defs)
     broken = [*_failed_checks(checks), *_left_behind(platform, overdue), *_failed_runs(instance)]
+    broken += _broken_imports(platform.warehouse)
     return {
         "clock": {
             "mode": "simulated" if clock.simulated_at else "real",
@@ -110,6 +112,22 @@ def _left_behind(platform: Platform, overdue: list[Overdue]) -> list[Broken]:
     return [
         Broken(item.what, f"on {item.days} days between {item.first} and {item.last}", item.remedy) for item in found
     ]
+
+
+def _broken_imports(warehouse: Warehouse) -> list[Broken]:
+    found = []
+    for one in listed(warehouse):
+        name, short = f"import {one.import_id[:SHORT_ID]} of {one.name}", one.import_id[:SHORT_ID]
+        if one.is_being_undone:
+            found.append(Broken(name, "it is taken back in part", f"yt-platform import --undo {short}"))
+        elif one.is_broken:
+            main = f", mostly: {one.reasons[0].reason}" if one.reasons else ""
+            reason = f"{one.refused:,} of {one.rows + one.refused:,} rows were refused{main}"
+            remedy = (
+                f"look at them in ops.quarantine; then yt-platform imports --accept {short}, or import --undo {short}"
+            )
+            found.append(Broken(name, reason, remedy))
+    return found
 
 
 def _failed_runs(instance: "DagsterInstance") -> list[Broken]:

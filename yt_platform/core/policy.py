@@ -52,6 +52,7 @@ class Holds(Enum):
 HOLDS: Mapping[str, Holds] = {
     "raw.batches": Holds.STORED,
     "raw.imports": Holds.NOTHING,
+    "raw.import_batches": Holds.NOTHING,
     "raw.reports": Holds.NOTHING,
     "metrics.video_snapshots": Holds.STATISTICS,
     "metrics.channel_snapshots": Holds.STATISTICS,

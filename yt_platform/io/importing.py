@@ -80,21 +80,15 @@ def import_history(
     )
     rejects = (row for row in rejects if without.text(row["record"]) == row["record"])
     reject_count = 0
+    refused = len(history.rejects) + _out_of_time_records(batches, kept)
     with warehouse.transaction() as transaction:
         transaction.take_turns("raw.imports")
         if _booked(transaction, history):
             return Stored({}, 0)
-        for batch in kept:
-            _catalogue(transaction, batch, run_id)
         while chunk := list(islice(rejects, REJECTS_AT_ONCE)):
             reject_count += len(chunk)
             transaction.add_to_quarantine(RAW_HISTORY, _as_quarantine(chunk), run_id)
-        row_count = sum(batch.file.rows for batch in kept)
-        transaction.execute(
-            "INSERT INTO raw.imports (import_id, name, formats, row_count, reject_count, run_id) "
-            "VALUES ($1, $2, $3, $4, $5, $6::uuid)",
-            (history.import_id, history.name, list(history.formats), row_count, reject_count, run_id),
-        )
+        _book(transaction, history, kept, refused, run_id)
     if without.removed:
         progress(without.removed, without.removed, "raw.history, rows left out as forgotten")
     return Stored(_rows_by_day((batch.day, batch.file.rows) for batch in kept), reject_count, without.removed)
@@ -145,7 +139,8 @@ def is_imported(warehouse: Warehouse, store: RawStore, history: History) -> bool
 
 
 def _booked(transaction: Transaction, history: History) -> bool:
-    return bool(transaction.records("SELECT import_id FROM raw.imports WHERE import_id = $1", (history.import_id,)))
+    booked = "SELECT import_id FROM raw.imports WHERE import_id = $1 AND undoing IS NULL"
+    return bool(transaction.records(booked, (history.import_id,)))
 
 
 def verify_batches(
@@ -206,6 +201,35 @@ def refuse_mixture(warehouse: Warehouse, synthetic: bool) -> None:
         raise ImportRefusedError(
             f"the warehouse holds {names[held]} data, and {names[synthetic]} data is to be added: models and totals "
             "would mix them. Set YT_HOME (or YT_DATABASE_URL) to another place for one of the two"
+        )
+
+
+def _out_of_time_records(batches: list[ImportedBatch], kept: list[ImportedBatch]) -> int:
+    """Lines of files in batches that are not kept: a line may have a row of counts and one of metadata."""
+    days: dict[date, dict[str, int]] = {}
+    for batch in batches:
+        if batch not in kept:
+            rows = days.setdefault(batch.day, {})
+            rows[batch.endpoint] = rows.get(batch.endpoint, 0) + batch.file.rows
+    return sum(max(rows.values()) for rows in days.values())
+
+
+def _book(transaction: Transaction, history: History, kept: list[ImportedBatch], refused: int, run_id: str) -> None:
+    """Enter the import into the books with its batches; one that is being taken back is a new import then."""
+    rows = sum(batch.file.rows for batch in kept)
+    transaction.execute(
+        "INSERT INTO raw.imports (import_id, name, formats, row_count, record_count, reject_count, run_id) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7::uuid) ON CONFLICT (import_id) DO UPDATE SET "
+        "row_count = excluded.row_count, record_count = excluded.record_count, reject_count = excluded.reject_count, "
+        "run_id = excluded.run_id, imported_at = now(), accepted_at = NULL, undoing = NULL",
+        (history.import_id, history.name, list(history.formats), rows, history.records - refused, refused, run_id),
+    )
+    for batch in kept:
+        _catalogue(transaction, batch, run_id)
+        transaction.execute(
+            "INSERT INTO raw.import_batches (import_id, batch_id) SELECT $1, batch_id FROM raw.batches "
+            "WHERE endpoint = $2 AND partition_day = $3 AND sha256 = $4 ON CONFLICT DO NOTHING",
+            (history.import_id, batch.endpoint, batch.day, batch.file.sha256),
         )
 
 

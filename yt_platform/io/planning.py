@@ -42,6 +42,19 @@ def stale_ranges(
     return _in_order(_held(expected, mode))
 
 
+def outdated_ranges(
+    warehouse: Warehouse, until: date, mode: PolicyMode | None = None
+) -> list[tuple[Window, frozenset[str]]]:
+    """What of `stale_ranges` was made before, from inputs that have changed or gone since."""
+    made = loaded_versions(warehouse, Window(FIRST_DAY, until))
+    stale: dict[date, frozenset[str]] = {}
+    for window, tables in stale_ranges(warehouse, until, mode):
+        for day in window.days:
+            found = {table for table in tables if day in made.get(table, {})}
+            stale[day] = stale.get(day, frozenset()) | found
+    return _in_order(stale)
+
+
 def overdue_ranges(warehouse: Warehouse, today: date, last_due: date, mode: PolicyMode | None = None) -> list[Overdue]:
     """What of `stale_ranges` should have been made by now: later days than `last_due` are still collected, and what
     looks ahead to them is made again with them."""

@@ -86,6 +86,10 @@ class Column:
     unit: str
 
 
+REJECT_LIMIT = 0.01
+"""Share of refused rows above which a table's day or an import is broken, unless a person accepts it."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table's contract.
@@ -105,7 +109,7 @@ class Table:
     window: str
     newest: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
-    reject_limit: float = 0.01
+    reject_limit: float = REJECT_LIMIT
 
     @property
     def layer(self) -> str:

@@ -69,7 +69,7 @@ class History:
     `files`, `ignored` and `unreadable` are in order of their names, relative to the path; `formats` names the layouts;
     `import_id` stands for the names and contents of all files and the importer's version. Once `batches` has begun to
     give batches, `rejects` holds the rows that could not be read, until its scratch folder is removed, and
-    `header_lines` is how many repeated headers were left out.
+    `header_lines` is how many repeated headers were left out, and `records` how many rows the files have.
     """
 
     def __init__(self, path: Path, found: Found) -> None:
@@ -84,6 +84,7 @@ class History:
         self.import_id = _sha256(f"{IMPORTER_VERSION}\n{manifest}")
         self.rejects: RejectLog | tuple[()] = ()
         self.header_lines = 0
+        self.records = 0
         self._hashes = {file.name: file.sha256 for file in files}
         self._total = _sum_or_none(file.rows for file in files)
 
@@ -133,6 +134,7 @@ class History:
                     spool.add(TITLES, file.name, titled.filter(pc.is_valid(titled["title"])))
                 done += rows.records
                 progress(done, self._total, "reading files, rows")
+        self.records = done
         spool.finish()
 
     def _store(self, spool: Spool, store: RawStore, progress: Progress) -> Iterator[ImportedBatch]:
