@@ -363,7 +363,8 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
         place, folders = _place(settings, platform.urls), _log_folders(settings)
         forgotten = forget(place, folders, kind, name, progress)
         unheard = _end_push(settings, name) if kind == CHANNEL else None
-        left = search(place, [*folders, spool(settings.home)], forgotten.ids, progress) if verify else []
+        searched = [*folders, spool(settings.home), *_server_files(settings)]
+        left = search(place, searched, forgotten.ids, progress) if verify else []
         progress.stop()
         print_forgotten(forgotten, out)
         if unheard:
@@ -371,7 +372,7 @@ def forget_id(settings: Settings, kind: str, name: str, verify: bool, out: Conso
         for found in left:
             out.print(f"still found in {found}", style="red")
         if verify and not left:
-            out.print("searched: the ids are in no raw file, database, bundle of a model or log of a run")
+            out.print("searched: the ids are in no raw file, database, bundle of a model or log, nor in deleted rows")
         return 1 if left else 0
 
 
@@ -386,6 +387,12 @@ def _log_folders(settings: Settings) -> list[Path]:
     """Where logs of runs and servers lie."""
     embedded = databases(settings).server
     return [settings.home / "logs", settings.home / "dagster", *([embedded.log_folder] if embedded else [])]
+
+
+def _server_files(settings: Settings) -> list[Path]:
+    """Where the embedded server keeps tables and its log of changes, deleted rows included."""
+    embedded = databases(settings).server
+    return [embedded.data / "base", embedded.data / "pg_wal"] if embedded and embedded.data else []
 
 
 def _place(settings: Settings, urls: DatabaseUrls) -> Place:

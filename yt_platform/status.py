@@ -8,6 +8,7 @@ from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import open_alerts
 from yt_platform.io.imports import SHORT_ID, listed
 from yt_platform.io.planning import Overdue, batch_days, overdue_ranges
+from yt_platform.io.tombstones import pending
 from yt_platform.io.unfinished import unfinished
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.local import Platform
@@ -39,8 +40,13 @@ def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Defi
     mode = platform.settings.policy_mode
     overdue = overdue_ranges(platform.warehouse, clock.now().date(), clock.last_day_due(), mode)
     checks = check_outcomes(instance, defs)
-    broken = [*_failed_checks(checks), *_left_behind(platform, overdue), *_failed_runs(instance)]
-    broken += _broken_imports(platform.warehouse)
+    broken = [
+        *_failed_checks(checks),
+        *_left_behind(platform, overdue),
+        *_failed_runs(instance),
+        *_broken_imports(platform.warehouse),
+        *_pending_forgettings(platform.warehouse),
+    ]
     return {
         "clock": {
             "mode": "simulated" if clock.simulated_at else "real",
@@ -128,6 +134,12 @@ def _broken_imports(warehouse: Warehouse) -> list[Broken]:
             )
             found.append(Broken(name, reason, remedy))
     return found
+
+
+def _pending_forgettings(warehouse: Warehouse) -> list[Broken]:
+    count = len(pending(warehouse))
+    remedy = "run `yt-platform forget` again for the channel or author: it goes on where it ended"
+    return [Broken("forgetting", f"{count:,} ids are not forgotten to the end", remedy)] if count else []
 
 
 def _failed_runs(instance: "DagsterInstance") -> list[Broken]:

@@ -71,6 +71,7 @@ max_logical_replication_workers = 0     # else a launcher process waits for work
 max_wal_size = 2GB                      # with the timeout below: a load is not cut up by checkpoints
 checkpoint_timeout = 15min
 wal_compression = {wal_compression}
+wal_recycle = off                       # a file used again would hold forgotten rows for months
 fsync = on                              # said aloud: a committed row survives a power cut
 synchronous_commit = on
 

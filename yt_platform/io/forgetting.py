@@ -8,6 +8,7 @@ made whole by the next one, of whichever id. The tombstones come first, so that 
 leaves the ids out.
 """
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -42,12 +43,14 @@ from yt_platform.io.backup import BackupError, Place, delete_incomplete, libpq_e
 from yt_platform.io.raw import REPORT, UNFINISHED, WRITTEN, RawFile, RawStore
 from yt_platform.io.report_files import pack
 from yt_platform.io.scratch import delete_abandoned
+from yt_platform.io.sessions import await_unseen, bounded
 from yt_platform.io.tombstones import bury, pending, save_copies, tombstones
 from yt_platform.io.warehouse import Warehouse
 
 PIECE_BYTES, OVERLAP = 16 << 20, 64
 """Of a file that is searched: what is put aside for an import can be larger than memory."""
 
+WHAT = "forgetting"
 CHANNEL, AUTHOR, VIDEO = "channel", "author", "video"
 
 
@@ -93,8 +96,9 @@ class TextTable:
 def forget(place: Place, folders: Sequence[Path], kind: str, name: str, progress: Progress) -> Forgotten:
     """Delete a channel with its videos, or an author's comments, and what follows from them, everywhere.
 
-    `folders` hold logs of runs. Raises ForgettingRefusedError for an author who is a channel that is kept, and
-    CorruptBatchError for a damaged raw file.
+    `folders` hold logs of runs. Raises ForgettingRefusedError for an author who is a channel that is kept,
+    CorruptBatchError for a damaged raw file, and StillSeenError where older transactions keep what was deleted visible:
+    the ids stay pending then, and the next forgetting goes on.
     """
     url = place.urls.warehouse
     if kind == AUTHOR and _is_kept_as_channel(url, name):
@@ -144,19 +148,21 @@ def _forget_pending(place: Place, folders: Sequence[Path], others: Ids, progress
         progress(0, None, f"forget, database {database}")
         columns = WAREHOUSE if of_database == url else OTHER_DATABASES
         deleted, mentioned = _forget_rows(of_database, columns, names, ids)
-        _reclaim(of_database)
+        _reclaim(of_database, progress)
         for table, count in deleted.items():
             rows[f"{database} {table.root}"] += count
         for table, count in mentioned.items():
             mentions[f"{database} {table.root}"] += count
     _accept_rejects_as_before(url)
     _delete_strays(place.raw, url, ids)
-    _finish(url)
+    _finish(url, progress)
     return Forgotten(known, len(videos), raw_files, raw.removed, raw.redacted, rows, mentions, files, models, backups)
 
 
 def search(place: Place, folders: Sequence[Path], ids: Ids, progress: Progress) -> list[str]:
-    """Where the ids are found: raw files, dumps of the databases, bundles of models, logs of runs."""
+    """Where the ids are found: raw files, dumps of the databases and their statistics, bundles of models, and whatever
+    lies in `folders`: logs of runs, and the embedded server's own files, which show rows that are deleted and not gone.
+    """
     found = []
     for name in place.raw.names():
         progress(0, None, "search, raw files")
@@ -168,17 +174,32 @@ def search(place: Place, folders: Sequence[Path], ids: Ids, progress: Progress) 
         progress(0, None, f"search, database {database}")
         if any(_mentioned(ids, line) for line in _dump(place, url)):
             found.append(f"database {database}")
+        if any(_mentioned(ids, text) for text in _statistics(url)):
+            found.append(f"the planner's statistics of database {database}")
     for path in _files([place.artifacts, *folders]):
         if any(_mentioned(ids, text) for text in _pieces(path)):
             found.append(str(path))
     return found
 
 
-def _finish(url: str) -> None:
+def _finish(url: str, progress: Progress) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("UPDATE ops.forgotten SET pending = NULL WHERE pending IS NOT NULL")
-        connection.execute("VACUUM (FULL, ANALYZE) ops.forgotten")
-        connection.execute("VACUUM FULL pg_catalog.pg_statistic")
+        _write_anew(url, connection, ["ops.forgotten"], [], progress)
+        if connection.info.parameter_status("is_superuser") == "on":
+            _end_log(connection)
+
+
+def _end_log(connection: psycopg.Connection[Any]) -> None:
+    """End the write-ahead log that holds what was deleted. The embedded server does not use its files again; those
+    that an older version of the platform put aside for that are written over."""
+    ahead = "SELECT count(*) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(%s)"
+    current = connection.execute("SELECT pg_current_wal_lsn()").fetchone()
+    row = connection.execute(ahead, current).fetchone()
+    for _ in range(1 + (row[0] if row else 0)):
+        connection.execute("SELECT pg_logical_emit_message(false, 'yt_platform', 'forgotten')")
+        connection.execute("SELECT pg_switch_wal()")
+    connection.execute("CHECKPOINT")
 
 
 # What there is of an id
@@ -352,7 +373,7 @@ def _forget_rows(
 ) -> tuple[dict[TextTable, int], dict[TextTable, int]]:
     """Delete rows that belong to `names`, and redact the texts of others, in one transaction: counts by table."""
     deleted, mentioned = {}, {}
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url) as connection, bounded(url, connection, WHAT):
         for table in _text_tables(connection):
             theirs = _delete(connection, table, columns.owners, names)
             naming, redacted = _redact(connection, table, columns, ids)
@@ -431,16 +452,45 @@ def _redact(connection: psycopg.Connection[Any], table: TextTable, columns: Colu
     return len(doomed), len(redacted)
 
 
-def _reclaim(url: str) -> None:
+def _reclaim(url: str, progress: Progress) -> None:
     """Write tables anew, so that their files hold deleted rows no more, and the planner's samples of their values. All
     tables: rows may have been deleted before it came to forgetting them."""
     with psycopg.connect(url, autocommit=True) as connection:
         tables = _text_tables(connection)
+        names = [table.identifier.as_string() for table in tables]
+        _write_anew(url, connection, names, sorted({table.root for table in tables}), progress)
+
+
+def _write_anew(
+    url: str, connection: psycopg.Connection[Any], tables: Sequence[str], roots: Sequence[str], progress: Progress
+) -> None:
+    """Rewrite tables, and make the samples of them and of the tables they are partitions of anew. A rewritten table
+    keeps what an older transaction still sees, so those are waited for."""
+    with bounded(url, connection, WHAT):
+        await_unseen(connection, progress, WHAT)
+        if connection.info.parameter_status("is_superuser") == "on":
+            # ANALYZE leaves a table that became empty the samples of what it held
+            forgotten = "DELETE FROM pg_statistic WHERE starelid = ANY(%s::text[]::regclass[])"
+            connection.execute(forgotten, ([*tables, *roots],))
         for table in tables:
-            connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(table.identifier))
-        for root in sorted({table.root for table in tables}):
-            connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(root)))
+            connection.execute(f"VACUUM (FULL, ANALYZE) {table}".encode())
+        for root in roots:
+            connection.execute(f"ANALYZE {root}".encode())
+        await_unseen(connection, progress, WHAT)
         connection.execute("VACUUM FULL pg_catalog.pg_statistic")
+
+
+def _statistics(url: str) -> Iterator[str]:
+    """The planner's samples of values, as far as this role may see them."""
+    with psycopg.connect(url) as connection:
+        yield from (
+            text
+            for row in connection.execute(
+                "SELECT most_common_vals::text, histogram_bounds::text, most_common_elems::text FROM pg_stats"
+            )
+            for text in row
+            if text
+        )
 
 
 def _dump(place: Place, url: str) -> Iterator[str]:
@@ -477,7 +527,7 @@ def _overwrite(path: Path, ids: Ids) -> bool:
 
 def _pieces(path: Path) -> Iterator[str]:
     """A file's text, a character a byte, in pieces that share more than the length of an id."""
-    with path.open("rb") as file:
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:  # a database drops files as it likes
         before = ""
         while data := file.read(PIECE_BYTES):
             text = before + data.decode("latin-1")

@@ -39,6 +39,15 @@ def files_for_others() -> Iterator[None]:
         os.umask(before)
 
 
+def write_private(file: Path, text: str) -> None:
+    """Write a file of mode 0600, whole or not at all, in place of the one that may be there."""
+    written = file.with_suffix(".new")
+    written.unlink(missing_ok=True)  # what a killed writer left may have another mode
+    with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(text)
+    written.replace(file)
+
+
 def make_private(home: Path) -> None:
     """Make the folder, or close an existing one and what is in it to other users.
 

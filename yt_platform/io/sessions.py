@@ -17,6 +17,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from yt_platform.core.progress import Progress
+
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0
@@ -25,11 +27,18 @@ GRACE_SECONDS = 5.0
 PATIENCE_SECONDS = 60.0
 """Others may block a statement for so long before it fails and names them."""
 
+SNAPSHOT_PATIENCE_SECONDS = 300.0
+"""Others than readers may keep deleted rows visible for so long before a forgetting gives up: a load takes minutes."""
+
 LOOK_EVERY_SECONDS = 0.5
 
 
 class DatabaseError(RuntimeError):
     """A database cannot be used as it is; the message says what is missing and how to give it."""
+
+
+class StillSeenError(DatabaseError):
+    """Rows were deleted, and something of the server still shows them; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,7 @@ def seeing(connection: psycopg.Connection[Any], horizon: str) -> list[Session]:
     sessions = f"""{_SESSIONS}
         AND (datname = current_database() OR backend_type = 'walsender')
         AND (
-            greatest(age(backend_xmin), age(backend_xid)) >= age(%(horizon)s::xid)
+            greatest(age(backend_xmin), age(backend_xid)) > age(%(horizon)s::xid)
             AND query NOT LIKE 'autovacuum: VACUUM%%'
             OR state IS NULL AND backend_type IS NULL AND EXISTS (
                 SELECT FROM pg_locks
@@ -142,8 +151,8 @@ def seeing(connection: psycopg.Connection[Any], horizon: str) -> list[Session]:
             )
         )
         ORDER BY pid"""
-    prepared = f"{_PREPARED} AND age(transaction) >= age(%(horizon)s::xid) ORDER BY gid"
-    slots = f"{_SLOTS} AND greatest(age(xmin), age(catalog_xmin)) >= age(%(horizon)s::xid) ORDER BY slot_name"
+    prepared = f"{_PREPARED} AND age(transaction) > age(%(horizon)s::xid) ORDER BY gid"
+    slots = f"{_SLOTS} AND greatest(age(xmin), age(catalog_xmin)) > age(%(horizon)s::xid) ORDER BY slot_name"
     return [found for query in (sessions, prepared, slots) for found in _found(connection, query, horizon=horizon)]
 
 
@@ -160,6 +169,28 @@ def end(connection: psycopg.Connection[Any], sessions: Sequence[Session], why: s
         except psycopg.errors.InsufficientPrivilege:
             continue
         log.warning("ended a session that %s: %s", why, str(session).partition(";")[0])
+
+
+def await_unseen(connection: psycopg.Connection[Any], progress: Progress, what: str) -> None:
+    """Wait until nothing sees what was deleted from the connected database so far, so that a vacuum removes it.
+
+    `connection` is an autocommit one. Readers are ended after GRACE_SECONDS. Raises StillSeenError that names who is
+    left after SNAPSHOT_PATIENCE_SECONDS.
+    """
+    row = connection.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
+    assert row  # a query without FROM has one row
+    since = time.monotonic()
+    while found := seeing(connection, row[0]):
+        waited = time.monotonic() - since
+        progress(int(waited), int(SNAPSHOT_PATIENCE_SECONDS), f"{what}, seconds of waiting for older transactions")
+        if waited >= GRACE_SECONDS:
+            end(connection, [session for session in found if session.is_reader], "still saw what is forgotten")
+        if waited >= SNAPSHOT_PATIENCE_SECONDS:
+            raise StillSeenError(
+                f"{what}: rows are deleted, but older transactions still show them, so they are not gone from the "
+                f"database's files: {'; '.join(map(str, found))}. Run the command again after that"
+            )
+        time.sleep(LOOK_EVERY_SECONDS)
 
 
 @contextmanager

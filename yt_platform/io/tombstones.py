@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from yt_platform.core.forgetting import Tombstones, digest
+from yt_platform.io.private import write_private
 
 if TYPE_CHECKING:
     from yt_platform.io.warehouse import Warehouse  # which asks here what to leave out
@@ -55,13 +56,10 @@ def pending(warehouse: "Warehouse") -> dict[str, str]:
 
 
 def save(warehouse: "Warehouse", folder: Path) -> None:
-    """Write a copy of the tombstones to a folder."""
+    """Write a copy of the tombstones to a folder, for its user alone: with the salt, ids can be tried one by one."""
     rows = warehouse.records("SELECT digest, kind FROM ops.forgotten ORDER BY digest")
     copy = {"salt": _salt(warehouse).hex(), "forgotten": {row["digest"]: row["kind"] for row in rows}}
-    file = folder / FILE
-    written = file.with_suffix(".new")
-    written.write_text(json.dumps(copy, indent=2) + "\n")
-    written.replace(file)
+    write_private(folder / FILE, json.dumps(copy, indent=2) + "\n")
 
 
 def save_copies(warehouse: "Warehouse", home: Path) -> list[Path]:

@@ -21,13 +21,15 @@ from yt_platform.core.parse_api import video_metadata
 from yt_platform.core.progress import silent
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.metrics import VIDEOS
+from yt_platform.io import sessions
 from yt_platform.io.backup import Place
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.forgetting import CHANNEL, forget, search
 from yt_platform.io.loading import load_from_raw
 from yt_platform.io.raw import RawStore
-from yt_platform.io.tombstones import tombstones
+from yt_platform.io.sessions import StillSeenError
+from yt_platform.io.tombstones import pending, tombstones
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID
 from yt_platform_tests.warehouse.test_collecting import rigged
@@ -127,4 +129,58 @@ def test_what_is_being_stored_is_waited_for_and_deleted(place: Place) -> None:
             assert FORGOTTEN not in tombstones(Warehouse(url))
         forgetting.result(PATIENCE_SECONDS)
     assert known_videos(url) == [OTHERS]
+    assert search(place, [], IDS, silent) == []
+
+
+def snapshot(url: str) -> psycopg.Connection:
+    """A session whose transaction goes on seeing what was there when it began, and locks nothing."""
+    connection = psycopg.connect(url, options="-c default_transaction_isolation=repeatable\\ read")
+    connection.execute("SELECT 1")
+    return connection
+
+
+def test_an_older_transaction_is_waited_for_before_success_is_claimed(place: Place, server: EmbeddedPostgres) -> None:
+    """Success was claimed while rows and their files stayed, as a rewritten table keeps what a snapshot still sees."""
+    url, waited = place.urls.warehouse, Event()
+
+    def progress(done: int, total: int | None, what: str) -> None:
+        if "older transactions" in what:
+            waited.set()
+
+    with ThreadPoolExecutor(1) as threads, snapshot(url) as older:
+        forgetting = threads.submit(forget, place, [], CHANNEL, FORGOTTEN, progress)
+        assert waited.wait(PATIENCE_SECONDS)
+        assert not forgetting.done()
+        older.rollback()
+        forgetting.result(PATIENCE_SECONDS)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        row = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+    assert row
+    assert server.data
+    files = [server.data / "base" / str(row[0]), server.data / "pg_wal"]
+    assert search(place, files, IDS, silent) == []
+
+
+def test_what_goes_on_seeing_it_is_named_and_the_ids_stay_pending(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "SNAPSHOT_PATIENCE_SECONDS", 1)
+    url = place.urls.warehouse
+    with snapshot(url) as older:
+        with pytest.raises(StillSeenError, match=f"process {older.info.backend_pid} .*role youtube.*in a transaction"):
+            forget(place, [], CHANNEL, FORGOTTEN, silent)
+        assert set(pending(Warehouse(url)).values()) == {"channel", "video"}
+        assert THEIRS in {row[0] for row in older.execute("SELECT video_id FROM ops.tracked_videos")}
+    forget(place, [], CHANNEL, FORGOTTEN, silent)
+    assert pending(Warehouse(url)) == {}
+
+
+def test_ids_in_the_planners_statistics_are_found(place: Place) -> None:
+    with psycopg.connect(place.urls.warehouse, autocommit=True) as connection:
+        connection.execute("INSERT INTO ops.writers SELECT %s || n FROM generate_series(1, 50) AS n", (FORGOTTEN,))
+        connection.execute("ANALYZE ops.writers")
+        connection.execute("DELETE FROM ops.writers")
+    assert "the planner's statistics of database youtube" in search(place, [], IDS, silent)
+    forget(place, [], CHANNEL, FORGOTTEN, silent)
     assert search(place, [], IDS, silent) == []

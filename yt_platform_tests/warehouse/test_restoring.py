@@ -162,7 +162,7 @@ def test_a_killed_deletion_after_a_restore_is_made_whole_by_repeating_the_restor
     forget_channel(filled, FORGOTTEN)
     second = another(homes, "second", filled)
     with monkeypatch.context() as patched:
-        patched.setattr("yt_platform.io.forgetting._finish", lambda url: interrupted_at(0)(0, None, ""))
+        patched.setattr("yt_platform.io.forgetting._finish", lambda *_: interrupted_at(0)(0, None, ""))
         with pytest.raises(InterruptedHereError):
             restore_from(second, saved, False, QUIET)
     restore_from(second, saved, False, QUIET)
