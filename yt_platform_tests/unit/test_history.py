@@ -26,7 +26,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from yt_platform.core.endpoints import ENDPOINTS
-from yt_platform.io.history import History, HistoryError, ImportedBatch, Reject, Scan, csv_file, open_history
+from yt_platform.io.history import (
+    History,
+    HistoryError,
+    ImportedBatch,
+    Reject,
+    Scan,
+    csv_file,
+    open_history,
+    parquet_file,
+)
 from yt_platform.io.raw import RawStore
 
 HEADER = "timestamp,video_id,view_count,like_count,comment_count\n"
@@ -218,6 +227,113 @@ def test_long_rows_are_converted_in_small_chunks(tmp_path: Path) -> None:
     assert max(sizes) * 100_000 < csv_file.CHUNK_CHARS + 200_000
 
 
+@pytest.mark.parametrize("word", ["NA", "None", "null", "NaN", "\\N", "-", "Hidden", "-1", ""])
+def test_a_word_for_missing_costs_a_nullable_count_alone(tmp_path: Path, word: str) -> None:
+    """Rows lost their views, as their likes were hidden; one without its views is nothing."""
+    path = written(tmp_path / "t.csv", HEADER + f"2026-01-02,a,10,{word},3\n2026-01-02,b,{word},2,3\n")
+    result = imported(path)
+    assert counts(result.rows["video_snapshots"]) == [["a", 10, None, 3]]
+    (reject,) = result.rejects
+    assert (reject.line, reject.column) == (3, "view_count")
+    assert reject.reason == ("is empty" if not word else f"is {word!r}, which stands for missing")
+
+
+def test_a_row_without_views_still_brings_its_metadata(tmp_path: Path) -> None:
+    row = _kaggle("v1", "Plain", 0).replace(",0,5,1,7,", ",NA,5,1,7,")
+    result = imported(written(tmp_path / "k.csv", KAGGLE_HEADER + row))
+    assert result.rejects == []
+    assert result.rows["videos"]["title"].tolist() == ["Plain"]
+    assert counts(result.rows["video_snapshots"]) == [["v1", None, 5, 7]]
+
+
+def test_a_count_of_one_chunk_is_explained_by_another(tmp_path: Path) -> None:
+    """Files are converted in chunks, and only the last one tells that points part thousands."""
+    rows = ["2026-01-02;a0;1.000;2;3\n", *(f"2026-01-02;a{number};7;2;3\n" for number in range(1, 12_000))]
+    content = HEADER.replace(",", ";") + "".join(rows) + "2026-01-02;b;1.234.567;2;3\n"
+    result = imported(written(tmp_path / "t.csv", content))
+    assert result.rejects == []
+    views = result.rows["video_snapshots"].set_index("video_id")["view_count"]
+    assert (views["a0"], views["a1"], views["b"]) == (1000, 7, 1_234_567)
+
+
+def _kaggle_2017(days: list[str], published: list[str]) -> str:
+    header = (
+        "video_id,trending_date,title,channel_title,category_id,publish_time,tags,views,likes,dislikes,comment_count,"
+        "thumbnail_link,comments_disabled,ratings_disabled,video_error_or_removed,description\n"
+    )
+    rows = [
+        f"v{number},{day},T,C,22,{published[number % len(published)]},a|b,1000,5,1,7,http://x,False,False,False,d\n"
+        for number, day in enumerate(days)
+    ]
+    return header + "".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("days", "published"),
+    [
+        (["24.11.04", "24.11.06"], ["2024-11-01T10:00:00.000Z", "2024-11-02T10:00:00.000Z"]),
+        (["2024/11/04", "2024/11/06"], ["2024-11-01T10:00:00.000Z"]),
+        (["24.04.11", "24.06.11"], ["2024-11-01T10:00:00.000Z"]),
+        (["04/11/2024", "06/11/2024"], ["2024-11-01T10:00:00.000Z"]),
+        (["11/04/2024", "11/06/2024"], ["2024/11/01"]),
+        (["24.11.04", "24.11.05", "24.11.06"], [""]),
+        (["24.11.04", "24.11.30"], [""]),
+    ],
+)
+def test_dates_are_read_in_the_order_the_file_proves(tmp_path: Path, days: list[str], published: list[str]) -> None:
+    """Rows of 4 to 9 November were stored under 11 April to 11 September, before their videos were published."""
+    result = imported(written(tmp_path / "k.csv", _kaggle_2017(days * 5, published)))
+    assert result.rejects == []
+    assert result.scan.days[0] == date(2024, 11, 4)
+    assert result.scan.days[-1].month == 11
+    assert [batch.day for batch in result.batches if batch.endpoint == "videos"] == result.scan.days
+    if published != [""]:
+        assert result.rows["video_snapshots"]["published_at"].notna().all()
+
+
+def test_dates_that_stay_open_are_refused_with_both_readings_and_the_remedy(tmp_path: Path) -> None:
+    path = written(tmp_path / "k.csv", _kaggle_2017(["24.11.04", "24.11.06"], ["2020-11-01T10:00:00.000Z"]))
+    with pytest.raises(HistoryError) as error:
+        open_history(path).scan()
+    told = str(error.value)
+    assert told.startswith("k.csv, column trending_date: holds dates that may be year, ")
+    assert "year, day, month (24.11.04 is 2024-04-11)" in told
+    assert "year, month, day (24.11.04 is 2024-11-04)" in told
+    assert "--dates ydm" in told
+    assert "--dates ymd" in told
+    named = {order: open_history(path, dates=order) for order in ("ydm", "ymd")}
+    assert [history.scan().days[0] for history in named.values()] == [date(2024, 4, 11), date(2024, 11, 4)]
+    assert len({history.import_id for history in (*named.values(), open_history(path))}) == 3
+
+
+def test_a_parquet_text_that_repeats_is_read_in_pieces(tmp_path: Path) -> None:
+    """143 kB on disk became 1.7 GB in memory."""
+    rows, long = 30_000, "x" * 50_000
+    table = _hourly(rows, title=pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([long])))
+    path = tmp_path / "h.parquet"
+    pq.write_table(table, path)
+    assert path.stat().st_size < 1 << 20
+    _, *chunks = parquet_file.chunks(path, path.name, {"title": "title", "video_id": "video_id"})
+    sizes = [len(chunk.lines) for chunk in chunks]
+    assert max(sizes) * len(long) <= parquet_file.CHUNK_BYTES
+    assert [chunk.lines[0] for chunk in chunks] == np.cumsum([1 + sizes[0], *sizes[:-1]]).tolist()
+
+
+def test_a_parquet_text_that_repeats_undictionaried_is_read_in_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "h.parquet"
+    pq.write_table(_hourly(4_000, title=["x" * 50_000] * 4_000), path, use_dictionary=False, compression="zstd")
+    sizes = [chunk.columns["title"].nbytes for chunk in parquet_file.chunks(path, path.name, {"title": "title"})]
+    assert max(sizes) <= parquet_file.CHUNK_BYTES + (1 << 20)
+
+
+def test_a_parquet_row_beyond_all_bounds_is_refused_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_file, "CHUNK_BYTES", 100)
+    pq.write_table(_hourly(3, title=["a", "b" * 200, "c"]), tmp_path / "h.parquet")
+    history = open_history(tmp_path / "h.parquet")
+    with pytest.raises(HistoryError, match=r"row 2 holds 2\d\d bytes of text, more than 100"):
+        list(history.files[0].read())
+
+
 def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
     outside = written(tmp_path / "outside" / "secret.csv", HEADER + "2026-01-02,secret,1,2,3\n")
     folder = tmp_path / "in"
@@ -245,7 +361,7 @@ def test_rows_that_cannot_be_read_are_set_aside_with_line_column_and_reason(tmp_
         tmp_path / "t.csv",
         HEADER + "2026-01-02,a,1,2,3\n"
         "2026-01-02,b,1\n"
-        '2026-01-02,"c\nc","1,234",2,3\n'
+        '2026-01-02,"c\nc",1.2K,2,3\n'
         "then,d,1,2,3\n"
         "2026-01-02,e,1,2,3,4\n"
         "2026-01-02,,1,2,3\n"
@@ -266,8 +382,8 @@ def test_rows_that_cannot_be_read_are_set_aside_with_line_column_and_reason(tmp_
         (11, "comment_count"),
     ]
     assert result.rejects[0].reason == "has 3 fields where the header has 5"
-    assert "'1,234' is not a whole number" in result.rejects[1].reason
-    assert result.rejects[1].record == '2026-01-02,"c\nc","1,234",2,3'
+    assert "'1.2K' is shortened" in result.rejects[1].reason
+    assert result.rejects[1].record == '2026-01-02,"c\nc",1.2K,2,3'
     assert {reject.file for reject in result.rejects} == {"t.csv"}
     assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3], ["j", -4, 2, 3]]  # -4: the contract's to judge
     assert result.scan.rows == 10
@@ -479,13 +595,14 @@ def test_more_rejects_than_rows_are_all_kept(tmp_path: Path) -> None:
 
 
 _ids = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), min_size=1, max_size=8)
-_count = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))
+_views = st.integers(0, 2**63 - 1)
+_count = st.one_of(st.none(), _views)
 _time = st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 3), timezones=st.just(UTC))
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.tuples(_time, _ids, _count, _count, _count), min_size=1, max_size=30),
+    st.lists(st.tuples(_time, _ids, _views, _count, _count), min_size=1, max_size=30),
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )

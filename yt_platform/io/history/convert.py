@@ -4,45 +4,65 @@ Belongs here: what counts as a whole number, a time, a flag or a text, in CSV te
 Kaggle's files spell differently. Not here: which column means what (`layouts.py`), and judging values that could be
 read (the contracts in `core/schemas`).
 
-A conversion takes an Arrow array and returns an array of the target type, null where a value is empty or unreadable,
+A conversion takes an Arrow array and returns an array of the target type, null where a value is missing or unreadable,
 and the reasons for the unreadable ones by row. Columns are tried whole first; only one that Arrow cannot read as a
 whole is gone through value by value, each distinct value once.
+
+Some spellings are open: only the whole column tells what they mean (`numbers.py`, `dates.py`). A file is read in
+chunks, so whoever reads it asks `Kind.is_open` of each and, where it is so, goes through the column once for
+`Kind.settle`.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from yt_platform.core.endpoints import TIMESTAMP
+from yt_platform.io.history import dates, numbers
+from yt_platform.io.history.dates import Decision, Orders
+from yt_platform.io.history.numbers import MAX_INT64, MISSING_WORDS, Roles, parse_count
 
 Converted = tuple[pa.Array, dict[int, str]]
+Convert = Callable[[pa.Array], Converted]
+Pieces = Iterable[tuple[pa.Array, pa.Array | None]]
+"""A column in pieces, each with the instants at which the videos of its rows were published where the file has them."""
 
-MAX_INT64 = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 """The years 1 to 9999, which is what dates in Python and this platform can say."""
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _EPOCH_SECONDS = re.compile(r"\d{10}(\.\d*)?", re.ASCII)
-_DIGITS = re.compile(r"\d+(\.\d*)?", re.ASCII)
-_KAGGLE_DAY = re.compile(r"(\d\d|\d{4})[./](\d\d)[./](\d\d)", re.ASCII)
-_KAGGLE_DATE = re.compile(r"(\d{4})/(\d\d)/(\d\d)", re.ASCII)
+_DIGITS = re.compile(r"(\d+)(\.0*)?", re.ASCII)
+_ROUNDED = re.compile(r"\d+[.,]?\d*[eE]\+?\d+", re.ASCII)
+_ZONE_NAME = re.compile(r"\s*(?:UTC|GMT)$", re.ASCII | re.IGNORECASE)
+_FINER_THAN_SECONDS = {13: 10**3, 16: 10**6, 19: 10**9}
+"""Ticks per second of times since 1970, by their digits: those of other lengths are no time since YouTube began."""
+_COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_YEARS = range(dates.FIRST_DAY.year, dates.LAST_DAY.year + 1)
 _TICKS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a column holds, the Parquet types that can hold it, and how it is converted."""
+    """What a column holds, the Parquet types that can hold it, and how it is converted.
+
+    `convert` takes what it is given for the whole column. `is_open` says whether a piece holds spellings that only the
+    whole column decides, and `settle` makes the conversion for all pieces of such a column; it takes the order of dates
+    that a person has named, and raises OpenDatesError where the column does not decide.
+    """
 
     expected: str
     accepts: Callable[[pa.DataType], bool]
-    convert: Callable[[pa.Array], Converted]
+    convert: Convert
+    is_open: Callable[[pa.Array], bool] = lambda values: False
+    settle: Callable[[Pieces, str | None], Convert] | None = None
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -66,34 +86,48 @@ def _to_text(values: pa.Array) -> Converted:
 
 
 def _to_count(values: pa.Array) -> Converted:
+    return _settled_counts([(values, None)] if _counts_are_open(values) else [], None)(values)
+
+
+def _counts_are_open(values: pa.Array) -> bool:
+    if not is_text(values.type) or _all_digits(values):
+        return False
+    return any(map(numbers.is_open, values.drop_null().unique().to_pylist()))
+
+
+def _settled_counts(pieces: Pieces, dates_wanted: str | None) -> Convert:
+    texts = (text for values, _ in pieces if is_text(values.type) for text in values.drop_null().unique().to_pylist())
+    return partial(_counts, roles=numbers.roles(texts))
+
+
+def _counts(values: pa.Array, roles: Roles) -> Converted:
     if is_text(values.type):
-        return _count_of_text(_empty_to_null(values.cast(pa.string())))
+        return _count_of_text(values.cast(pa.string()), roles)
     if pa.types.is_floating(values.type):
         return _count_of_float(values.cast(pa.float64()))
     beyond = []
     if pa.types.is_uint64(values.type):
         beyond = _rows_where(pc.greater(values, pa.scalar(MAX_INT64, pa.uint64())))
-    return _without(values, beyond).cast(pa.int64()), dict.fromkeys(beyond, "is beyond 64-bit integers")
+    return _minus_one_to_null(_without(values, beyond).cast(pa.int64())), dict.fromkeys(
+        beyond, "is beyond 64-bit integers"
+    )
 
 
-def _count_of_text(texts: pa.Array) -> Converted:
-    if pc.all(pc.ascii_is_decimal(texts)).as_py() is not False:  # None: nothing but nulls
+def _minus_one_to_null(counts: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(counts, -1), None, counts)
+
+
+def _all_digits(texts: pa.Array) -> bool:
+    return pc.all(pc.ascii_is_decimal(texts.cast(pa.string()))).as_py() is not False  # None: nothing but nulls
+
+
+def _count_of_text(texts: pa.Array, roles: Roles) -> Converted:
+    if _all_digits(texts):
         try:
             return texts.cast(pa.int64()), {}
         except pa.ArrowInvalid:  # beyond 64 bits: say which value
             pass
-    return _by_value(texts, _parse_count, pa.int64())
-
-
-def _parse_count(text: str) -> int:
-    if not _NUMBER.fullmatch(text.strip()):
-        raise ValueError(f"{text[:40]!r} is not a whole number written in plain digits")
-    number = Decimal(text.strip())
-    if number != number.to_integral_value():
-        raise ValueError(f"{text[:40]!r} is not a whole number")
-    if not -MAX_INT64 - 1 <= number <= MAX_INT64:
-        raise ValueError(f"{text[:40]!r} is beyond 64-bit integers")
-    return int(number)
+    return _by_value(texts, partial(parse_count, known=roles), pa.int64())
 
 
 def _count_of_float(values: pa.Array) -> Converted:
@@ -102,18 +136,34 @@ def _count_of_float(values: pa.Array) -> Converted:
     beyond = _rows_where(pc.or_(pc.less(values, -(2.0**63)), pc.greater_equal(values, 2.0**63)))
     reasons = {row: f"{values[row].as_py()} is not a whole number" for row in broken}
     reasons |= {row: f"{values[row].as_py()} is beyond 64-bit integers" for row in beyond}
-    return _without(values, [*reasons]).cast(pa.int64()), reasons
+    return _minus_one_to_null(_without(values, [*reasons]).cast(pa.int64())), reasons
 
 
-def _to_time(values: pa.Array) -> Converted:
+def _to_time(values: pa.Array, year_first: Orders) -> Converted:
+    return _settled_times([(values, None)] if _times_are_open(values) else [], None, year_first)(values)
+
+
+def _times_are_open(values: pa.Array) -> bool:
+    """May be: what looks so is then gone through."""
+    if not is_text(values.type):
+        return False
+    return bool(pc.any(pc.match_substring_regex(values.cast(pa.string()), dates.CANDIDATE)).as_py())
+
+
+def _settled_times(pieces: Pieces, wanted: str | None, year_first: Orders) -> Convert:
+    texts = ((values.cast(pa.string()), published) for values, published in pieces)
+    return partial(_times, year_first=year_first, decision=dates.decide(texts, year_first, wanted))
+
+
+def _times(values: pa.Array, year_first: Orders, decision: Decision) -> Converted:
     if is_text(values.type):
-        return _time_of_text(_empty_to_null(values.cast(pa.string())))
+        return _time_of_text(_empty_to_null(values.cast(pa.string())), year_first, decision)
     if pa.types.is_date(values.type):
         values = values.cast(pa.timestamp("s" if pa.types.is_date32(values.type) else "ms"))
     return _time_of_timestamp(values)
 
 
-def _time_of_text(texts: pa.Array) -> Converted:
+def _time_of_text(texts: pa.Array, year_first: Orders, decision: Decision) -> Converted:
     first = texts.drop_null().slice(0, 1)  # tried alone: a cast that fails on every value takes 2 µs for each
     for zoned_or_naive in (TIMESTAMP, pa.timestamp("us")):
         try:
@@ -121,7 +171,7 @@ def _time_of_text(texts: pa.Array) -> Converted:
             return _time_of_timestamp(texts.cast(zoned_or_naive))
         except pa.ArrowInvalid:
             continue
-    return _by_value(texts, _parse_time, TIMESTAMP)
+    return _by_value(texts, partial(_parse_time, year_first=year_first, decision=decision), TIMESTAMP)
 
 
 def _time_of_timestamp(values: pa.Array) -> Converted:
@@ -133,40 +183,41 @@ def _time_of_timestamp(values: pa.Array) -> Converted:
     return times, dict.fromkeys(outside, "is outside the years 1 to 9999")
 
 
-def _parse_time(text: str) -> datetime:
+def _parse_time(text: str, year_first: Orders, decision: Decision) -> datetime | None:
     text = text.strip()
+    if text.lower() in MISSING_WORDS:
+        return None
     if _EPOCH_SECONDS.fullmatch(text):
         return EPOCH + timedelta(microseconds=int(Decimal(text) * 10**6))
-    if _DIGITS.fullmatch(text):  # 8 digits may be a date, 13 are milliseconds: both would be silently wrong
-        raise ValueError(f"{text[:40]!r} is no time: seconds since 1970 have 10 digits before the point")
+    if digits := _DIGITS.fullmatch(text):
+        return _time_of_digits(digits[1])
+    if _ROUNDED.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is a rounded number, the time in its last digits is lost")
+    if orders := dates.allowed(text, year_first):
+        return dates.parse(text, decision.get(orders, orders[0]))
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_ZONE_NAME.sub("+00:00", text))
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{text[:40]!r} is neither an ISO 8601 time nor seconds since 1970") from None
 
 
-def _parse_kaggle_day(text: str) -> datetime:
-    match = _KAGGLE_DAY.fullmatch(text.strip())
-    if not match:
-        return _parse_time(text)
-    year, day, month = (int(part) for part in match.groups())
+def _time_of_digits(digits: str) -> datetime:
+    """Milliseconds and finer since 1970, or a date without separators: the years since YouTube began leave one
+    reading of each length."""
     try:
-        return datetime(year + 2000 if year < 100 else year, month, day, tzinfo=UTC)
-    except ValueError:
-        raise ValueError(f"{text!r} is no date in the order year, day, month") from None
-
-
-def _parse_kaggle_time(text: str) -> datetime:
-    return _parse_time(_KAGGLE_DATE.sub(r"\1-\2-\3", text))
-
-
-def _to_kaggle_day(texts: pa.Array) -> Converted:
-    return _by_value(_empty_to_null(texts), _parse_kaggle_day, TIMESTAMP)
-
-
-def _to_kaggle_time(texts: pa.Array) -> Converted:
-    return _by_value(_empty_to_null(texts), _parse_kaggle_time, TIMESTAMP)
+        if len(digits) in _FINER_THAN_SECONDS:
+            moment = EPOCH + timedelta(microseconds=int(digits) * 10**6 // _FINER_THAN_SECONDS[len(digits)])
+        else:
+            moment = datetime.strptime(digits, _COMPACT[len(digits)]).replace(tzinfo=UTC)
+        if moment.year in _YEARS:
+            return moment
+    except (KeyError, ValueError, OverflowError):
+        pass
+    raise ValueError(
+        f"{digits[:40]!r} is no time since YouTube began: seconds since 1970 have 10 digits before the point, "
+        "milliseconds 13, dates without separators 8, 12 or 14"
+    )
 
 
 def _to_kaggle_tags(texts: pa.Array) -> Converted:
@@ -182,9 +233,9 @@ def _to_flag(values: pa.Array) -> Converted:
     return _by_value(_empty_to_null(values.cast(pa.string())), _parse_flag, pa.bool_())
 
 
-def _parse_flag(text: str) -> bool:
+def _parse_flag(text: str) -> bool | None:
     try:
-        return {"true": True, "false": False}[text.strip().lower()]
+        return {"true": True, "false": False, **dict.fromkeys(MISSING_WORDS)}[text.strip().lower()]
     except KeyError:
         raise ValueError(f"{text[:40]!r} is neither true nor false") from None
 
@@ -220,10 +271,19 @@ def _without(values: pa.Array, rows: list[int]) -> pa.Array:
     return pc.if_else(drop, None, values)
 
 
+def _time_kind(expected: str, accepts: Callable[[pa.DataType], bool], *year_first: str) -> Kind:
+    return Kind(
+        expected,
+        accepts,
+        partial(_to_time, year_first=year_first),
+        _times_are_open,
+        partial(_settled_times, year_first=year_first),
+    )
+
+
 TEXT = Kind("text", lambda kind: is_text(kind) or bool(pa.types.is_integer(kind)), _to_text)
-COUNT = Kind("integers or floats", _is_number, _to_count)
-TIME = Kind("timestamps, dates or ISO 8601 text", _is_time, _to_time)
+COUNT = Kind("integers or floats", _is_number, _to_count, _counts_are_open, _settled_counts)
+TIME = _time_kind("timestamps, dates or ISO 8601 text", _is_time, "ymd")
 FLAG = Kind("booleans or true/false text", lambda kind: is_text(kind) or bool(pa.types.is_boolean(kind)), _to_flag)
-KAGGLE_DAY = Kind("yy.dd.mm, yyyy/dd/mm or ISO 8601 text", is_text, _to_kaggle_day)
-KAGGLE_TIME = Kind("yyyy/mm/dd or ISO 8601 text", is_text, _to_kaggle_time)
+KAGGLE_DAY = _time_kind("yy.dd.mm, yyyy/dd/mm or ISO 8601 text", is_text, "ydm", "ymd")
 KAGGLE_TAGS = Kind("text parted by |", is_text, _to_kaggle_tags)

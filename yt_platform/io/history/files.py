@@ -8,16 +8,19 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 from yt_platform.io.history import csv_file, parquet_file
-from yt_platform.io.history.layouts import LAYOUTS, Container, Layout, matching, nearest, snake_case
+from yt_platform.io.history.convert import Convert, Converted
+from yt_platform.io.history.dates import OpenDatesError
+from yt_platform.io.history.layouts import LAYOUTS, Container, Field, Layout, matching, nearest, snake_case
 from yt_platform.io.history.problems import HistoryError, excerpt
 from yt_platform.io.history.rows import Chunk, Rows, typed_rows
 
+COLLECTED, PUBLISHED = "collected_at", "published_at"
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
 _DATA_SUFFIXES = (".csv", ".tsv", ".parquet")  # a file so named is never passed over in silence
 HIDDEN = "is hidden"
@@ -39,13 +42,16 @@ class HistoryFile:
     own_names: Mapping[str, str]
     """Raw column to the file's own name of it."""
     modified_ns: int
+    dates: str | None = None
+    """The order of the parts of dates that a person has named, as `dates.ORDERS` has them."""
+    _settled: dict[str, Convert] = field(default_factory=dict, compare=False, repr=False)
 
     def read(self, columns: Collection[str] | None = None) -> Iterator[Rows]:
         """The file's rows; with `columns` only these raw columns. Raises HistoryError, also if the file changed."""
         wanted = {one: own for one, own in self.own_names.items() if columns is None or one in columns}
         with _readable(self.name):
             for chunk in self._chunks(wanted):
-                yield typed_rows(self.name, self.layout, self.own_names, chunk)
+                yield typed_rows(self.name, self.layout, self.own_names, chunk, self._convert)
             stat = self.path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (self.bytes, self.modified_ns):
             raise HistoryError(self.name, "changed while it was read", "import a copy that nothing writes to")
@@ -54,6 +60,30 @@ class HistoryFile:
         if self.layout.container == "parquet":
             return parquet_file.chunks(self.path, self.name, wanted)
         return csv_file.chunks(self.path, self.name, wanted, self.own_names.values())
+
+    def _convert(self, one: Field, values: pa.Array) -> Converted:
+        """Converts a piece of a column, by what the whole column tells where that is needed."""
+        if not one.kind.is_open(values):
+            return one.kind.convert(values)
+        if one.column not in self._settled:
+            self._settled[one.column] = self._settle(one)
+        return self._settled[one.column](values)
+
+    def _settle(self, one: Field) -> Convert:
+        assert one.kind.settle, "what may be open can be settled"
+        try:
+            return one.kind.settle(self._pieces(one), self.dates)
+        except OpenDatesError as error:
+            raise HistoryError(self.name, error.reason, error.remedy, column=self.own_names[one.column]) from error
+
+    def _pieces(self, one: Field) -> Iterator[tuple[pa.Array, pa.Array | None]]:
+        """The column and, beside the time of collection, that of publication where the file has it."""
+        beside = [other for other in self.layout.fields if other.column == PUBLISHED and PUBLISHED in self.own_names]
+        published = beside[0] if beside and one.column == COLLECTED else None
+        columns = {one.column, published.column} if published else {one.column}
+        for chunk in self._chunks({name: own for name, own in self.own_names.items() if name in columns}):
+            values = chunk.columns[one.column]
+            yield values, self._convert(published, chunk.columns[PUBLISHED])[0] if published else None
 
 
 @dataclass(frozen=True)

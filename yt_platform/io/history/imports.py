@@ -9,7 +9,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
@@ -81,7 +81,8 @@ class History:
         self.formats = sorted({file.layout.name for file in files})
         manifest = "".join(f"{file.name}\0{file.sha256}\n" for file in files)
         self.manifest_sha256 = _sha256(manifest)
-        self.import_id = _sha256(f"{IMPORTER_VERSION}\n{manifest}")
+        orders = "".join(sorted({f"{file.dates}\n" for file in files if file.dates}))
+        self.import_id = _sha256(f"{IMPORTER_VERSION}\n{orders}{manifest}")
         self.rejects: RejectLog | tuple[()] = ()
         self.header_lines = 0
         self.records = 0
@@ -167,12 +168,15 @@ class History:
         )
 
 
-def open_history(path: Path) -> History:
+def open_history(path: Path, dates: str | None = None) -> History:
     """Recognises and hashes the files at a path: one file, or a folder with all below it.
+
+    `dates` names the order of day, month and year (`dates.ORDERS`) where files leave it open.
 
     Raises HistoryError where no known layout fits any of them, naming files, columns and the known layouts.
     """
-    return History(path, find_files(path))
+    found = find_files(path)
+    return History(path, replace(found, files=[replace(file, dates=dates) for file in found.files]))
 
 
 def _day_parts(spool: Spool, titles: "_Titles", day: date) -> Iterator[tuple[str, pa.Table, str | None]]:

@@ -15,7 +15,6 @@ from yt_platform.io.history.convert import (
     FLAG,
     KAGGLE_DAY,
     KAGGLE_TAGS,
-    KAGGLE_TIME,
     TEXT,
     TIME,
     Kind,
@@ -171,7 +170,7 @@ KAGGLE_2017 = Layout(
     "csv",
     "kaggle",
     (VIDEO_SNAPSHOTS.name, VIDEOS.name),
-    (*_KAGGLE, Field("published_at", "publish_time", KAGGLE_TIME), Field("view_count", "views", COUNT)),
+    (*_KAGGLE, Field("published_at", "publish_time", TIME), Field("view_count", "views", COUNT)),
     region_in_name=_KAGGLE_REGION,
 )
 
@@ -180,7 +179,7 @@ KAGGLE_2020 = Layout(
     "csv",
     "kaggle",
     (VIDEO_SNAPSHOTS.name, VIDEOS.name),
-    (*_KAGGLE, *_same(TEXT, "channel_id"), *_same(KAGGLE_TIME, "published_at"), *_same(COUNT, "view_count")),
+    (*_KAGGLE, *_same(TEXT, "channel_id"), *_same(TIME, "published_at"), *_same(COUNT, "view_count")),
     region_in_name=_KAGGLE_REGION,
 )
 

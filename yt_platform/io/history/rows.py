@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yt_platform.core.endpoints import ENDPOINTS, VIDEO_SNAPSHOTS
-from yt_platform.io.history.layouts import Layout
+from yt_platform.io.history.convert import Converted
+from yt_platform.io.history.layouts import Field, Layout
 from yt_platform.io.history.problems import Reject, excerpt
 
 DEFAULTS: dict[str, Any] = {"region": "", "like_zero_is_missing": False, "comment_zero_is_missing": False}
@@ -45,23 +46,30 @@ class Rows:
     headers: int = 0
 
 
-def typed_rows(name: str, layout: Layout, own_names: Mapping[str, str], chunk: Chunk) -> Rows:
-    """Types a chunk of the file `name`; a row at fault is rejected for the first of its columns that is."""
+def typed_rows(
+    name: str,
+    layout: Layout,
+    own_names: Mapping[str, str],
+    chunk: Chunk,
+    convert: Callable[[Field, pa.Array], Converted],
+) -> Rows:
+    """Types a chunk of the file `name`, each column by `convert`; a row at fault is rejected for the first of its
+    columns that is."""
     defaults = _defaults(layout)
-    required = {one.name for kind in layout.endpoints for one in ENDPOINTS[kind].schema if not one.nullable}
+    required = _required(layout)
     columns: dict[str, pa.Array] = {}
     faults: dict[int, tuple[str, str]] = {}
     for one in layout.fields:
         if one.column not in chunk.columns:
             continue
-        values, reasons = one.kind.convert(chunk.columns[one.column])
+        values, reasons = convert(one, chunk.columns[one.column])
         for row, reason in reasons.items():
             faults.setdefault(row, (one.column, reason))
         if defaults.get(one.column) is not None:
             values = pc.fill_null(values, defaults[one.column])
         if one.column in required and values.null_count:
             for row in pc.indices_nonzero(pc.is_null(values)).to_pylist():
-                faults.setdefault(row, (one.column, "is empty"))
+                faults.setdefault(row, (one.column, _missing(chunk.columns[one.column][row])))
         columns[one.column] = values
     rejects = [
         Reject(name, chunk.lines[row], own_names[column], reason, excerpt(chunk.record(row)))
@@ -76,6 +84,19 @@ def typed_rows(name: str, layout: Layout, own_names: Mapping[str, str], chunk: C
         len(chunk.lines) + len(chunk.rejects),
         chunk.headers,
     )
+
+
+def _required(layout: Layout) -> set[str]:
+    """Raw columns without which a row is nothing. A reading is nothing without its views, but its row may bring
+    metadata: then the contract refuses the reading alone."""
+    columns = {one.name for kind in layout.endpoints for one in ENDPOINTS[kind].schema if not one.nullable}
+    only_reading = layout.endpoints == (VIDEO_SNAPSHOTS.name,) and not layout.title_changes
+    return columns | {"view_count"} if only_reading else columns
+
+
+def _missing(value: pa.Scalar) -> str:
+    text = value.as_py()
+    return "is empty" if text is None or text == "" else f"is {text!r}, which stands for missing"
 
 
 def endpoint_rows(endpoint: str, layout: Layout, columns: Mapping[str, pa.Array]) -> pa.Table:
