@@ -73,6 +73,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         from yt_platform.io.youtube import ConfigurationError, UnavailableError
         from yt_platform.local import RunFailedError
         from yt_platform.up import UpError
+        from yt_platform.web.login import TokenError
 
         try:
             command(*args, **kwargs)
@@ -103,6 +104,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             BackupError,
             TombstoneError,
             CorruptBatchError,
+            TokenError,
         ) as error:
             _say(f"error: {error}", _remedy_of_full_disk(error))
             raise typer.Exit(FAILED) from error
@@ -248,6 +250,21 @@ def up() -> None:
     from yt_platform.commands import bring_up
 
     raise typer.Exit(bring_up(load_settings(), out))
+
+
+@app.command()
+@_explained
+def token(
+    new: Annotated[
+        bool, typer.Option("--new", help="Make a new one: whoever is logged in has to log in again.")
+    ] = False,
+) -> None:
+    """Print the token that opens the pages of `up`, and the link that logs a browser in with it."""
+    from yt_platform.report import print_login
+    from yt_platform.web.login import renew_token, ui_token
+
+    settings = load_settings()
+    print_login(settings, renew_token(settings) if new else ui_token(settings), out)
 
 
 @app.command()

@@ -69,11 +69,13 @@ from yt_platform.report import (
     print_connections,
     print_forgotten,
     print_import,
+    print_opened,
     print_spent,
     print_summary,
 )
 from yt_platform.resources import artifact_folder, databases, required_key
 from yt_platform.settings import Settings, SettingsError
+from yt_platform.web.login import ui_token
 
 SAMPLE_DAYS = 60
 """Days of the built-in sample that are imported; the one after them is collected."""
@@ -292,6 +294,7 @@ def bring_up(settings: Settings, out: Console) -> int:
 
     with only_one(settings.home):
         check_ports(settings)
+        token = ui_token(settings)
         with open_platform(settings) as platform:
             failed = fail_orphaned_runs(Runs(platform, silent).instance)
             if failed:
@@ -299,7 +302,7 @@ def bring_up(settings: Settings, out: Console) -> int:
             return serve(
                 services(settings, platform.urls),
                 settings.home / "logs",
-                lambda: print_connections(settings, out),
+                lambda: print_opened(settings, token, out),
             )
 
 

@@ -1,9 +1,11 @@
 """How figures look in a terminal; what they are comes from the callers."""
 
+import os
+import stat
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 from rich.console import Console
@@ -30,6 +32,11 @@ PRINT_EVERY_SECONDS = 10
 
 EXAMPLE = 200
 """Characters shown of a refused row."""
+
+_DATABASE = (
+    "psql, BI tools:  make up (or .venv/bin/yt-platform db start), then\n"
+    '                 psql "$(.venv/bin/yt-platform db url --reader)"'
+)
 
 
 class ProgressDisplay:
@@ -227,12 +234,44 @@ def print_top_forecasts(platform: Platform, out: Console) -> None:
 
 def print_connections(settings: Settings, out: Console) -> None:
     out.print(
-        f"\nOpen the UI:     make up, then Dagster is at http://127.0.0.1:{settings.webserver_port}\n"
-        f"                 and MLflow at http://127.0.0.1:{settings.mlflow_port}\n"
-        "psql, BI tools:  make up (or .venv/bin/yt-platform db start), then\n"
-        '                 psql "$(.venv/bin/yt-platform db url --reader)"',
+        "\nOpen the UI:     make up, which prints the link to log in; Dagster is then at\n"
+        f"                 {settings.ui_base} and MLflow at {settings.mlflow_ui_base}\n" + _DATABASE,
         soft_wrap=True,
     )
+
+
+def print_opened(settings: Settings, token: str, out: Console) -> None:
+    """What is open under `up`, with the token where nobody else reads what is printed."""
+    if read_by_others(out.file):
+        out.print(
+            f"\nOpen the UI:     Dagster at {settings.ui_base}\n                 MLflow at {settings.mlflow_ui_base}\n"
+            "                 Others may read this output: `yt-platform token` prints the links to log in.",
+            soft_wrap=True,
+        )
+    else:
+        print_login(settings, token, out)
+    out.print(_DATABASE, soft_wrap=True)
+
+
+def print_login(settings: Settings, token: str, out: Console) -> None:
+    """The links that log a browser in, and the token for where a proxy stands, which may log addresses."""
+    out.print(
+        f"\nOpen the UI:     Dagster at http://127.0.0.1:{settings.webserver_port}/?token={token}\n"
+        f"                 MLflow at http://127.0.0.1:{settings.mlflow_port}/?token={token}\n"
+        "                 One of the links logs a browser in to both for a week.",
+        soft_wrap=True,
+    )
+    for url in filter(None, (settings.ui_url, settings.mlflow_ui_url)):
+        out.print(f"                 At {url}, enter the token {token}", soft_wrap=True)
+
+
+def read_by_others(stream: IO[str]) -> bool:
+    """Whether what is printed ends in a log of the system (a socket) or in a file that other users may read."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except OSError:  # no file of the system at all
+        return False
+    return stat.S_ISSOCK(mode) or (stat.S_ISREG(mode) and bool(mode & 0o077))
 
 
 def print_channels(found: Sequence[Watched], out: Console) -> None:

@@ -1,6 +1,7 @@
 """The one typed description of every `YT_*` setting, read from the environment and `.env` and checked at start."""
 
 import os
+import re
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ TEST_PREFIX = "YT_TEST_"
 EnvironmentName = Literal["production", "development"]
 FORECAST_EVERY = (5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+TOKEN = re.compile(r"[A-Za-z0-9_-]{32,256}")
+"""What a token of the UIs may look like: too long to guess, and the same in a URL, a header and a file."""
 
 
 class SettingsError(ValueError):
@@ -82,6 +85,11 @@ class Settings(BaseSettings):
     keep_backups_days: int = Field(30, ge=1, le=30, description="Days that a backup may be kept and restored")
     keep_run_logs_days: int = Field(90, ge=1, le=36_500, description="Days that logs of finished runs are kept")
     ui_url: str | None = Field(None, description="Where people open Dagster's UI; default its port on loopback")
+    mlflow_ui_url: str | None = Field(None, description="Where people open MLflow's UI; default its port on loopback")
+    ui_token: SecretStr | None = Field(
+        None, description="Token that opens both UIs; default the one in HOME/ui-token, made at the first start"
+    )
+    privacy_policy_url: str | None = Field(None, description="The operator's privacy policy, linked on every page")
     alert_webhook_url: SecretStr | None = Field(None, description="Webhook that takes Slack's messages, for alerts")
     alert_smtp_url: SecretStr | None = Field(
         None, description="Mail server for alerts: smtp://user:password@host:587 or smtps://host:465"
@@ -164,7 +172,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{address.strip()!r} is no address like name@example.org")
         return addresses
 
-    @field_validator("api_endpoint", "ui_url", "push_url", "push_hub")
+    @field_validator("ui_token")
+    @classmethod
+    def _hard_to_guess(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and not TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("must have 32 to 256 letters, digits, - or _, as `openssl rand -hex 32` makes them")
+        return token
+
+    @field_validator("api_endpoint", "ui_url", "mlflow_ui_url", "privacy_policy_url", "push_url", "push_hub")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
         if url and not _names_a_host(url, "http", "https"):
@@ -221,6 +236,11 @@ class Settings(BaseSettings):
     def ui_base(self) -> str:
         """Where the paths of Dagster's UI begin, without a slash at the end."""
         return (self.ui_url or f"http://127.0.0.1:{self.webserver_port}").rstrip("/")
+
+    @property
+    def mlflow_ui_base(self) -> str:
+        """Where the paths of MLflow's UI begin, without a slash at the end."""
+        return (self.mlflow_ui_url or f"http://127.0.0.1:{self.mlflow_port}").rstrip("/")
 
     @property
     def mail_recipients(self) -> list[str]:

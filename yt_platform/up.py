@@ -1,4 +1,4 @@
-"""`yt-platform up`: Dagster's webserver and daemon and MLflow's UI as children of this process, and their clean end."""
+"""`yt-platform up`: Dagster's pages and daemon and MLflow's pages as children of this process, and their clean end."""
 
 import contextlib
 import ctypes
@@ -18,7 +18,6 @@ import psutil
 
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.local import HOST_TAG, dagster_environment
-from yt_platform.resources import artifact_folder
 from yt_platform.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 STOP_WITHIN_SECONDS = 20
 HOST = "127.0.0.1"
+UMASK = 0o077
+"""Sockets of Dagster's code servers have the rights that this leaves: whoever connects to one runs code here."""
 
 
 class UpError(RuntimeError):
@@ -45,21 +46,18 @@ def services(settings: Settings, urls: DatabaseUrls) -> list[Service]:
     scripts = Path(sys.executable).parent
     dagster = dagster_environment(settings, urls)
     workspace = str(PROJECT_ROOT / "workspace.yaml")
+    home = {"YT_HOME": str(settings.home)}
     mlflow = {
+        **home,
         "MLFLOW_BACKEND_STORE_URI": sqlalchemy_url(urls.mlflow),
-        "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifact_folder(settings),
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its job runner serves features of MLflow that are not used
     }
-    port, mlflow_port = str(settings.webserver_port), str(settings.mlflow_port)
-    receiver = Service("receiver", (sys.executable, "-m", "yt_platform.receiver"), {"YT_HOME": str(settings.home)})
+    receiver = Service("receiver", (sys.executable, "-m", "yt_platform.receiver"), home)
     return [
         *([receiver] if settings.push_url else []),
-        Service("webserver", (f"{scripts}/dagster-webserver", "-h", HOST, "-p", port, "-w", workspace), dagster),
+        Service("webserver", (sys.executable, "-m", "yt_platform.web", "dagster"), dagster),
         Service("daemon", (f"{scripts}/dagster-daemon", "run", "-w", workspace), dagster),
-        Service(
-            "mlflow", (f"{scripts}/mlflow", "server", "--host", HOST, "--port", mlflow_port, "--workers", "1"), mlflow
-        ),
+        Service("mlflow", (sys.executable, "-m", "yt_platform.web", "mlflow"), mlflow),
     ]
 
 
@@ -147,6 +145,7 @@ def serve(children: list[Service], logs: Path, started: Callable[[], None]) -> i
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    umask=UMASK,
                     preexec_fn=_end_with_parent,
                 )
         started()

@@ -4,10 +4,7 @@ A hub that is silent, late or lies loses nothing: uploads are polled as before, 
 collection look at a video sooner. Not here: HTTP from the hub (`receiver.py`), and what a feed says (`core/websub.py`).
 """
 
-import contextlib
 import http.client
-import os
-import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -18,6 +15,7 @@ from typing import Literal, cast
 from urllib.parse import urlencode
 
 from yt_platform.core.websub import LEASE_SECONDS, Notice, callback_path, channel_secret, topic_of
+from yt_platform.io.secret_file import kept_secret
 from yt_platform.io.warehouse import Warehouse
 
 SECRET = "push.secret"
@@ -73,17 +71,7 @@ class Hub:
 
 def push_secret(home: Path) -> bytes:
     """The secret that signatures are made with, in a file of mode 0600; made when first asked for."""
-    path = home / SECRET
-    with contextlib.suppress(FileExistsError):  # another process made it meanwhile, or long ago
-        temporary = home / f".{SECRET}.{secrets.token_hex(8)}"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-        try:
-            os.link(temporary, path)
-        finally:
-            temporary.unlink()
-    return bytes.fromhex(path.read_text())
+    return bytes.fromhex(kept_secret(home / SECRET))
 
 
 _DUE = """

@@ -21,10 +21,11 @@ FORBIDDEN = {
         "yt_platform.io",
         "yt_platform.defs",
         "yt_platform.sandbox",
+        "yt_platform.web",
     ),
-    "io": (*TOP_LEVEL, "dagster", "yt_platform.defs", "yt_platform.sandbox"),
+    "io": (*TOP_LEVEL, "dagster", "yt_platform.defs", "yt_platform.sandbox", "yt_platform.web"),
     "sandbox": (*TOP_LEVEL, *DATABASES, "dagster", "yt_platform.defs"),
-    "defs": ("yt_platform.sandbox", "yt_platform.cli", "yt_platform.commands", "yt_platform.local"),
+    "defs": ("yt_platform.sandbox", "yt_platform.web", "yt_platform.cli", "yt_platform.commands", "yt_platform.local"),
 }
 
 

@@ -48,8 +48,10 @@ def test_lock_holds_every_direct_dependency_inside_its_range(requirement: Requir
 def test_compose_and_make_up_share_workspace_and_instance() -> None:
     """On the files: no container engine runs where the tests do, so a drifting copy must be caught here."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    for name in ("webserver", "daemon"):
-        assert services[name]["command"][-2:] == ["--workspace", "workspace.yaml"]
+    assert services["daemon"]["command"][-2:] == ["--workspace", "workspace.yaml"]
+    for name, page in (("webserver", "dagster"), ("mlflow", "mlflow")):  # behind the guard, as under `up`
+        assert services[name]["command"][:4] == ["python", "-m", "yt_platform.web", page]
+        assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
     assert "ln -s /app/dagster.yaml" in (ROOT / "Dockerfile").read_text()
     urls = yaml.safe_load((ROOT / "dagster.yaml").read_text())["storage"]["postgres"]["postgres_url"]
     assert urls["env"] in services["daemon"]["environment"]
