@@ -83,11 +83,11 @@ def confine_artifacts(folder: Path) -> None:
 
         def list_artifacts(self, path: str | None = None) -> Any:
             self._check(str(Path(self.artifact_dir, path or "")))
-            return super().list_artifacts(path)
+            return super().list_artifacts(path)  # type: ignore[no-untyped-call]
 
         def download_artifacts(self, artifact_path: str, dst_path: str | None = None) -> str:
             self._check(str(Path(self.artifact_dir, artifact_path)))
-            return str(super().download_artifacts(artifact_path, dst_path))
+            return str(super().download_artifacts(artifact_path, dst_path))  # type: ignore[no-untyped-call]
 
         def _check(self, path: str) -> str:
             if not Path(path).resolve().is_relative_to(folder.resolve()):
