@@ -53,7 +53,8 @@ lint: install ## ruff: rules and format
 types: install ## mypy, strict on core and io
 	$(BIN)/mypy
 
-docs: install ## Remake docs/data-dictionary.md from the contracts
+docs: install ## Remake docs/data-dictionary.md and the views of reports from the contracts
+	$(BIN)/python scripts/report_views.py
 	$(BIN)/python scripts/data_dictionary.py > docs/data-dictionary.md
 
 lock: ## Remake requirements.lock; ARGS=--upgrade takes newer versions

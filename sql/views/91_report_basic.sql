@@ -27,7 +27,8 @@ SELECT
     report.red_views,
     report.red_watch_time_minutes,
     report.reported_at,
-    report.source = 'synthetic' AS is_synthetic
+    report.source = 'synthetic' AS is_synthetic,
+    nullif(report.creator_content_type, '') AS creator_content_type
 FROM metrics.report_basic AS report
 LEFT JOIN metrics.videos AS video USING (video_id)
 LEFT JOIN metrics.channels AS channel ON channel.channel_id = report.channel_id;

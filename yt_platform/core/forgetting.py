@@ -379,8 +379,19 @@ class Columns:
 
 WAREHOUSE = Columns(
     owners=frozenset({"video_id", "channel_id", "author_channel_id", "series", "reference"}),
-    # an alert about it, a row that was refused, views that came from a video
-    naming=frozenset({"dedupe_key", "record", "traffic_source_detail"}),
+    # an alert about it, a row that was refused, and parts of a report's key, which cannot be overwritten: views that
+    # came from a video, or from a page or playlist that names it
+    naming=frozenset(
+        {
+            "card_id",
+            "dedupe_key",
+            "end_screen_element_id",
+            "playback_location_detail",
+            "playlist_id",
+            "record",
+            "traffic_source_detail",
+        }
+    ),
     plain=frozenset(
         {
             "access",
@@ -389,6 +400,7 @@ WAREHOUSE = Columns(
             "basis",
             "batch_ids",
             "bucket",
+            "card_type",
             "category_id",
             "champion_version",
             "channel",
@@ -398,13 +410,16 @@ WAREHOUSE = Columns(
             "content_owner",
             "country",
             "country_code",
+            "creator_content_type",
             "data_version",
             "decision",
             "default_audio_language",
             "default_language",
             "definition",
             "definition_md5",
+            "device_type",
             "digest",
+            "end_screen_element_type",
             "endpoint",
             "file_sha256",
             "folder",
@@ -419,11 +434,14 @@ WAREHOUSE = Columns(
             "method",
             "model",
             "model_version",
+            "operating_system",
             "original_sha256",
             "parameters",
             "parent_id",
             "path",
             "pending",
+            "playback_location_type",
+            "province_code",
             "recipe_digest",
             "region",
             "replaced",
@@ -438,6 +456,8 @@ WAREHOUSE = Columns(
             "state",
             "status",
             "subscribed_status",
+            "subtitle_language",
+            "subtitle_language_autotranslated",
             "supersedes",
             "table_name",
             "target",

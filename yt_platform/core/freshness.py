@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 from yt_platform.core.lineage import NODE
+from yt_platform.core.schemas.reports import REPORTS
 
 _DAY_AND_GRACE = timedelta(hours=36)
 _MADE_DAILY = timedelta(hours=50)
@@ -18,6 +19,15 @@ _REFRESHED_MONTHLY = timedelta(days=32)
 
 _REPORTED = timedelta(days=5)
 """Of owners' reports: made 48 hours after the Pacific day and at times a day later, asked for daily, a day of grace."""
+
+_OF_FEW_CHANNELS = (
+    "metrics.report_cards",
+    "metrics.report_end_screens",
+    "metrics.report_subtitles",
+    "metrics.report_provinces",
+    "metrics.report_playlists",
+)
+"""Reports that have no row for weeks where a channel has no cards, say: those that come daily tell of a standstill."""
 
 MAX_AGE: dict[str, timedelta | None] = {
     "metrics.video_snapshots": _DAY_AND_GRACE,
@@ -30,11 +40,8 @@ MAX_AGE: dict[str, timedelta | None] = {
     "metrics.video_hourly": _MADE_DAILY,
     "metrics.channel_daily": _MADE_DAILY,
     "metrics.video_windows": _MADE_DAILY,
-    "metrics.report_basic": _REPORTED,
-    "metrics.report_demographics": _REPORTED,
-    "metrics.report_traffic_sources": _REPORTED,
-    "metrics.report_reach": _REPORTED,
-    "metrics.report_revenue": _REPORTED,
+    **{table.name: _REPORTED for table in REPORTS},
+    **dict.fromkeys(_OF_FEW_CHANNELS),
     "metrics.video_retention": None,
     "features.video_day": _MADE_DAILY,
     "features.video_hour": _MADE_DAILY,

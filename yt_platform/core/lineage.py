@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
+from yt_platform.core.schemas.reports import REPORTS
 from yt_platform.core.steps import DAILY, HOURLY
 
 LOOKBACK_DAYS = 28
@@ -71,7 +72,7 @@ NODES = (
     Node("metrics.comments", "1", (Input("raw.api_comments"),)),
     Node("metrics.video_daily", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
     Node("metrics.video_hourly", "1", (Input("metrics.video_snapshots", lookback_days=1),)),
-    Node("metrics.report_basic", "1", (Input("raw.report_basic"),)),
+    *(Node(table.name, "1", (Input(f"raw.{table.short_name}"),)) for table in REPORTS),
     Node(
         "metrics.channel_daily",
         "3",
@@ -81,10 +82,6 @@ NODES = (
             Input("metrics.report_basic"),
         ),
     ),
-    Node("metrics.report_demographics", "1", (Input("raw.report_demographics"),)),
-    Node("metrics.report_traffic_sources", "1", (Input("raw.report_traffic_sources"),)),
-    Node("metrics.report_reach", "1", (Input("raw.report_reach"),)),
-    Node("metrics.report_revenue", "1", (Input("raw.report_revenue"),)),
     Node("metrics.video_retention", "1", (Input("raw.analytics_video_retention"),)),
     Node("metrics.video_windows", "2", (Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),)),
     Node(
@@ -125,8 +122,8 @@ NODE = {node.table: node for node in NODES}
 FROM_OWNERS = frozenset(
     node.table for node in NODES if node.inputs[0].name.startswith(("raw.report_", "raw.analytics_"))
 )
-"""Tables of what owners alone are told, made on days that have some of it and on no other: six tables more on every day
-of a history that has none would cost seconds."""
+"""Tables of what owners alone are told, made on days that have some of it and on no other: a dozen tables more on every
+day of a history that has none would cost seconds."""
 
 
 def input_version(node: Node, day: date, inputs: Versions) -> str:

@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from enum import Enum
 from typing import Literal, get_args
 
+from yt_platform.core.schemas.reports import REPORTS
+
 PolicyMode = Literal["owned", "amended", "strict", "synthetic"]
 MODES: tuple[PolicyMode, ...] = get_args(PolicyMode)
 
@@ -64,11 +66,7 @@ HOLDS: Mapping[str, Holds] = {
     "metrics.video_hourly": Holds.DERIVED,
     "metrics.channel_daily": Holds.DERIVED,
     "metrics.video_windows": Holds.DERIVED,
-    "metrics.report_basic": Holds.AUTHORIZED,
-    "metrics.report_demographics": Holds.AUTHORIZED,
-    "metrics.report_traffic_sources": Holds.AUTHORIZED,
-    "metrics.report_reach": Holds.AUTHORIZED,
-    "metrics.report_revenue": Holds.AUTHORIZED,
+    **{table.name: Holds.AUTHORIZED for table in REPORTS},
     "metrics.video_retention": Holds.AUTHORIZED,
     "features.video_day": Holds.DERIVED,
     "features.video_hour": Holds.DERIVED,

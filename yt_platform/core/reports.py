@@ -31,9 +31,16 @@ from yt_platform.core.schemas.metrics import OWNER
 from yt_platform.core.schemas.reports import (
     FROM_FILE,
     REPORT_BASIC,
+    REPORT_CARDS,
     REPORT_DEMOGRAPHICS,
+    REPORT_DEVICES,
+    REPORT_END_SCREENS,
+    REPORT_PLAYBACK_LOCATIONS,
+    REPORT_PLAYLISTS,
+    REPORT_PROVINCES,
     REPORT_REACH,
     REPORT_REVENUE,
+    REPORT_SUBTITLES,
     REPORT_TRAFFIC_SOURCES,
 )
 
@@ -102,7 +109,7 @@ FAMILIES = (
         "basic",
         ("channel_basic", "content_owner_basic"),
         REPORT_BASIC,
-        _PARTNERS | _SINCE_A3 | _PREMIUM | _PLAYLISTS,
+        _PARTNERS | _SINCE_A3 | _PREMIUM | _PLAYLISTS | {"creator_content_type"},
         _ANNOTATIONS_AND_CARDS,
     ),
     Family(
@@ -127,6 +134,40 @@ FAMILIES = (
         REPORT_REVENUE,
         optional=frozenset(REPORT_REVENUE.column_names) - {*REPORT_REVENUE.key, "estimated_partner_revenue"},
         monetary=True,
+    ),
+    Family(
+        "devices",
+        ("channel_device_os", "content_owner_device_os"),
+        REPORT_DEVICES,
+        _PARTNERS | _SINCE_A3 | _PREMIUM,
+    ),
+    Family(
+        "playback_locations",
+        ("channel_playback_location", "content_owner_playback_location"),
+        REPORT_PLAYBACK_LOCATIONS,
+        _PARTNERS | _SINCE_A3 | _PREMIUM,
+    ),
+    Family("cards", ("channel_cards", "content_owner_cards"), REPORT_CARDS, _PARTNERS),
+    Family("end_screens", ("channel_end_screens", "content_owner_end_screens"), REPORT_END_SCREENS, _PARTNERS),
+    Family(
+        "subtitles",
+        ("channel_subtitles", "content_owner_subtitles"),
+        REPORT_SUBTITLES,
+        _PARTNERS | _SINCE_A3 | _PREMIUM,
+    ),
+    Family(
+        "provinces",
+        ("channel_province", "content_owner_province"),
+        REPORT_PROVINCES,
+        _PARTNERS | _SINCE_A3 | _PREMIUM,
+        _ANNOTATIONS_AND_CARDS,
+    ),
+    Family(
+        # of channels without their prefix, as Google names them
+        "playlists",
+        ("playlist_basic", "content_owner_playlist_basic"),
+        REPORT_PLAYLISTS,
+        _SINCE_A3,
     ),
 )
 

@@ -14,7 +14,7 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from threading import Lock
@@ -51,9 +51,29 @@ _BASIC = (
     f"average_view_duration_seconds average_view_duration_percentage {_CARDS} subscribers_gained subscribers_lost "
     "red_views red_watch_time_minutes"
 )
-_TRAFFIC = (
-    "traffic_source_type traffic_source_detail engaged_views views watch_time_minutes average_view_duration_seconds "
-    "average_view_duration_percentage red_views red_watch_time_minutes"
+_WATCHED = (
+    "engaged_views views watch_time_minutes average_view_duration_seconds average_view_duration_percentage red_views "
+    "red_watch_time_minutes"
+)
+_TRAFFIC = f"traffic_source_type traffic_source_detail {_WATCHED}"
+_DEVICES = f"device_type operating_system {_WATCHED}"
+_LOCATIONS = f"playback_location_type playback_location_detail {_WATCHED}"
+_SUBTITLES = f"subtitle_language subtitle_language_autotranslated {_WATCHED}"
+_PROVINCES = (
+    "province_code engaged_views views watch_time_minutes average_view_duration_seconds "
+    f"average_view_duration_percentage {_CARDS} red_views red_watch_time_minutes"
+)
+_OF_CARDS = (
+    "card_type card_id card_click_rate card_teaser_click_rate card_impressions card_teaser_impressions card_clicks "
+    "card_teaser_clicks"
+)
+_END_SCREENS = (
+    "end_screen_element_type end_screen_element_id end_screen_element_clicks end_screen_element_impressions "
+    "end_screen_element_click_rate"
+)
+_PLAYLISTS = (
+    "date channel_id playlist_id video_id live_or_on_demand subscribed_status country_code engaged_views views "
+    "watch_time_minutes average_view_duration_seconds playlist_starts playlist_saves_added playlist_saves_removed"
 )
 _REACH = "date channel_id video_id video_thumbnail_impressions video_thumbnail_impressions_ctr"
 _REVENUE = (
@@ -69,11 +89,25 @@ COLUMNS = {
     "channel_demographics_a1": f"{_DIMENSIONS} age_group gender views_percentage",
     "channel_traffic_source_a3": f"{_DIMENSIONS} {_TRAFFIC}",
     "channel_reach_basic_a1": _REACH,
-    "channel_device_os_a3": f"{_DIMENSIONS} device_type operating_system views",
+    "channel_device_os_a3": f"{_DIMENSIONS} {_DEVICES}",
+    "channel_playback_location_a3": f"{_DIMENSIONS} {_LOCATIONS}",
+    "channel_cards_a2": f"{_DIMENSIONS} {_OF_CARDS}",
+    "channel_end_screens_a2": f"{_DIMENSIONS} {_END_SCREENS}",
+    "channel_subtitles_a3": f"{_DIMENSIONS} {_SUBTITLES}",
+    "channel_province_a3": f"{_DIMENSIONS} {_PROVINCES}",
+    "channel_sharing_service_a2": f"{_DIMENSIONS} sharing_service shares",
+    "playlist_basic_a2": _PLAYLISTS,
     "content_owner_basic_a4": f"{_OF_PARTNERS} engaged_views {_BASIC}",
     "content_owner_demographics_a1": f"{_OF_PARTNERS} age_group gender views_percentage",
     "content_owner_traffic_source_a3": f"{_OF_PARTNERS} {_TRAFFIC}",
     "content_owner_reach_basic_a1": _REACH,
+    "content_owner_device_os_a3": f"{_OF_PARTNERS} {_DEVICES}",
+    "content_owner_playback_location_a3": f"{_OF_PARTNERS} {_LOCATIONS}",
+    "content_owner_cards_a1": f"{_OF_PARTNERS} {_OF_CARDS}",
+    "content_owner_end_screens_a1": f"{_OF_PARTNERS} {_END_SCREENS}",
+    "content_owner_subtitles_a3": f"{_OF_PARTNERS} {_SUBTITLES}",
+    "content_owner_province_a3": f"{_OF_PARTNERS} {_PROVINCES}",
+    "content_owner_playlist_basic_a2": _PLAYLISTS,
     "content_owner_estimated_revenue_a1": _REVENUE,
 }
 """Columns of every type that is offered, in Google's order."""
@@ -84,7 +118,20 @@ _MONETARY = frozenset({"content_owner_estimated_revenue_a1"})
 _AUDIENCES = (("subscribed", "US", 0.4), ("not_subscribed", "US", 0.3), ("not_subscribed", "DE", 0.2))
 _REST = ("not_subscribed", "ZZ")
 _SOURCES = (("5", 'how to "begin", first steps'), ("3", ""), ("9", "www.example.org"))
-_AGES = ("AGE_18_24", "AGE_25_34", "AGE_65_")
+_AGES = {"AGE_13_17": 5.0, "AGE_18_24": 45.25, "AGE_25_34": 30.0, "AGE_65_": 19.75}
+_BY_DEVICE = tuple(
+    {"device_type": device, "operating_system": system} for device, system in (("104", "7"), ("101", "4"))
+)
+_BY_LOCATION = (
+    {"playback_location_type": "0"},
+    {"playback_location_type": "1", "playback_location_detail": "www.example.org"},
+)
+_NO_DETAIL = {"playback_location_detail": "", "subtitle_language_autotranslated": ""}
+_BY_SUBTITLES = (
+    {"subtitle_language": ""},
+    {"subtitle_language": "en"},
+    {"subtitle_language": "en", "subtitle_language_autotranslated": "de"},
+)
 
 
 def method_of(verb: str, path: str) -> str:
@@ -154,12 +201,11 @@ class Reporting:
         return self._file(self._find(owner, job_id), report_id, headers)
 
     def _types(self, grant: Grant) -> list[dict[str, Any]]:
-        kind = "content_owner_" if grant.content_owner else "channel_"
         return [
             {"id": name, "name": name.replace("_", " ")}
             | ({"deprecateTime": _stamp(_DEPRECATED[name])} if name in _DEPRECATED else {})
             for name in COLUMNS
-            if name.startswith(kind)
+            if name.startswith("content_owner_") is bool(grant.content_owner)
         ]
 
     def _of(self, account: str) -> dict[str, _Job]:
@@ -224,7 +270,7 @@ class Reporting:
 
     def _rows(self, job: _Job, file: _File) -> Iterator[dict[str, Any]]:
         begin, end = _midnight(file.day).timestamp(), _midnight(file.day + timedelta(days=1)).timestamp()
-        stem = re.sub(r"^(channel|content_owner)_(\w+)_a\d+$", r"\2", job.report_type)
+        stem = re.sub(r"^(?:channel|content_owner)_|_a\d+$", "", job.report_type)
         number = 0
         for channel in job.channels:
             videos = self._world.uploads(channel, end) or ()
@@ -302,7 +348,7 @@ def _demographics(head: Row, gained: Gained, day: date) -> Iterator[Row]:
         return
     for row, views in _audiences(head, gained):
         if views >= 10:  # YouTube leaves small groups out
-            for age, percentage in zip(_AGES, (50.25, 30.0, 19.75), strict=True):
+            for age, percentage in _AGES.items():
                 yield {**row, "age_group": age, "gender": "FEMALE", "views_percentage": percentage}
 
 
@@ -312,6 +358,63 @@ def _traffic_source(head: Row, gained: Gained, _: date) -> Iterator[Row]:
             some = views // 3 + (place < views % 3)
             if some:
                 yield {**row, "traffic_source_type": kind, "traffic_source_detail": detail, **_watched(some)}
+
+
+def _divided(*parts: Row) -> Callable[[Row, Gained, date], Iterator[Row]]:
+    """Each row's views once more by the parts of a dimension; what cannot be divided belongs to the first."""
+
+    def rows(head: Row, gained: Gained, _: date) -> Iterator[Row]:
+        for row, views in _audiences(head, gained):
+            for part in parts:
+                some = views // len(parts) + (views % len(parts) if part is parts[0] else 0)
+                if some:
+                    yield {**row, **_NO_DETAIL, **part, **_watched(some)}
+
+    return rows
+
+
+def _province(head: Row, gained: Gained, _: date) -> Iterator[Row]:
+    """Of the United States alone."""
+    for row, views in _audiences(head, gained):
+        if row["country_code"] == "US":
+            yield {**row, "province_code": "US-CA", **_watched(views)}
+
+
+def _cards(head: Row, gained: Gained, _: date) -> Iterator[Row]:
+    for row, views in _audiences(head, gained):
+        if shown := views // 10:
+            yield {
+                **row,
+                "card_type": "2",
+                "card_id": f"card-{draw(row['video_id']) % 1000}",
+                "card_impressions": shown,
+                "card_clicks": shown // 5,
+                "card_click_rate": f"{shown // 5 / shown:.4f}",
+                "card_teaser_impressions": views,
+                "card_teaser_clicks": shown,
+                "card_teaser_click_rate": f"{shown / views:.4f}",
+            }
+
+
+def _end_screens(head: Row, gained: Gained, _: date) -> Iterator[Row]:
+    for row, views in _audiences(head, gained):
+        if shown := views // 2:
+            yield {
+                **row,
+                "end_screen_element_type": "1",
+                "end_screen_element_id": f"element-{draw(row['video_id']) % 1000}",
+                "end_screen_element_impressions": shown,
+                "end_screen_element_clicks": shown // 10,
+                "end_screen_element_click_rate": f"{shown // 10 / shown:.4f}",
+            }
+
+
+def _playlist_basic(head: Row, gained: Gained, _: date) -> Iterator[Row]:
+    """Every fourth view is one inside the channel's only playlist."""
+    for row, views in _audiences(head, gained):
+        if some := views // 4:
+            playlist = {"playlist_id": f"PL{head['channel_id'][2:]}", "playlist_starts": some // 2}
+            yield {**row, **_watched(some), **playlist, "playlist_saves_added": some // 50}
 
 
 def _reach_basic(head: Row, gained: Gained, _: date) -> Iterator[Row]:
@@ -332,7 +435,14 @@ _ROWS = {
     "traffic_source": _traffic_source,
     "reach_basic": _reach_basic,
     "estimated_revenue": _estimated_revenue,
-    "device_os": lambda *_: iter(()),
+    "device_os": _divided(*_BY_DEVICE),
+    "playback_location": _divided(*_BY_LOCATION),
+    "subtitles": _divided(*_BY_SUBTITLES),
+    "province": _province,
+    "cards": _cards,
+    "end_screens": _end_screens,
+    "playlist_basic": _playlist_basic,
+    "sharing_service": lambda *_: iter(()),
 }
 
 

@@ -106,6 +106,25 @@ def world() -> GeneratedWorld:
     return GeneratedWorld(3, channels=2, videos=12, new_per_day=0, starts_at=STARTS_AT - timedelta(days=60), days=1)
 
 
+FEW = {
+    "channel_basic_a2",
+    "channel_basic_a3",
+    "channel_demographics_a1",
+    "channel_traffic_source_a3",
+    "channel_reach_basic_a1",
+    "channel_sharing_service_a2",
+    "content_owner_basic_a4",
+    "content_owner_estimated_revenue_a1",
+}
+
+
+@pytest.fixture
+def few_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer files to download, for tests that look at how and not at what."""
+    offered = {name: columns for name, columns in reporting.COLUMNS.items() if name in FEW}
+    monkeypatch.setattr(reporting, "COLUMNS", offered)
+
+
 @pytest.fixture
 def rig(warehouse_url: str, tmp_path: Path, world: GeneratedWorld) -> Iterator[Rig]:
     sandbox = Sandbox(world, STARTS_AT)
@@ -113,6 +132,7 @@ def rig(warehouse_url: str, tmp_path: Path, world: GeneratedWorld) -> Iterator[R
         yield Rig(warehouse_url, tmp_path, sandbox, url)
 
 
+@pytest.mark.usefixtures("few_types")
 def test_a_new_account_has_jobs_of_the_newest_types_and_thirty_days_of_history(rig: Rig) -> None:
     credentials = rig.credentials()
     assert rig.pull(credentials).reports == 0  # of a job just made there is nothing yet
@@ -149,6 +169,7 @@ def test_a_new_account_has_jobs_of_the_newest_types_and_thirty_days_of_history(r
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_types")
 def test_thirty_days_of_trouble_end_in_the_tables_of_one_download_at_the_end(rig: Rig) -> None:
     """Restated and late days, failing calls and lost ones, a download that is cut: nothing of it is in the tables."""
     credentials = rig.credentials()
@@ -188,7 +209,7 @@ def of_six_days(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reporting, "HISTORY_DAYS", 6)
 
 
-@pytest.mark.usefixtures("of_six_days")
+@pytest.mark.usefixtures("few_types", "of_six_days")
 def test_a_pull_that_dies_goes_on_where_it_ended(rig: Rig) -> None:
     rig.pull(rig.credentials())
     control(rig.url, "clock", {"advance_seconds": 8 * 3_600})
@@ -209,7 +230,7 @@ def test_a_pull_that_dies_goes_on_where_it_ended(rig: Rig) -> None:
     assert len({row["report_id"] for row in everything}) == len(everything)
 
 
-@pytest.mark.usefixtures("of_six_days")
+@pytest.mark.usefixtures("few_types", "of_six_days")
 def test_a_report_that_is_gone_by_the_time_is_skipped_and_told(rig: Rig) -> None:
     rig.pull(rig.credentials())
     control(rig.url, "clock", {"advance_seconds": 8 * 3_600})
@@ -220,7 +241,7 @@ def test_a_report_that_is_gone_by_the_time_is_skipped_and_told(rig: Rig) -> None
     assert (again.reports, again.skipped) == (1, {})
 
 
-@pytest.mark.usefixtures("of_six_days")
+@pytest.mark.usefixtures("few_types", "of_six_days")
 def test_a_report_that_always_fails_keeps_no_other_from_being_stored_and_is_asked_for_again(rig: Rig) -> None:
     """It kept the account's other families from theirs, day after day."""
     rig.pull(rig.credentials())
@@ -234,7 +255,7 @@ def test_a_report_that_always_fails_keeps_no_other_from_being_stored_and_is_aske
     assert rig.pull(rig.credentials()).reports == 1
 
 
-@pytest.mark.usefixtures("of_six_days")
+@pytest.mark.usefixtures("few_types", "of_six_days")
 def test_a_report_whose_row_is_deleted_is_downloaded_again(rig: Rig) -> None:
     """The remedy that the error of an unreadable report prints."""
     rig.pull(rig.credentials())
@@ -249,7 +270,7 @@ def test_a_report_whose_row_is_deleted_is_downloaded_again(rig: Rig) -> None:
     assert first["report_id"] in {row["report_id"] for row in rig.stored()}
 
 
-@pytest.mark.usefixtures("of_six_days")
+@pytest.mark.usefixtures("few_types", "of_six_days")
 def test_two_pulls_at_once_store_every_report_once(rig: Rig) -> None:
     """One of them failed, and left files that no catalogue knew."""
     rig.pull(rig.credentials())
@@ -270,7 +291,7 @@ def test_the_token_is_sent_to_the_api_and_to_nobody_else(rig: Rig) -> None:
         client.download(f"{rig.url}.example.org/v1/media/x", head, rig.folder / "x")
 
 
-@pytest.mark.usefixtures("of_six_days")
+@pytest.mark.usefixtures("few_types", "of_six_days")
 @pytest.mark.parametrize("monetary", [False, True])
 def test_a_content_owners_reports_hold_every_channel_and_revenue_where_that_is_allowed(
     rig: Rig, monetary: bool
@@ -289,6 +310,53 @@ def test_a_content_owners_reports_hold_every_channel_and_revenue_where_that_is_a
     )
     assert [tuple(row.values()) for row in found] == [(channel, "claimed", "self") for channel in sorted(channels)]
     assert bool(rig.tables()["revenue"]) is monetary
+
+
+DIVIDED = ("report_devices", "report_playback_locations", "report_subtitles")
+"""Kinds whose rows add up to the views of the basic report."""
+SHARES = {
+    "report_provinces": ("views > 0 AND country_code = 'US'", {"views": "views"}),
+    "report_cards": ("views >= 10", {"card_teaser_impressions": "views", "card_impressions": "views / 10"}),
+    "report_end_screens": ("views >= 2", {"end_screen_element_impressions": "views / 2"}),
+    "report_playlists": ("views >= 4", {"views": "views / 4", "playlist_starts": "views / 4 / 2"}),
+}
+"""Kinds that count a share of them: the basic report's rows that have one, and what each metric is of their views."""
+AUDIENCE = "day, account, channel_id, video_id, live_or_on_demand, subscribed_status, country_code"
+
+
+@pytest.mark.parametrize("content_owner", [None, "CMS1"])
+def test_further_kinds_of_reports_agree_with_the_basic_one_on_its_views(
+    rig: Rig, content_owner: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the basic report of the same day, by the sandbox's rules; ages under 18 are there and add up to all."""
+    monkeypatch.setattr(reporting, "HISTORY_DAYS", 2)
+    monkeypatch.setattr(reporting, "share", lambda _: 0.5)  # nothing is late, restated or without viewers
+    key = control(rig.url, "partner", {"content_owner": "CMS1", "channels": [rig.channel()]})
+
+    def pull() -> Reported:
+        partner = service_account.Credentials.from_service_account_info(key, scopes=[ANALYTICS])
+        return rig.pull(partner if content_owner else rig.credentials(), content_owner=content_owner)
+
+    pull()
+    control(rig.url, "clock", {"advance_seconds": 8 * 3_600})
+    done = pull()
+    assert done.unknown_columns == {}
+    rig.load()
+
+    def rows(table: str, *metrics: str, where: str = "views > 0") -> list[tuple[Any, ...]]:
+        sums = ", ".join(f"sum({metric})::bigint" for metric in metrics)
+        wanted = f"SELECT {AUDIENCE}, {sums} FROM metrics.{table} WHERE {where} GROUP BY {AUDIENCE} ORDER BY {AUDIENCE}"
+        return [tuple(row.values()) for row in rig.warehouse.records(wanted)]
+
+    for table in DIVIDED:
+        assert rows(table, "views") == rows("report_basic", "views") != [], table
+    for table, (of, metrics) in SHARES.items():
+        assert rows(table, *metrics, where="true") == rows("report_basic", *metrics.values(), where=of) != [], table
+    ages = rig.warehouse.records(
+        "SELECT sum(views_percentage) AS total, min(age_group) AS youngest FROM metrics.report_demographics "
+        f"GROUP BY {AUDIENCE}"
+    )
+    assert {(row["total"], row["youngest"]) for row in ages} == {(100, "AGE_13_17")}
 
 
 def test_what_the_owner_did_not_grant_is_a_clear_error(rig: Rig) -> None:

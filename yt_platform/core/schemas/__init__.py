@@ -25,13 +25,7 @@ from yt_platform.core.schemas.predictions import (
     VIDEO_HOUR_FORECAST,
     VIDEO_HOUR_FORECAST_ACCURACY,
 )
-from yt_platform.core.schemas.reports import (
-    REPORT_BASIC,
-    REPORT_DEMOGRAPHICS,
-    REPORT_REACH,
-    REPORT_REVENUE,
-    REPORT_TRAFFIC_SOURCES,
-)
+from yt_platform.core.schemas.reports import REPORTS
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -46,11 +40,7 @@ TABLES: dict[str, Table] = {
         VIDEO_HOURLY,
         CHANNEL_DAILY,
         VIDEO_WINDOWS,
-        REPORT_BASIC,
-        REPORT_DEMOGRAPHICS,
-        REPORT_TRAFFIC_SOURCES,
-        REPORT_REACH,
-        REPORT_REVENUE,
+        *REPORTS,
         VIDEO_RETENTION,
         VIDEO_DAY,
         VIDEO_HOUR,

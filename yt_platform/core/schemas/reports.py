@@ -30,9 +30,12 @@ _VIEWS = {
     "engaged_views": count("Views past the first frame; NULL in report types before a3", "views", nullable=True),
     "views": count("Views", "views"),
 }
-_WATCHING = {
+_WATCH_TIME = {
     "watch_time_minutes": number("Time watched", "minutes", minimum=0),
     "average_view_duration_seconds": number("Length of a view, on average", "seconds", minimum=0),
+}
+_WATCHING = {
+    **_WATCH_TIME,
     "average_view_duration_percentage": number("Share of the video that a view saw, on average", "percent", minimum=0),
 }
 _PREMIUM = {
@@ -47,15 +50,28 @@ _TAIL = {
 }
 
 
-def _report(name: str, grain: str, dimensions: dict[str, pa.Column], metrics: dict[str, pa.Column]) -> Table:
-    """A day is replaced whole, as a restated report may lack rows of the one before it."""
+_ACTIVITY = "channel, video, kind of broadcast, subscription, country"
+
+
+def _report(
+    name: str,
+    grain: str,
+    dimensions: dict[str, pa.Column],
+    metrics: dict[str, pa.Column],
+    later_dimensions: dict[str, pa.Column] | None = None,
+) -> Table:
+    """A day is replaced whole, as a restated report may lack rows of the one before it.
+
+    `later_dimensions` came to Google's report type after the table was made: a migration adds columns at the end.
+    """
+    later = later_dimensions or {}
     return Table(
         name=f"metrics.report_{name}",
         description=f"One row per account, Pacific day, {grain}: figures of the owner's bulk reports.",
-        key=(*_HEAD, *dimensions),
+        key=(*_HEAD, *dimensions, *later),
         write=Write.REPLACE,
         window="day",
-        schema=table_schema({**_HEAD, **dimensions, **metrics, **_TAIL}),
+        schema=table_schema({**_HEAD, **dimensions, **metrics, **_TAIL, **later}),
     )
 
 
@@ -76,6 +92,7 @@ REPORT_BASIC = _report(
         "subscribers_lost": count("Subscribers lost", "subscribers"),
         **_PREMIUM,
     },
+    {"creator_content_type": text("Kind of content, such as shorts; '' in report types that do not divide by it")},
 )
 
 REPORT_DEMOGRAPHICS = _report(
@@ -84,7 +101,7 @@ REPORT_DEMOGRAPHICS = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "age_group": text("Age of the viewers, such as AGE_25_34"),
+        "age_group": text("Age of the viewers, such as AGE_25_34; since 2026-03-09 also under 18, such as AGE_13_17"),
         "gender": text("MALE, FEMALE, GENDER_OTHER or USER_SPECIFIED"),
     },
     {
@@ -137,6 +154,116 @@ REPORT_REVENUE = _report(
         "estimated_partner_red_revenue": number("Net revenue of YouTube Premium", _CURRENCY),
         "estimated_partner_transaction_revenue": number("Net revenue of rentals, purchases and fan funding", _CURRENCY),
     },
+)
+
+REPORT_DEVICES = _report(
+    "devices",
+    f"{_ACTIVITY}, kind of device and operating system",
+    {
+        **_OF_PARTNERS,
+        **_AUDIENCE,
+        "device_type": text("Number of the kind of device, such as 101 for a computer"),
+        "operating_system": text("Number of the operating system"),
+    },
+    {**_VIEWS, **_WATCHING, **_PREMIUM},
+)
+
+REPORT_PLAYBACK_LOCATIONS = _report(
+    "playback_locations",
+    f"{_ACTIVITY} and playback location",
+    {
+        **_OF_PARTNERS,
+        **_AUDIENCE,
+        "playback_location_type": text("Number of the kind of page or player the video was played on"),
+        "playback_location_detail": text("Which page or app, of players embedded elsewhere; '' where there is none"),
+    },
+    {**_VIEWS, **_WATCHING, **_PREMIUM},
+)
+
+REPORT_CARDS = _report(
+    "cards",
+    f"{_ACTIVITY} and card",
+    {
+        **_OF_PARTNERS,
+        **_AUDIENCE,
+        "card_type": text("Number of the kind of card"),
+        "card_id": text("The card, by YouTube's id"),
+    },
+    {
+        "card_impressions": count("Times the card was shown", "impressions", nullable=True),
+        "card_clicks": count("Clicks on the card", "clicks", nullable=True),
+        "card_click_rate": number("Clicks on the card for each time it was shown", "ratio", minimum=0),
+        "card_teaser_impressions": count("Times the card's teaser was shown", "impressions", nullable=True),
+        "card_teaser_clicks": count("Clicks on the teaser", "clicks", nullable=True),
+        "card_teaser_click_rate": number("Clicks on the teaser for each time it was shown", "ratio", minimum=0),
+    },
+)
+
+REPORT_END_SCREENS = _report(
+    "end_screens",
+    f"{_ACTIVITY} and element of the end screen",
+    {
+        **_OF_PARTNERS,
+        **_AUDIENCE,
+        "end_screen_element_type": text("Number of the kind of element"),
+        "end_screen_element_id": text("The element, by YouTube's id"),
+    },
+    {
+        "end_screen_element_impressions": count("Times the element was shown", "impressions", nullable=True),
+        "end_screen_element_clicks": count("Clicks on the element", "clicks", nullable=True),
+        "end_screen_element_click_rate": number("Clicks for each time it was shown", "ratio", minimum=0),
+    },
+)
+
+REPORT_SUBTITLES = _report(
+    "subtitles",
+    f"{_ACTIVITY} and language of the subtitles",
+    {
+        **_OF_PARTNERS,
+        **_AUDIENCE,
+        "subtitle_language": text("Language of the subtitles that were shown the longest; '' for none"),
+        "subtitle_language_autotranslated": text("Language they were translated to by machine; '' for none"),
+    },
+    {**_VIEWS, **_WATCHING, **_PREMIUM},
+)
+
+REPORT_PROVINCES = _report(
+    "provinces",
+    f"{_ACTIVITY} and province",
+    {
+        **_OF_PARTNERS,
+        **_AUDIENCE,
+        "province_code": text("State of the USA or District of Columbia, ISO 3166-2, such as US-CA"),
+    },
+    {**_VIEWS, **_WATCHING, **_PREMIUM},
+)
+
+REPORT_PLAYLISTS = _report(
+    "playlists",
+    "channel, video, playlist, kind of broadcast, subscription and country, for views inside playlists",
+    {"playlist_id": text("Playlist the video was played in"), **_AUDIENCE},
+    {
+        **_VIEWS,
+        **_WATCH_TIME,
+        "playlist_starts": count("Times the playlist was started, on the web alone", "times", nullable=True),
+        "playlist_saves_added": count("Times the playlist was saved", "times", nullable=True),
+        "playlist_saves_removed": count("Times it was taken from saved ones", "times", nullable=True),
+    },
+)
+
+REPORTS = (
+    REPORT_BASIC,
+    REPORT_DEMOGRAPHICS,
+    REPORT_TRAFFIC_SOURCES,
+    REPORT_REACH,
+    REPORT_REVENUE,
+    REPORT_DEVICES,
+    REPORT_PLAYBACK_LOCATIONS,
+    REPORT_CARDS,
+    REPORT_END_SCREENS,
+    REPORT_SUBTITLES,
+    REPORT_PROVINCES,
+    REPORT_PLAYLISTS,
 )
 
 FROM_FILE = frozenset({*_TAIL, "account"})
