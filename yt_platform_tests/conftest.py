@@ -17,6 +17,7 @@ from yt_platform.io.databases import with_database
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.migrations import migrate
 from yt_platform.io.warehouse import Warehouse
+from yt_platform.sandbox import reporting
 from yt_platform_tests.receivers import box, dawdler, hook
 
 __all__ = ["box", "dawdler", "hook"]  # fixtures of every test
@@ -110,3 +111,23 @@ def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     yield with_database(administrator, name)
     with psycopg.connect(administrator, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+FEW_REPORT_TYPES = {
+    "channel_basic_a2",
+    "channel_basic_a3",
+    "channel_cards_a2",
+    "channel_demographics_a1",
+    "channel_reach_basic_a1",
+    "channel_sharing_service_a2",
+    "channel_traffic_source_a3",
+    "content_owner_basic_a4",
+    "content_owner_estimated_revenue_a1",
+}
+
+
+@pytest.fixture
+def few_report_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox with fewer report types, for tests that look at how reports come and not at what is in each kind."""
+    offered = {name: columns for name, columns in reporting.COLUMNS.items() if name in FEW_REPORT_TYPES}
+    monkeypatch.setattr(reporting, "COLUMNS", offered)

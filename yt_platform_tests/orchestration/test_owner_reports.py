@@ -22,6 +22,8 @@ from yt_platform_tests.frames import RUN_ID
 from yt_platform_tests.sandbox.client import control
 from yt_platform_tests.sandbox.consent import granted
 
+pytestmark = pytest.mark.usefixtures("few_report_types")
+
 STARTS_AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 CHANNEL = "UCsynthetic-data-rhQe28T"
 """The second of the world's."""

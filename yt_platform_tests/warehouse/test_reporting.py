@@ -106,25 +106,6 @@ def world() -> GeneratedWorld:
     return GeneratedWorld(3, channels=2, videos=12, new_per_day=0, starts_at=STARTS_AT - timedelta(days=60), days=1)
 
 
-FEW = {
-    "channel_basic_a2",
-    "channel_basic_a3",
-    "channel_demographics_a1",
-    "channel_traffic_source_a3",
-    "channel_reach_basic_a1",
-    "channel_sharing_service_a2",
-    "content_owner_basic_a4",
-    "content_owner_estimated_revenue_a1",
-}
-
-
-@pytest.fixture
-def few_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer files to download, for tests that look at how and not at what."""
-    offered = {name: columns for name, columns in reporting.COLUMNS.items() if name in FEW}
-    monkeypatch.setattr(reporting, "COLUMNS", offered)
-
-
 @pytest.fixture
 def rig(warehouse_url: str, tmp_path: Path, world: GeneratedWorld) -> Iterator[Rig]:
     sandbox = Sandbox(world, STARTS_AT)
@@ -132,7 +113,7 @@ def rig(warehouse_url: str, tmp_path: Path, world: GeneratedWorld) -> Iterator[R
         yield Rig(warehouse_url, tmp_path, sandbox, url)
 
 
-@pytest.mark.usefixtures("few_types")
+@pytest.mark.usefixtures("few_report_types")
 def test_a_new_account_has_jobs_of_the_newest_types_and_thirty_days_of_history(rig: Rig) -> None:
     credentials = rig.credentials()
     assert rig.pull(credentials).reports == 0  # of a job just made there is nothing yet
@@ -146,6 +127,7 @@ def test_a_new_account_has_jobs_of_the_newest_types_and_thirty_days_of_history(r
         "channel_demographics_a1",
         "channel_traffic_source_a3",
         "channel_reach_basic_a1",
+        "channel_cards_a2",
     }
     history = {STARTS_AT.date() - timedelta(days=n) for n in range(4, 31)}
     assert history <= {row["day"] for row in rig.stored()}
@@ -169,7 +151,7 @@ def test_a_new_account_has_jobs_of_the_newest_types_and_thirty_days_of_history(r
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_types")
+@pytest.mark.usefixtures("few_report_types")
 def test_thirty_days_of_trouble_end_in_the_tables_of_one_download_at_the_end(rig: Rig) -> None:
     """Restated and late days, failing calls and lost ones, a download that is cut: nothing of it is in the tables."""
     credentials = rig.credentials()
@@ -209,7 +191,7 @@ def of_six_days(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reporting, "HISTORY_DAYS", 6)
 
 
-@pytest.mark.usefixtures("few_types", "of_six_days")
+@pytest.mark.usefixtures("few_report_types", "of_six_days")
 def test_a_pull_that_dies_goes_on_where_it_ended(rig: Rig) -> None:
     rig.pull(rig.credentials())
     control(rig.url, "clock", {"advance_seconds": 8 * 3_600})
@@ -230,7 +212,7 @@ def test_a_pull_that_dies_goes_on_where_it_ended(rig: Rig) -> None:
     assert len({row["report_id"] for row in everything}) == len(everything)
 
 
-@pytest.mark.usefixtures("few_types", "of_six_days")
+@pytest.mark.usefixtures("few_report_types", "of_six_days")
 def test_a_report_that_is_gone_by_the_time_is_skipped_and_told(rig: Rig) -> None:
     rig.pull(rig.credentials())
     control(rig.url, "clock", {"advance_seconds": 8 * 3_600})
@@ -241,7 +223,7 @@ def test_a_report_that_is_gone_by_the_time_is_skipped_and_told(rig: Rig) -> None
     assert (again.reports, again.skipped) == (1, {})
 
 
-@pytest.mark.usefixtures("few_types", "of_six_days")
+@pytest.mark.usefixtures("few_report_types", "of_six_days")
 def test_a_report_that_always_fails_keeps_no_other_from_being_stored_and_is_asked_for_again(rig: Rig) -> None:
     """It kept the account's other families from theirs, day after day."""
     rig.pull(rig.credentials())
@@ -250,12 +232,12 @@ def test_a_report_that_always_fails_keeps_no_other_from_being_stored_and_is_aske
     with pytest.raises(UnavailableError, match=r"report channel_.* of account studio, day 2026-03-.* made .* failed 5"):
         rig.pull(rig.credentials())
     types = {row["report_type"] for row in rig.warehouse.records("SELECT report_type FROM raw.reports")}
-    assert len(types) == 4
+    assert len(types) == 5
     control(rig.url, "faults", [])
     assert rig.pull(rig.credentials()).reports == 1
 
 
-@pytest.mark.usefixtures("few_types", "of_six_days")
+@pytest.mark.usefixtures("few_report_types", "of_six_days")
 def test_a_report_whose_row_is_deleted_is_downloaded_again(rig: Rig) -> None:
     """The remedy that the error of an unreadable report prints."""
     rig.pull(rig.credentials())
@@ -270,7 +252,7 @@ def test_a_report_whose_row_is_deleted_is_downloaded_again(rig: Rig) -> None:
     assert first["report_id"] in {row["report_id"] for row in rig.stored()}
 
 
-@pytest.mark.usefixtures("few_types", "of_six_days")
+@pytest.mark.usefixtures("few_report_types", "of_six_days")
 def test_two_pulls_at_once_store_every_report_once(rig: Rig) -> None:
     """One of them failed, and left files that no catalogue knew."""
     rig.pull(rig.credentials())
@@ -291,7 +273,7 @@ def test_the_token_is_sent_to_the_api_and_to_nobody_else(rig: Rig) -> None:
         client.download(f"{rig.url}.example.org/v1/media/x", head, rig.folder / "x")
 
 
-@pytest.mark.usefixtures("few_types", "of_six_days")
+@pytest.mark.usefixtures("few_report_types", "of_six_days")
 @pytest.mark.parametrize("monetary", [False, True])
 def test_a_content_owners_reports_hold_every_channel_and_revenue_where_that_is_allowed(
     rig: Rig, monetary: bool
