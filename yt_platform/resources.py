@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from dagster import BetaWarning, InitResourceContext, ResourceDefinition
@@ -14,7 +15,9 @@ from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
 from yt_platform.io.accounts import Account, Accounts, AuthorizationError
 from yt_platform.io.analytics import AnalyticsClient
+from yt_platform.io.analytics_pulls import AnalyticsPull
 from yt_platform.io.authorization import enter_dead
+from yt_platform.io.channel_revenue import RevenuePull
 from yt_platform.io.collecting import Collector
 from yt_platform.io.databases import Databases, sqlalchemy_url
 from yt_platform.io.embedded import EmbeddedPostgresError
@@ -34,6 +37,7 @@ from yt_platform.io.youtube import ConfigurationError, YouTubeClient
 from yt_platform.settings import Settings
 
 EXPERIMENT = "forecasters"
+Asking = TypeVar("Asking", bound=AnalyticsPull)
 
 
 def databases(settings: Settings) -> Databases:
@@ -122,23 +126,25 @@ class Reporting:
                 progress,
             ).pull()
 
-    def pull_retention(self, name: str, run_id: str, progress: Progress) -> Collected:
+    def pull_video_retention(self, name: str, run_id: str, progress: Progress) -> Collected:
         """Stores retention curves that are due of an account's videos. Raises what `RetentionPull.pull` and `_opened`
         do."""
+        with self._asking(RetentionPull, name, run_id, progress) as due:
+            return due.pull()
+
+    def pull_channel_revenue(self, name: str, run_id: str, progress: Progress) -> Collected:
+        """Stores what an account's channel earned. Raises what `RevenuePull.pull` and `_opened` do."""
+        with self._asking(RevenuePull, name, run_id, progress) as due:
+            return due.pull()
+
+    @contextmanager
+    def _asking(self, kind: type[Asking], name: str, run_id: str, progress: Progress) -> Iterator[Asking]:
         with (
             self._opened(name) as account,
             AnalyticsClient(account, self._settings.api_endpoint) as client,
         ):
-            return RetentionPull(
-                self._url,
-                self._store,
-                client,
-                account,
-                Origin(run_id, self._synthetic),
-                self._source,
-                self._clock.ticking(),
-                progress,
-            ).pull()
+            origin, now = Origin(run_id, self._synthetic), self._clock.ticking()
+            yield kind(self._url, self._store, client, account, origin, self._source, now, progress)
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[Account]:

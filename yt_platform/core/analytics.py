@@ -5,16 +5,38 @@ as of 2026-11), the check of a query against it, and reading the answer by its h
 (`io/analytics.py`). The API answers 400 to a combination it does not know, without saying which it does.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-MONETARY_METRICS = ("estimatedRevenue", "estimatedAdRevenue", "grossRevenue", "monetizedPlaybacks", "cpm")
+from yt_platform.core.schemas.base import Malformed
+
+MONETARY_METRICS = (
+    "estimatedRevenue",
+    "estimatedAdRevenue",
+    "estimatedRedPartnerRevenue",
+    "grossRevenue",
+    "monetizedPlaybacks",
+    "playbackBasedCpm",
+    "adImpressions",
+    "cpm",
+)
 """Those that need the monetary scope, and a channel of the partner programme."""
+
+CURRENCY = "USD"
+"""In which amounts are asked for, as bulk reports have them; Google changes them at the rates of the month."""
+
+LATENCY_DAYS = 3
+"""Whole days after the last one counted until Google has it: 48 to 72 hours."""
+
+_CONTENT = "creatorContentType"
+"""Shorts, live streams, videos on demand: a core dimension that reports of activity may be divided by besides."""
 
 _ACTIVITY = (
     "views",
+    "engagedViews",
     "likes",
     "dislikes",
     "comments",
@@ -25,7 +47,7 @@ _ACTIVITY = (
     "subscribersGained",
     "subscribersLost",
 )
-_WATCHED = ("views", "estimatedMinutesWatched")
+_WATCHED = ("views", "engagedViews", "estimatedMinutesWatched")
 
 
 class QueryError(ValueError):
@@ -43,6 +65,10 @@ class Combination:
     required_filters: tuple[str, ...] = ()
 
 
+def _by_content_too(*dimensions: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return (*dimensions, *((*names, _CONTENT) for names in dimensions))
+
+
 COMBINATIONS = (
     Combination(
         "retention",
@@ -51,11 +77,16 @@ COMBINATIONS = (
         ("audienceType", "subscribedStatus", "youtubeProduct"),
         ("video",),
     ),
-    Combination("activity", ((), ("day",), ("month",)), (*_ACTIVITY, *MONETARY_METRICS), ("video", "country")),
-    Combination("geography", (("country",),), (*_ACTIVITY, *MONETARY_METRICS), ("video",)),
+    Combination(
+        "activity",
+        _by_content_too((), ("day",), ("month",)),
+        (*_ACTIVITY, *MONETARY_METRICS),
+        ("video", "country"),
+    ),
+    Combination("geography", _by_content_too(("country",)), (*_ACTIVITY, *MONETARY_METRICS), ("video",)),
     Combination(
         "traffic sources",
-        (("insightTrafficSourceType",), ("day", "insightTrafficSourceType")),
+        _by_content_too(("insightTrafficSourceType",), ("day", "insightTrafficSourceType")),
         _WATCHED,
         ("video", "country"),
     ),
@@ -91,6 +122,7 @@ class Query:
             "metrics": ",".join(self.metrics),
             "dimensions": ",".join(self.dimensions),
             "filters": ";".join(f"{name}=={value}" for name, value in self.filters.items()),
+            "currency": CURRENCY if self.is_monetary else "",
         }
         return {name: text for name, text in asked.items() if text}
 
@@ -116,6 +148,10 @@ def retention_query(video_id: str, first: date, last: date) -> Query:
         last,
         {"video": video_id},
     )
+
+
+def revenue_query(first: date, last: date) -> Query:
+    return Query(MONETARY_METRICS, ("day",), first, last)
 
 
 def check(query: Query) -> None:
@@ -150,6 +186,23 @@ def rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of an answer by the names of its headers; none where it has none, as for days too young."""
     names = [str(header["name"]) for header in answer.get("columnHeaders", [])]
     return [dict(zip(names, row, strict=True)) for row in answer.get("rows", [])]
+
+
+def cells(answer: Mapping[str, Any]) -> Iterator[dict[str, Any] | Malformed]:
+    """As `rows`, of an answer that was kept as received: what is no row of its headers is `Malformed`."""
+    headers = answer.get("columnHeaders")
+    names = [header.get("name") for header in headers] if isinstance(headers, list) else []
+    found = answer.get("rows") or []
+    for row in found if isinstance(found, list) else [found]:
+        fits = isinstance(row, list) and len(row) == len(names)
+        yield dict(zip(names, row, strict=True)) if fits else Malformed(str(row)[:100])
+
+
+def figure(value: Any) -> float | Malformed | None:
+    """A cell of a metric; None where YouTube gives none."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return None if value is None else Malformed(str(value)[:100])
 
 
 def retention_curve(answer: Mapping[str, Any]) -> list[RetentionPoint]:

@@ -106,5 +106,12 @@ API_RESPONSE = pa.schema(
 """One row per answer of the API; the rows of metrics tables get their `source` and `access` from it."""
 
 ANALYTICS_RETENTION = "analytics_video_retention"
-API_ENDPOINTS = ("api_channels", "api_uploads", "api_videos", "api_video_stats", "api_comments", ANALYTICS_RETENTION)
+ANALYTICS_REVENUE = "analytics_channel_revenue"
+ANALYTICS_ENDPOINTS = (ANALYTICS_RETENTION, ANALYTICS_REVENUE)
+"""Raw endpoints that hold what YouTube Analytics answered to an account, named in the parameters."""
+
+API_ENDPOINTS = (
+    *("api_channels", "api_uploads", "api_videos", "api_video_stats", "api_comments"),
+    *ANALYTICS_ENDPOINTS,
+)
 """Raw endpoints that hold answers of the API."""

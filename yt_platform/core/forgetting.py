@@ -411,6 +411,7 @@ WAREHOUSE = Columns(
             "country",
             "country_code",
             "creator_content_type",
+            "currency",
             "data_version",
             "decision",
             "default_audio_language",

@@ -43,6 +43,7 @@ MAX_AGE: dict[str, timedelta | None] = {
     **{table.name: _REPORTED for table in REPORTS},
     **dict.fromkeys(_OF_FEW_CHANNELS),
     "metrics.video_retention": None,
+    "metrics.channel_revenue": _REPORTED,
     "features.video_day": _MADE_DAILY,
     "features.video_hour": _MADE_DAILY,
     "features.channel_day": _MADE_DAILY,

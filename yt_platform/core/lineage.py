@@ -83,6 +83,7 @@ NODES = (
         ),
     ),
     Node("metrics.video_retention", "1", (Input("raw.analytics_video_retention"),)),
+    Node("metrics.channel_revenue", "1", (Input("raw.analytics_channel_revenue"),)),
     Node("metrics.video_windows", "2", (Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),)),
     Node(
         "features.video_day",

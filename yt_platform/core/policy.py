@@ -68,6 +68,7 @@ HOLDS: Mapping[str, Holds] = {
     "metrics.video_windows": Holds.DERIVED,
     **{table.name: Holds.AUTHORIZED for table in REPORTS},
     "metrics.video_retention": Holds.AUTHORIZED,
+    "metrics.channel_revenue": Holds.AUTHORIZED,
     "features.video_day": Holds.DERIVED,
     "features.video_hour": Holds.DERIVED,
     "features.channel_day": Holds.DERIVED,

@@ -5,7 +5,6 @@ Not here: what a query is and how a single answer is read for a person (`core/an
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from yt_platform.core.analytics import Query, retention_query
+from yt_platform.core.analytics import LATENCY_DAYS, Query, cells, figure, retention_query
 from yt_platform.core.reports import PACIFIC
 from yt_platform.core.schemas.base import INSTANT, Malformed
 from yt_platform.core.schemas.metrics import VIDEO_RETENTION
@@ -22,9 +21,6 @@ from yt_platform.core.schemas.metrics import VIDEO_RETENTION
 AGES_DAYS: Mapping[int, int] = {7: 28, 28: 56}
 """Ages of a video at which its curve is asked for, and the age up to which one that had no points is asked for again:
 a video with few views has none yet."""
-
-LATENCY_DAYS = 3
-"""Whole days after the last one counted until Google has it: 48 to 72 hours."""
 
 CURVES_PER_RUN = 300
 """Of an account, the newest first: at half a second to a second a call some five minutes, and far from the hundreds a
@@ -115,22 +111,12 @@ def _asked(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _points(answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    headers = answer.get("columnHeaders")
-    names = [header.get("name") for header in headers] if isinstance(headers, list) else []
-    found = answer.get("rows") or []
-    for point in found if isinstance(found, list) else [found]:
-        if not isinstance(point, list) or len(point) != len(names):
-            yield {"elapsed_video_time_ratio": Malformed(str(point)[:100])}
-            continue
-        values = dict(zip(names, point, strict=True))
-        yield {
-            "elapsed_video_time_ratio": _number(values.get("elapsedVideoTimeRatio")),
-            "audience_watch_ratio": _number(values.get("audienceWatchRatio")),
-            "relative_retention_performance": _number(values.get("relativeRetentionPerformance")),
-        }
-
-
-def _number(value: Any) -> float | Malformed | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    return None if value is None else Malformed(str(value)[:100])
+    for point in cells(answer):
+        if isinstance(point, Malformed):
+            yield {"elapsed_video_time_ratio": point}
+        else:
+            yield {
+                "elapsed_video_time_ratio": figure(point.get("elapsedVideoTimeRatio")),
+                "audience_watch_ratio": figure(point.get("audienceWatchRatio")),
+                "relative_retention_performance": figure(point.get("relativeRetentionPerformance")),
+            }

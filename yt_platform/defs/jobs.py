@@ -18,7 +18,7 @@ from yt_platform.core.lineage import NODES
 from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.defs.partitions import asset_key, range_tags
-from yt_platform.defs.raw import PULLS
+from yt_platform.defs.raw import ANALYTICS_PULLS, PULLS
 from yt_platform.io.planning import stale_ranges
 
 IMPORT = "import_history"
@@ -64,8 +64,8 @@ def _jobs_of_the_data(mode: PolicyMode | None) -> list[Any]:
         ),
         define_asset_job(
             COLLECT_REPORTS,
-            AssetSelection.assets("raw/reports", "raw/video_retention"),
-            description="Download what is new of owners' accounts: bulk reports, and retention curves of videos",
+            AssetSelection.assets("raw/reports", *(f"raw/{name}" for name in ANALYTICS_PULLS)),
+            description="Download what is new of owners' accounts: bulk reports, retention curves, revenue",
         ),
         define_asset_job(IMPORT, AssetSelection.assets("raw/history"), description="Import a file or folder"),
         define_asset_job(
@@ -169,7 +169,7 @@ def build_schedules() -> list[ScheduleDefinition]:
         default_status=DefaultScheduleStatus.RUNNING,
         required_resource_keys={"clock", "accounts"},
         description="Every day at 09:40 UTC, where owners have authorised accounts: download their reports that are "
-        "new, and ask for retention curves that are due",
+        "new, and ask for retention curves that are due and for revenue",
     )
     def daily_owner_reports(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
         held = context.resources

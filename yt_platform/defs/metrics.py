@@ -8,11 +8,13 @@ import pyarrow as pa
 from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
 
 from yt_platform.core import parse, parse_api, reports
-from yt_platform.core.endpoints import ANALYTICS_RETENTION
+from yt_platform.core.channel_revenue import channel_revenue
+from yt_platform.core.endpoints import ANALYTICS_RETENTION, ANALYTICS_REVENUE
 from yt_platform.core.metrics import video_daily, video_hourly
 from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import (
     CHANNEL_DAILY,
+    CHANNEL_REVENUE,
     CHANNEL_SNAPSHOTS,
     CHANNELS,
     COMMENTS,
@@ -61,6 +63,7 @@ PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
     (COMMENTS, {"api_comments": parse_api.comments}),
     *((family.table, {family.endpoint: reports.rows}) for family in reports.FAMILIES),
     (VIDEO_RETENTION, {ANALYTICS_RETENTION: video_retention}),
+    (CHANNEL_REVENUE, {ANALYTICS_REVENUE: channel_revenue}),
 )
 """Tables parsed from raw batches, and the function that parses each endpoint."""
 

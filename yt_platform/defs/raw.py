@@ -20,7 +20,8 @@ from dagster import (
 )
 from pydantic import Field
 
-from yt_platform.core.endpoints import ANALYTICS_RETENTION, ENDPOINTS
+from yt_platform.core.analytics import QueryError
+from yt_platform.core.endpoints import ENDPOINTS
 from yt_platform.core.progress import Progress
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
@@ -64,6 +65,13 @@ PULLS = {
 """Raw assets pulled from the API: what they are, and which pulls must come before."""
 
 
+ANALYTICS_PULLS = {
+    "video_retention": "Retention curves of the videos of every account, 7 and 28 days after publication",
+    "channel_revenue": "Revenue by day of the channels of every account that may see it",
+}
+"""Raw assets of what YouTube Analytics tells an account: what they are."""
+
+
 class HistoryConfig(Config):
     path: str | None = Field(None, description="File or folder to import; without it stored batches are verified")
 
@@ -72,7 +80,7 @@ def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
     return [
         _history(partitions),
         _reports(partitions),
-        _video_retention(partitions),
+        *(_of_analytics(name, partitions) for name in ANALYTICS_PULLS),
         *(_pull(name, partitions) for name in PULLS),
     ]
 
@@ -163,9 +171,14 @@ def _reports(partitions: PartitionsDefinition) -> AssetsDefinition:
     return reports
 
 
-def _video_retention(partitions: PartitionsDefinition) -> AssetsDefinition:
+def _of_analytics(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
     @asset(
-        key=["raw", "video_retention"],
+        key=["raw", name],
+        description=(
+            f"{ANALYTICS_PULLS[name]}, as YouTube Analytics answered. On the platform's current day what is due is "
+            "asked for; on past days the stored answers are verified. An account that fails keeps no other from its "
+            "answers, and fails the run at its end"
+        ),
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
         group_name="raw",
@@ -175,15 +188,10 @@ def _video_retention(partitions: PartitionsDefinition) -> AssetsDefinition:
         pool=API_POOL,
         required_resource_keys=OF_OWNERS,
     )
-    def video_retention(context: AssetExecutionContext) -> MaterializeResult:
-        """Retention curves of the videos of every account, 7 and 28 days after publication, as YouTube answered.
-
-        On the platform's current day those that are due are asked for; on past days the stored answers are verified. An
-        account that fails keeps no other from its curves, and fails the run at its end.
-        """
+    def answers(context: AssetExecutionContext) -> MaterializeResult:
         held = context.resources
-        verify = partial(verify_stored, held.warehouse, held.raw_store, [ANALYTICS_RETENTION])
-        done, failed = _of_accounts(context, verify, held.reporting.pull_retention)
+        verify = partial(verify_stored, held.warehouse, held.raw_store, [f"analytics_{name}"])
+        done, failed = _of_accounts(context, verify, getattr(held.reporting, f"pull_{name}"))
         skipped = {what: why for found in done.values() for what, why in found.skipped.items()}
         told = {
             "answers": sum(found.answers for found in done.values()),
@@ -193,7 +201,7 @@ def _video_retention(partitions: PartitionsDefinition) -> AssetsDefinition:
         }
         return _unless_failed(told, failed)
 
-    return video_retention
+    return answers
 
 
 def _of_accounts(
@@ -213,7 +221,7 @@ def _of_accounts(
         for account in held.reporting.names() if window.last >= today else []:
             try:
                 done[account] = pull(account, context.run.run_id, held.progress)
-            except (AccountError, AuthorizationError, ConfigurationError, UnavailableError) as error:
+            except (AccountError, AuthorizationError, ConfigurationError, QueryError, UnavailableError) as error:
                 failed[account] = error
     except (ImportRefusedError, CorruptBatchError) as error:
         raise permanent(error) from None

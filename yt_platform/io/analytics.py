@@ -1,7 +1,7 @@
 """Calls of the YouTube Analytics API for one account: a checked query to its answer.
 
 Not here: which queries there are (`core/analytics.py`), who may ask (`io/accounts.py`), and which answers are kept
-(`io/video_retention.py`).
+(`io/video_retention.py`, `io/channel_revenue.py`).
 """
 
 import json
@@ -17,6 +17,8 @@ from yt_platform.io.accounts import MONETARY, Account, AuthorizationError
 from yt_platform.io.youtube import UnavailableError, as_received, json_text
 
 RETRIES = 1
+DISABLED = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
+"""Reasons of a project, which say nothing of the channel."""
 
 
 class NotAllowedError(RuntimeError):
@@ -91,7 +93,7 @@ def _refused(account: Account, asked: Query, error: HttpError) -> Exception:
         return UnavailableError(f"account {account.name}: YouTube Analytics does not answer ({code}); try again later")
     if error.status_code == 400 or kind is Kind.ITEM:
         return QueryError(f"YouTube Analytics knows no report of these metrics, dimensions and filters ({code})")
-    if error.status_code == 403 and asked.is_monetary:
+    if error.status_code == 403 and asked.is_monetary and DISABLED.isdisjoint(named):
         return NotAllowedError(
             account.name,
             f"YouTube shows it no revenue ({code}): the channel may not be in the partner programme",

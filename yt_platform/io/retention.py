@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from yt_platform.core.endpoints import ANALYTICS_RETENTION
+from yt_platform.core.endpoints import ANALYTICS_ENDPOINTS
 from yt_platform.core.lineage import REACH_DAYS
 from yt_platform.core.policy import (
     HOLDS,
@@ -97,7 +97,8 @@ def retire(warehouse: Warehouse, store: RawStore, mode: PolicyMode, now: datetim
 def _unverified(warehouse: Warehouse, now: datetime) -> list[str]:
     """Accounts that brought something and whose authorisation nobody has verified for long, or has removed."""
     rows = warehouse.records(
-        "SELECT account FROM (SELECT account FROM raw.reports UNION SELECT account FROM ops.asked_curves) AS known "
+        "SELECT account FROM (SELECT account FROM raw.reports UNION SELECT account FROM ops.asked_curves "
+        "UNION SELECT account FROM metrics.channel_revenue) AS known "
         "LEFT JOIN ops.accounts AS entered ON entered.name = known.account "
         "WHERE coalesce(entered.verified_at < $1, true) ORDER BY account",
         (now - timedelta(days=VERIFIED_DAYS),),
@@ -125,11 +126,11 @@ def _delete_of_account(warehouse: Warehouse, store: RawStore, account: str) -> C
 
 
 def _batches_of_account(warehouse: Warehouse, store: RawStore, account: str) -> dict[int, str]:
-    """Paths by batch; only the files themselves say whose a curve is, and a batch has those of one account."""
+    """Paths by batch; only the files themselves say whose an answer is, and a batch has those of one account."""
     reports = "SELECT batch_id, path FROM raw.batches JOIN raw.reports USING (batch_id) WHERE account = $1"
     found = {row["batch_id"]: row["path"] for row in warehouse.records(reports, (account,))}
-    curves = f"SELECT batch_id, path, sha256 FROM {BATCHES} WHERE endpoint = $1"
-    for row in warehouse.records(curves, (ANALYTICS_RETENTION,)):
+    answers = f"SELECT batch_id, path, sha256 FROM {BATCHES} WHERE endpoint = ANY($1)"
+    for row in warehouse.records(answers, (list(ANALYTICS_ENDPOINTS),)):
         asked = store.read_table(row["path"], row["sha256"])["parameters"]
         if len(asked) and json.loads(asked[0].as_py())["account"] == account:
             found[row["batch_id"]] = row["path"]

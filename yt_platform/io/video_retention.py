@@ -3,25 +3,19 @@
 Which are due is `core/video_retention.py`, one call is `io/analytics.py`. Calls cost no quota of the Data API.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pandas as pd
 
 from yt_platform.core.analytics import QueryError
 from yt_platform.core.endpoints import ANALYTICS_RETENTION
-from yt_platform.core.progress import Progress
-from yt_platform.core.schemas.metrics import OWNER
 from yt_platform.core.video_retention import Curve, due_curves, point_count
-from yt_platform.io.accounts import Account, AuthorizationError
-from yt_platform.io.analytics import AnalyticsClient
-from yt_platform.io.pulls import FAILURES_IN_A_ROW, Collected, Origin, Pull, Update
-from yt_platform.io.raw import Answer, RawStore
+from yt_platform.io.accounts import AuthorizationError
+from yt_platform.io.analytics_pulls import AnalyticsPull
+from yt_platform.io.pulls import FAILURES_IN_A_ROW, Collected, Pull, Update
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import UnavailableError
 
-METHOD = "reports.query"
 FORBIDDEN = "forbidden"
 """What YouTube may say of a video that is not the account's, and of an account that may see none."""
 
@@ -29,18 +23,8 @@ REPORTED_DAYS = 30
 """Days of its reports in which the channels of a content owner are looked for."""
 
 
-@dataclass(frozen=True)
-class RetentionPull:
-    """Pulls the curves of one account that are due; rows are labelled `source`."""
-
-    url: str
-    store: RawStore
-    client: AnalyticsClient
-    account: Account
-    origin: Origin
-    source: str
-    now: Callable[[], datetime]
-    progress: Progress
+class RetentionPull(AnalyticsPull):
+    """Pulls the curves of one account that are due."""
 
     def pull(self) -> Collected:
         """A video that is refused is skipped, and asked for again like one that has no curve yet.
@@ -56,7 +40,7 @@ class RetentionPull:
         ) as pull:
             for curve in curves:
                 try:
-                    answer = self._answer(curve)
+                    answer = self.answer(curve.query, curve.channel_id)
                 except UnavailableError as error:
                     pull.fail([str(curve)], error)
                 except QueryError as refusal:
@@ -73,17 +57,6 @@ class RetentionPull:
         if pull.collected.missing:
             raise UnavailableError(pull.collected.missing)
         return pull.collected
-
-    def _answer(self, curve: Curve) -> Answer:
-        body = self.client.call(curve.query)
-        parameters = {
-            "ids": self.client.ids,
-            **curve.query.parameters(),
-            # not of the call: its rows are theirs
-            "account": self.account.name,
-            "channel_id": curve.channel_id,
-        }
-        return Answer(self.source, OWNER, self.now(), METHOD, parameters, body)
 
     def _skip(self, pull: Pull, curve: Curve, reason: str) -> None:
         pull.skip(str(curve), reason)

@@ -23,16 +23,25 @@ METHOD = "reports.query"
 READY_AFTER = timedelta(hours=48)
 POINTS = 100
 
-_MONETARY = {"estimatedRevenue", "estimatedAdRevenue", "grossRevenue", "monetizedPlaybacks", "cpm"}
-_PER_VIEW = {"views": 1.0, "likes": 0.04, "comments": 0.005, "shares": 0.01, "estimatedMinutesWatched": 2.5}
-_PER_VIEW |= {"estimatedRevenue": 0.002, "estimatedAdRevenue": 0.0018, "grossRevenue": 0.0036}
+_REVENUE = {"estimatedRevenue": 0.002, "estimatedAdRevenue": 0.0018, "estimatedRedPartnerRevenue": 0.0002}
+_REVENUE |= {"grossRevenue": 0.0036, "monetizedPlaybacks": 0.5, "adImpressions": 0.6}
+_PER_VIEW = {"views": 1.0, "engagedViews": 0.9, "likes": 0.04, "comments": 0.005, "shares": 0.01}
+_PER_VIEW |= {"estimatedMinutesWatched": 2.5, **_REVENUE}
+_RATIOS = {
+    "cpm": ("grossRevenue", "adImpressions"),
+    "playbackBasedCpm": ("grossRevenue", "monetizedPlaybacks"),
+}
+"""A thousandth of the second for each of the first."""
+_MONETARY = {*_REVENUE, *_RATIOS}
+_WHOLE = {"monetizedPlaybacks", "adImpressions"}
 _SPLITS = {
     "country": {"US": 0.5, "DE": 0.3, "IN": 0.2},
     "insightTrafficSourceType": {"YT_SEARCH": 0.4, "SUBSCRIBER": 0.35, "EXT_URL": 0.25},
+    "creatorContentType": {"shorts": 0.7, "videoOnDemand": 0.3},
 }
-_VIEWERS = {"ageGroup": {"age18-24": 0.6, "age25-34": 0.4}, "gender": {"female": 0.55, "male": 0.45}}
+_VIEWERS = {"ageGroup": {"age13-17": 0.05, "age18-24": 0.55, "age25-34": 0.4}, "gender": {"female": 0.55, "male": 0.45}}
 _OTHER_METRICS = {"dislikes", "averageViewDuration", "averageViewPercentage", "subscribersGained", "subscribersLost"}
-_KNOWN = {"ids", "startDate", "endDate", "metrics", "dimensions", "filters", "alt"}
+_KNOWN = {"ids", "startDate", "endDate", "metrics", "dimensions", "filters", "currency", "alt"}
 
 Row = list[Any]
 
@@ -42,6 +51,8 @@ def answer(world: World, grant: Grant, query: str, now: datetime) -> bytes:
     asked = dict(parse_qsl(query, keep_blank_values=True))
     if asked.keys() - _KNOWN:
         raise not_spoken(f"reports.query with {', '.join(sorted(asked.keys() - _KNOWN))}")
+    if asked.get("currency", "USD") != "USD":
+        raise not_spoken(f"reports.query in {asked['currency']}")
     metrics, dimensions = _names(asked, "metrics"), _names(asked, "dimensions")
     filters = dict(text.split("==", 1) for text in asked.get("filters", "").split(";") if "==" in text)
     grant.require(MONETARY) if _MONETARY & set(metrics) else grant.require(ANALYTICS, MONETARY)
@@ -87,7 +98,7 @@ def _rows(
         raise _unsupported()
     if not filters.keys() <= {"video"}:
         raise not_spoken(f"reports.query with filters {', '.join(filters)}")
-    unspoken = set(metrics) - _PER_VIEW.keys() if allowed is _ACTIVITY else set()
+    unspoken = set(metrics) - _PER_VIEW.keys() - _RATIOS.keys() if allowed is _ACTIVITY else set()
     if unspoken:
         raise not_spoken(f"reports.query of {', '.join(sorted(unspoken))}")
     if "elapsedVideoTimeRatio" in dimensions and "," in filters["video"]:
@@ -117,13 +128,23 @@ def _gained(world: World, videos: list[str], first: date, last: date) -> int:
 def _activity(
     world: World, videos: list[str], metrics: list[str], dimensions: list[str], days: tuple[date, date]
 ) -> Iterable[Row]:
-    split = next((_SPLITS[name] for name in dimensions if name in _SPLITS), {"": 1.0})
+    parts: list[tuple[dict[str, str], float]] = [({}, 1.0)]
+    for name in (name for name in dimensions if name in _SPLITS):
+        parts = [({**row, name: value}, of * part) for row, of in parts for value, part in _SPLITS[name].items()]
     for label, (first, last) in _periods(days, dimensions):
         views = _gained(world, videos, first, last)
-        for value, part in split.items():
-            named = {"day": label, "month": label, "country": value, "insightTrafficSourceType": value}
-            counts = [round(views * part * _PER_VIEW[metric], 4) for metric in metrics]
-            yield [*(named[name] for name in dimensions), *counts]
+        for values, part in parts:
+            named = {"day": label, "month": label, **values}
+            yield [*(named[name] for name in dimensions), *(_figure(metric, views * part) for metric in metrics)]
+
+
+def _figure(metric: str, views: float) -> float:
+    if metric in _WHOLE:
+        return int(views * _PER_VIEW[metric])
+    if metric in _PER_VIEW:
+        return round(views * _PER_VIEW[metric], 4)
+    amount, of = _RATIOS[metric]
+    return round(1_000 * _PER_VIEW[amount] / _PER_VIEW[of], 4) if views else 0.0
 
 
 def _periods(days: tuple[date, date], dimensions: list[str]) -> list[tuple[str, tuple[date, date]]]:
@@ -149,6 +170,7 @@ def _demographics(
 
 Make = Callable[[World, list[str], list[str], list[str], tuple[date, date]], Iterable[Row]]
 
+_CONTENT: tuple[tuple[str, ...], ...] = ((), ("creatorContentType",))
 _ACTIVITY = frozenset(_PER_VIEW) | _OTHER_METRICS | _MONETARY
 _REPORTS: dict[frozenset[str], tuple[frozenset[str], frozenset[str], Make]] = {
     frozenset({"elapsedVideoTimeRatio"}): (
@@ -156,10 +178,19 @@ _REPORTS: dict[frozenset[str], tuple[frozenset[str], frozenset[str], Make]] = {
         frozenset({"video"}),
         _retention,
     ),
-    **{frozenset(by): (_ACTIVITY, frozenset[str](), _activity) for by in ((), ("day",), ("month",), ("country",))},
     **{
-        frozenset(by): (frozenset({"views", "estimatedMinutesWatched"}), frozenset[str](), _activity)
+        frozenset({*by, *content}): (_ACTIVITY, frozenset[str](), _activity)
+        for by in ((), ("day",), ("month",), ("country",))
+        for content in _CONTENT
+    },
+    **{
+        frozenset({*by, *content}): (
+            frozenset({"views", "engagedViews", "estimatedMinutesWatched"}),
+            frozenset[str](),
+            _activity,
+        )
         for by in (("insightTrafficSourceType",), ("day", "insightTrafficSourceType"))
+        for content in _CONTENT
     },
     **{
         frozenset(by): (frozenset({"viewerPercentage"}), frozenset[str](), _demographics)

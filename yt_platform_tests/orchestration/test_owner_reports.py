@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from yt_platform.core.lineage import FROM_OWNERS, NODE
 from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, REFRESH, build_schedules
-from yt_platform.io.accounts import ANALYTICS, OWNER, YOUTUBE, Accounts, Stored, owner_secret
+from yt_platform.io.accounts import ANALYTICS, MONETARY, OWNER, YOUTUBE, Accounts, Stored, owner_secret
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.warehouse import Window
 from yt_platform.io.watchlist import add_channels
@@ -52,8 +52,9 @@ def platform(_environment: None, url: str) -> Iterator[Platform]:
 
 
 def authorise(platform: Platform, url: str, name: str) -> None:
-    given = granted(url, CHANNEL, f"{YOUTUBE} {ANALYTICS}")
-    stored = Stored(OWNER, (YOUTUBE, ANALYTICS), STARTS_AT, owner_secret(given), channel_id=CHANNEL)
+    scopes = (YOUTUBE, ANALYTICS, MONETARY)
+    given = granted(url, CHANNEL, " ".join(scopes))
+    stored = Stored(OWNER, scopes, STARTS_AT, owner_secret(given), channel_id=CHANNEL)
     Accounts(platform.settings.home).write(name, stored)
 
 
@@ -82,7 +83,7 @@ def tick(platform: Platform, runs: Runs) -> Any:
         return schedule.evaluate_tick(context)
 
 
-def test_reports_and_curves_become_tables_and_an_account_that_is_dead_fails_the_run_and_no_other_account(
+def test_reports_curves_and_revenue_become_tables_and_an_account_that_is_dead_fails_the_run_and_no_other_account(
     platform: Platform, runs: Runs, url: str, world: GeneratedWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reporting, "HISTORY_DAYS", 6)
@@ -123,6 +124,12 @@ def test_reports_and_curves_become_tables_and_an_account_that_is_dead_fails_the_
         "SELECT account, age_days, count(*) AS points FROM bi.video_retention GROUP BY 1, 2 ORDER BY 1, 2"
     )
     assert [tuple(row.values()) for row in curves] == [("mine", 7, 100 * videos), ("mine", 28, 100 * videos)]
+    [revenue] = platform.warehouse.records(
+        "SELECT account, currency, max(day) AS newest, bool_and(is_synthetic) AS synthetic FROM bi.channel_revenue "
+        "GROUP BY 1, 2"
+    )
+    newest = STARTS_AT.date() - timedelta(days=3)  # by the sandbox's clock
+    assert revenue == {"account": "mine", "currency": "USD", "newest": newest, "synthetic": True}
 
 
 def test_a_day_on_which_the_quota_was_spent_is_what_the_owner_was_reported(

@@ -290,10 +290,10 @@ def test_thirty_one_days_of_trouble_end_in_the_tables_of_days_without(monkeypatc
         assert any(len(life.rows(name)) > len(kept[name]) for name in expiring)
         expected, stored = ends(life), life.of(STORED)
         assert {name: expected[name] for name in expiring} == kept
-        # of series that are read many times a day, and of content partners
+        # of series that are read many times a day, of content partners, and of accounts that may see revenue
         offered = {family.table.name for name in reporting.COLUMNS if (family := family_of(name))}
         unoffered = {table.name for table in REPORTS} - offered
-        of_others = {"metrics.video_windows", "metrics.report_revenue"} | unoffered
+        of_others = {"metrics.video_windows", "metrics.report_revenue", "metrics.channel_revenue"} | unoffered
         assert {name for name in METRICS if not expected[name]} == of_others
     with living(world) as life:
         with_trouble(life)

@@ -83,6 +83,19 @@ def test_daily_views_are_what_the_counts_gained_and_young_days_are_not_there(
     assert whole["views"] == sum(row["views"] for row in found)
 
 
+def test_kinds_of_content_divide_the_views_by_day_and_by_source(url: str, account: Account) -> None:
+    """Against the undivided query: a core dimension beside the others, and engaged views beside views."""
+    control(url, "clock", {"now": "2026-03-10T12:00:00Z"})
+    [whole] = rows(query(account, Query(("views", "engagedViews"), (), FIRST, LAST), url))
+    assert 0 < whole["engagedViews"] < whole["views"]
+    for dimensions in ((), ("day",), ("country",), ("insightTrafficSourceType",), ("day", "insightTrafficSourceType")):
+        asked = Query(("views", "engagedViews"), (*dimensions, "creatorContentType"), FIRST, LAST)
+        parts = rows(query(account, asked, url))
+        assert {row["creatorContentType"] for row in parts} == {"shorts", "videoOnDemand"}
+        for metric in ("views", "engagedViews"):
+            assert sum(row[metric] for row in parts) == pytest.approx(whole[metric], rel=1e-3)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -117,8 +130,12 @@ def test_revenue_needs_its_scope_and_is_skipped_with_a_reason_without(
         query(account, asked, url)
     assert control(url, "usage")["calls"]["reports.query"] == before
     control(url, "clock", {"now": "2026-03-10T12:00:00Z"})
-    [row] = rows(query(opened(url, channel_id, tmp_path, monetary=True), asked, url))
+    allowed = opened(url, channel_id, tmp_path, monetary=True)
+    [row] = rows(query(allowed, asked, url))
     assert row["estimatedRevenue"] == pytest.approx(row["views"] * 0.002, abs=1e-4)
+    control(url, "faults", [{"method": "reports.query", "status": 403, "reason": "accessNotConfigured"}])
+    with pytest.raises(AuthorizationError, match="enable the YouTube Analytics API"):  # which is no channel's fault
+        query(allowed, asked, url)
 
 
 def test_a_partner_sees_what_its_content_owner_owns(url: str, channel_id: str, tmp_path: Path) -> None:
@@ -128,6 +145,7 @@ def test_a_partner_sees_what_its_content_owner_owns(url: str, channel_id: str, t
     control(url, "clock", {"now": "2026-03-10T12:00:00Z"})
     found = rows(query(network, Query(("viewerPercentage",), ("ageGroup", "gender"), FIRST, LAST), url))
     assert sum(row["viewerPercentage"] for row in found) == pytest.approx(100)
+    assert "age13-17" in {row["ageGroup"] for row in found}
     sources = rows(query(network, Query(("views",), ("insightTrafficSourceType",), FIRST, LAST), url))
     assert {row["insightTrafficSourceType"] for row in sources} == {"YT_SEARCH", "SUBSCRIBER", "EXT_URL"}
 

@@ -12,6 +12,7 @@ from yt_platform.core.analytics import (
     check,
     retention_curve,
     retention_query,
+    revenue_query,
     rows,
 )
 
@@ -26,6 +27,9 @@ FIRST, LAST = date(2026, 1, 1), date(2026, 1, 31)
         (Query((), ("day",), FIRST, LAST), "activity has no metric none; it has: views"),
         (Query(("audienceWatchRatio",), ("elapsedVideoTimeRatio",), FIRST, LAST), "be by video, .* needs video"),
         (Query(("views",), ("day",), FIRST, LAST, {"gender": "x"}), "not filtered by gender; it may be by video"),
+        (Query(("viewerPercentage",), ("ageGroup", "creatorContentType"), FIRST, LAST), "dimensions ageGroup, creator"),
+        (Query(("engagedViews",), ("ageGroup",), FIRST, LAST), "demographics has no metric engagedViews"),
+        (Query(("views",), ("day",), FIRST, LAST, {"creatorContentType": "shorts"}), "filtered by creatorContentType"),
         (retention_query("a,b", FIRST, LAST), "one video"),
         (retention_query("a;country==DE", FIRST, LAST), "one value for each filter"),
         (retention_query("", FIRST, LAST), "needs video"),
@@ -54,6 +58,9 @@ def test_parameters_are_as_the_api_writes_them() -> None:
         "dimensions": "day",
         "filters": "video==a,b;country==DE",
     }
+    both = Query(("views", "engagedViews"), ("creatorContentType", "day"), FIRST, LAST).parameters()
+    assert (both["metrics"], both["dimensions"]) == ("views,engagedViews", "creatorContentType,day")
+    assert revenue_query(FIRST, LAST).parameters()["currency"] == "USD"
     assert Query(("views",), (), FIRST, LAST).parameters().keys() == {"startDate", "endDate", "metrics"}
 
 

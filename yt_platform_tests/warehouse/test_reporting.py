@@ -311,7 +311,7 @@ def test_further_kinds_of_reports_agree_with_the_basic_one_on_its_views(
     rig: Rig, content_owner: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Against the basic report of the same day, by the sandbox's rules; ages under 18 are there and add up to all."""
-    monkeypatch.setattr(reporting, "HISTORY_DAYS", 2)
+    monkeypatch.setattr(reporting, "HISTORY_DAYS", 3)
     monkeypatch.setattr(reporting, "share", lambda _: 0.5)  # nothing is late, restated or without viewers
     key = control(rig.url, "partner", {"content_owner": "CMS1", "channels": [rig.channel()]})
 

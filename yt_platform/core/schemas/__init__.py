@@ -4,6 +4,7 @@ from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
 from yt_platform.core.schemas.metrics import (
     CHANNEL_DAILY,
+    CHANNEL_REVENUE,
     CHANNEL_SNAPSHOTS,
     CHANNELS,
     COMMENTS,
@@ -42,6 +43,7 @@ TABLES: dict[str, Table] = {
         VIDEO_WINDOWS,
         *REPORTS,
         VIDEO_RETENTION,
+        CHANNEL_REVENUE,
         VIDEO_DAY,
         VIDEO_HOUR,
         CHANNEL_DAY,

@@ -370,3 +370,34 @@ VIDEO_RETENTION = Table(
         }
     ),
 )
+
+CHANNEL_REVENUE = Table(
+    name="metrics.channel_revenue",
+    description=(
+        "One row per account, channel and Pacific day: what the channel earned, by YouTube's estimate, as YouTube "
+        "Analytics told its owner. Of content owners metrics.report_revenue has it."
+    ),
+    key=("account", "channel_id", "day"),
+    write=Write.NEWEST,
+    newest=("collected_at",),
+    window="collected_at",
+    schema=table_schema(
+        {
+            "account": text("Account that asked, as it was named at its authorisation"),
+            "channel_id": text("The account's channel", pattern=CHANNEL_ID),
+            "day": day("Day of the revenue", unit="Pacific day"),
+            "currency": text("Currency of the amounts, ISO 4217", pattern="^[A-Z]{3}$"),
+            "estimated_revenue": number("Net revenue of all sources; corrected until mid-next-month", "currency"),
+            "estimated_ad_revenue": number("Of that, by advertising", "currency"),
+            "estimated_red_partner_revenue": number("Of that, by YouTube Premium", "currency"),
+            "gross_revenue": number("Revenue of advertising before YouTube's share", "currency"),
+            "monetized_playbacks": count("Views with at least one ad", "views", nullable=True),
+            "playback_based_cpm": number("Gross revenue of 1,000 views with ads", "currency", minimum=0),
+            "ad_impressions": count("Ads shown", "impressions", nullable=True),
+            "cpm": number("Gross revenue of 1,000 ads shown", "currency", minimum=0),
+            "collected_at": instant("When YouTube was asked"),
+            "source": _SOURCE,
+            **_OBTAINED,
+        }
+    ),
+)
