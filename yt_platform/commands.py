@@ -233,8 +233,9 @@ def quota_figures(settings: Settings) -> tuple[Plan, dict[str, Any]]:
 
 
 def _spent(platform: Platform) -> dict[str, Any]:
-    now = platform.clock.now()
-    with QuotaLedger(platform.urls.warehouse, platform.settings.allowed_units, lambda: now) as ledger:
+    now, settings = platform.clock.now(), platform.settings
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    with QuotaLedger(platform.urls.warehouse, settings.allowed_units, lambda: now, key) as ledger:
         return {
             "pacific_day": pacific_day(now).isoformat(),
             "resets_at": resets_at(now).isoformat(),

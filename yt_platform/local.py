@@ -239,12 +239,19 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
 
 
 def collect(platform: Platform, runs: Runs) -> dict[str, str]:
-    """One collection, by a run of the platform's day. Returns what is missing from it, by raw asset."""
-    from yt_platform.defs.jobs import COLLECT
+    """One collection, by a run of the platform's day. Returns what is missing from it, by raw asset. Where it fails,
+    what it stored before is loaded all the same."""
+    from yt_platform.defs.automation import stored_and_not_loaded
+    from yt_platform.defs.jobs import COLLECT, REFRESH
     from yt_platform.defs.raw import COMPLETE
 
     today = platform.clock.now().date()
-    result = runs.launch(COLLECT, Window(today, today))
+    try:
+        result = runs.launch(COLLECT, Window(today, today))
+    except RunFailedError:
+        for window, tables in stored_and_not_loaded(platform.warehouse, today, platform.settings.policy_mode):
+            runs.launch(REFRESH, window, tables)
+        raise
     return {
         ".".join(found.asset_key.path): str(found.metadata["missing"].value)
         for found in result.get_asset_check_evaluations()

@@ -280,6 +280,8 @@ def print_channels(found: Sequence[Watched], out: Console) -> None:
         table.add_column(column, no_wrap=column == "id")
     for channel in found:
         state = channel.failure or ("paused" if channel.paused else "watched")
+        if channel.retry_at and not channel.paused:
+            state += f"; asked again from {channel.retry_at:%Y-%m-%d %H:%M} on"
         listed_at = f"{channel.uploads_polled_at:%Y-%m-%d %H:%M}" if channel.uploads_polled_at else "never"
         table.add_row(channel.reference, channel.channel_id or "", channel.title or "", listed_at, state)
     out.print(table)
@@ -351,6 +353,8 @@ def print_status(found: Mapping[str, Any], out: Console) -> None:
         out.print(
             f"alert: {alert['severity']}, {alert['subject']}: {alert['message']} ({seen})", style="red", markup=False
         )
+    for (method, reason), count in Counter((item["method"], item["reason"]) for item in found["skipped"]).items():
+        out.print(f"skipped, and asked for again later: {count:,} of {method}: {reason}", markup=False)
     if not found["broken"]:
         out.print("Nothing is broken.")
     for item in found["broken"]:

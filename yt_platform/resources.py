@@ -87,7 +87,7 @@ def open_collector(
     refuse_mixture(warehouse, synthetic)
     source = SYNTHETIC if synthetic else "api"
     with (
-        QuotaLedger(url, settings.allowed_units, ticking) as ledger,
+        QuotaLedger(url, settings.allowed_units, ticking, key) as ledger,
         YouTubeClient(key, settings.api_endpoint, source, ledger, ticking, time.sleep) as client,
     ):
         plan = quota_plan(warehouse, ticking(), settings.allowed_units)

@@ -8,6 +8,7 @@ from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import open_alerts
 from yt_platform.io.imports import SHORT_ID, listed
 from yt_platform.io.planning import Overdue, batch_days, overdue_ranges
+from yt_platform.io.skipped import CHANNELS, COMMENTS, REPLIES, UPLOADS, Skipped, skipped_items
 from yt_platform.io.tombstones import pending
 from yt_platform.io.unfinished import unfinished
 from yt_platform.io.warehouse import Warehouse
@@ -15,6 +16,17 @@ from yt_platform.local import Platform
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, Definitions
+
+UNREAD = {
+    UPLOADS: "uploads",
+    COMMENTS: "comments",
+    REPLIES: "replies",
+    CHANNELS: "channels",
+}
+"""What the calls of a method list."""
+
+SHOWN = 5
+"""Items named of what may be many."""
 
 BOOKS = ("raw.batches", "raw.imports", "ops.quarantine")
 
@@ -40,12 +52,14 @@ def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Defi
     mode = platform.settings.policy_mode
     overdue = overdue_ranges(platform.warehouse, clock.now().date(), clock.last_day_due(), mode)
     checks = check_outcomes(instance, defs)
+    skipped = skipped_items(platform.warehouse, clock.now())
     broken = [
         *_failed_checks(checks),
         *_left_behind(platform, overdue),
         *_failed_runs(instance),
         *_broken_imports(platform.warehouse),
         *_pending_forgettings(platform.warehouse),
+        *_unread(skipped),
     ]
     return {
         "clock": {
@@ -56,8 +70,27 @@ def platform_status(platform: Platform, instance: "DagsterInstance", defs: "Defi
         "partitions": _partitions(platform, overdue),
         "checks": checks,
         "alerts": [_alert(alert) for alert in open_alerts(platform.warehouse)],
+        "skipped": [_skipped(item) for item in skipped],
         "broken": [asdict(item) for item in broken],
     }
+
+
+def _skipped(item: Skipped) -> dict[str, Any]:
+    return {**asdict(item), **{name: getattr(item, name).isoformat() for name in ("first_at", "retry_at")}}
+
+
+def _unread(skipped: list[Skipped]) -> list[Broken]:
+    """Listings that have begun and not ended, in one line for each kind; what is refused alone is an item's own."""
+    found = []
+    for method in dict.fromkeys(item.method for item in skipped):
+        unread = [item for item in skipped if item.method == method and item.setback != "refused"]
+        if unread:
+            again = min(item.retry_at for item in unread)
+            told = ", ".join(f"{item.item} ({item.reason})" for item in unread[:SHOWN])
+            more = f" and {len(unread) - SHOWN:,} more" if len(unread) > SHOWN else ""
+            remedy = f"none: a collection begins it anew from {again:%Y-%m-%d %H:%M} UTC on"
+            found.append(Broken(f"{UNREAD[method]} not read to the end", f"of {told}{more}", remedy))
+    return found
 
 
 def _alert(alert: dict[str, Any]) -> dict[str, Any]:

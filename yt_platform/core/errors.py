@@ -1,18 +1,29 @@
-"""What the YouTube Data API's errors mean for a collection: one table of reasons, and what to do about each kind.
+"""What an answer other than 200 of Google's APIs means for a collection, and what a person can do about it.
 
-Here: classification and remedies. Not here: retrying (`io/youtube.py`) and stopping (`io/collecting.py`).
+Here: reading the error's body, classification and remedies. Not here: retrying (`io/youtube.py`), whose a refusal is
+where the reason does not say (`io/refusals.py`) and stopping (`io/collecting.py`).
+
+Facts: the error pages of the YouTube Data API, the reasons of google/api/error_reason.proto (for keys and quota), and
+bodies that people reported up to November 2026.
 """
 
 import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from typing import Any
 
 
 class Kind(StrEnum):
     """What a collection does about an error."""
 
     QUOTA = "quota"  # stop the bucket until the reset
+    RATE = "rate"  # too many calls in a short time: back off until a minute has passed
     TRANSIENT = "transient"  # back off and try again
     ITEM = "item"  # skip this item, record the reason
+    REFUSED = "refused"  # the item is refused, or the key: what other calls answer says which
     PAGE = "page"  # begin this listing anew
     CONFIGURATION = "configuration"  # fail, name the remedy
 
@@ -20,10 +31,15 @@ class Kind(StrEnum):
 _KINDS = {
     "quotaExceeded": Kind.QUOTA,
     "dailyLimitExceeded": Kind.QUOTA,
-    "rateLimitExceeded": Kind.TRANSIENT,
-    "userRateLimitExceeded": Kind.TRANSIENT,
+    "dailyLimitExceededUnreg": Kind.QUOTA,
+    "rateLimitExceeded": Kind.RATE,
+    "userRateLimitExceeded": Kind.RATE,
+    "userRateLimitExceededUnreg": Kind.RATE,
+    "concurrentLimitExceeded": Kind.RATE,
+    "resourceExhausted": Kind.RATE,
     "processingFailure": Kind.TRANSIENT,
     "backendError": Kind.TRANSIENT,
+    "serviceUnavailable": Kind.TRANSIENT,
     "commentsDisabled": Kind.ITEM,
     "videoNotFound": Kind.ITEM,
     "playlistNotFound": Kind.ITEM,
@@ -32,52 +48,177 @@ _KINDS = {
     "commentThreadNotFound": Kind.ITEM,
     "parentCommentNotFound": Kind.ITEM,
     "playlistItemsNotAccessible": Kind.ITEM,
+    "channelClosed": Kind.ITEM,
+    "channelSuspended": Kind.ITEM,
     "invalidPageToken": Kind.PAGE,
 }
 
 _KEYS = "check YT_API_KEY in the Google Cloud console under APIs & Services, Credentials"
 _ENABLE = "enable the YouTube Data API v3 for the key's project in the Google Cloud console"
+_RESTRICTED = "the key's restrictions refuse this call or this machine: " + _KEYS
+_PROJECT = "the key's project may not call the API: see its state and billing in the Google Cloud console"
 _SERVER = "that is no answer of YouTube's API: check YT_API_ENDPOINT, and YT_API_KEY"
 _REMEDIES = {
     "keyInvalid": _KEYS,
-    "API_KEY_INVALID": _KEYS,
     "keyExpired": _KEYS,
+    "apiKeyInvalid": _KEYS,
     "accessNotConfigured": _ENABLE,
-    "SERVICE_DISABLED": _ENABLE,
-    "forbidden": "the key's restrictions, or its project's rights, refuse this call: " + _KEYS,
-    "ipRefererBlocked": "the key's restriction by address refuses this machine: " + _KEYS,
+    "serviceDisabled": _ENABLE,
+    "ipRefererBlocked": _RESTRICTED,
+    "apiKeyServiceBlocked": _RESTRICTED,
+    "apiKeyHttpReferrerBlocked": _RESTRICTED,
+    "apiKeyIpAddressBlocked": _RESTRICTED,
+    "apiKeyAndroidAppBlocked": _RESTRICTED,
+    "apiKeyIosAppBlocked": _RESTRICTED,
+    "consumerInvalid": _PROJECT,
+    "consumerSuspended": _PROJECT,
+    "billingDisabled": _PROJECT,
+    "userProjectDenied": _PROJECT,
 }
+"""Reasons that speak of the key or its project, whatever the call was about."""
+
+_UNKNOWN = "the key's restrictions, or its project's rights, may refuse this call: " + _KEYS
+
+_OF_THE_KEY = re.compile(r"api key (?:not valid|not found|expired)|requests to this api .+ are blocked", re.IGNORECASE)
+"""How messages of the older format tell of the key where their reason, badRequest or forbidden, does not."""
+
+_QUOTA = re.compile(r"quota (?:exceeded|exhausted)|exceeded (?:your|the) .{0,80}quota", re.IGNORECASE)
+_LIMIT = re.compile(r"limit exceeded", re.IGNORECASE)
+_PERIODS = re.compile(
+    r"(?:per|\d/)[\s_-]*(\d+)?[\s_-]*(day|d\b|minute|min\b|second|s\b|hour|h\b)|\b(daily)", re.IGNORECASE
+)
+_SECONDS = {"m": 60.0, "s": 1.0, "h": 3600.0}
 
 
-def reasons(body: bytes | str) -> list[str]:
-    """Every reason an error's body names, in `error.errors[]` and in `error.details[]`, in that order."""
-    try:
-        error = json.loads(body)["error"]
-        listed = [*error.get("errors", []), *error.get("details", [])]
-        return [str(item["reason"]) for item in listed if "reason" in item]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return []
+@dataclass(frozen=True)
+class Refusal:
+    """What an answer other than 200 says: its status, the reasons it names in their order, and texts about quota.
 
-
-def classify(status: int, named: list[str]) -> Kind:
-    """What to do about an answer of HTTP `status` that names these reasons.
-
-    A reason decides where it is known, then the status: 408, 429 and 5xx pass, and any other 4xx means that the call
-    itself is refused and would be again. So does a 404 that names no item: a server of another kind answers like that.
+    `reasons` are as written, from `error.errors[]` and then `error.details[]`. `limits` are the name and unit of the
+    quota that is exceeded, and the messages. `delay` is what the answer asks for, in seconds.
     """
-    for reason in named:
-        if reason in _KINDS:
-            return _KINDS[reason]
-    if status in (408, 429) or status >= 500:
-        return Kind.TRANSIENT
-    return Kind.CONFIGURATION
+
+    status: int
+    reasons: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    delay: float = 0.0
+
+    @classmethod
+    def read(cls, status: int, body: bytes | str, retry_after: str | None = None) -> "Refusal":
+        """`retry_after`: the header, in its form of seconds; Google's APIs do not use the form of a date."""
+        error = _error(body)
+        listed = [*_objects(error.get("errors")), *_objects(error.get("details"))]
+        named = [item["reason"] for item in listed if isinstance(item.get("reason"), str) and item["reason"]]
+        exhausted = ["RESOURCE_EXHAUSTED"] if error.get("status") == "RESOURCE_EXHAUSTED" and not named else []
+        header = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
+        asked = [_duration(item.get("retryDelay")) for item in listed]
+        return cls(status, (*named, *exhausted), tuple(_limits(error, listed)), max(header, *asked, 0.0))
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What to do about the answer.
+
+        A known reason decides, and for quota the period that it counts for. Then the status: 408, 409, 429 and 5xx
+        pass; 401 and a 404 that names no reason, as a server of another kind answers, are the configuration's. Any
+        other 4xx may be the item's or the key's.
+        """
+        known = self._known
+        if self._is_limit(known):
+            return Kind.QUOTA if self._counts_days(known) else Kind.RATE
+        if known:
+            return known
+        if self._says(_OF_THE_KEY):
+            return Kind.CONFIGURATION
+        if self.status in (408, 409) or self.status >= 500:
+            return Kind.TRANSIENT
+        if self.status == 401 or not self.reasons or self.status < 400:
+            return Kind.CONFIGURATION
+        return Kind.REFUSED
+
+    @property
+    def reason(self) -> str:
+        """The reason that says most: a known one, else the first; the status where there is none."""
+        known = (reason for reason in self.reasons if _plain(reason) in _KINDS or _plain(reason) in _REMEDIES)
+        return next(known, self.reasons[0] if self.reasons else f"HTTP {self.status}")
+
+    @property
+    def remedy(self) -> str:
+        """What a person can do about a configuration error."""
+        known = (_REMEDIES[_plain(reason)] for reason in self.reasons if _plain(reason) in _REMEDIES)
+        return next(known, _UNKNOWN if self.reasons else _SERVER)
+
+    @property
+    def wait(self) -> float:
+        """Seconds to wait at least before the next try: what is asked for, and the period of an exceeded limit."""
+        periods = [seconds for seconds in self._periods if seconds] if self.kind is Kind.RATE else []
+        return max([self.delay, *periods])
+
+    @property
+    def _known(self) -> Kind | None:
+        for reason in map(_plain, self.reasons):
+            if reason in _REMEDIES:
+                return Kind.CONFIGURATION
+            if reason in _KINDS:
+                return _KINDS[reason]
+        return None
+
+    def _is_limit(self, known: Kind | None) -> bool:
+        if known:
+            return known in (Kind.QUOTA, Kind.RATE)
+        return self.status == 429 or self._says(_QUOTA) or self._says(_LIMIT)
+
+    def _counts_days(self, known: Kind | None) -> bool:
+        """Of a limit: whether it is a day's. A period that is named decides, then the reason, then the words."""
+        if self._periods:
+            return None in self._periods
+        return known is Kind.QUOTA or (known is None and self._says(_QUOTA))
+
+    def _says(self, words: re.Pattern[str]) -> bool:
+        return any(words.search(text) for text in self.limits)
+
+    @cached_property
+    def _periods(self) -> list[float | None]:
+        """Seconds of the periods that the texts name; None for a day."""
+        found = [match for text in self.limits for match in _PERIODS.finditer(text)]
+        return [
+            None if match[3] or match[2].lower().startswith("d") else _SECONDS[match[2][0].lower()] * int(match[1] or 1)
+            for match in found
+        ]
 
 
-def telling(named: list[str]) -> str | None:
-    """The reason that says most: a known one, else the first."""
-    return next((reason for reason in named if reason in _KINDS or reason in _REMEDIES), named[0] if named else None)
+def _error(body: bytes | str) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return {}
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return error if isinstance(error, dict) else {}
 
 
-def remedy(named: list[str]) -> str:
-    """What a person can do about a configuration error."""
-    return next((_REMEDIES[reason] for reason in named if reason in _REMEDIES), _KEYS if named else _SERVER)
+def _objects(listed: Any) -> list[dict[str, Any]]:
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _limits(error: dict[str, Any], listed: list[dict[str, Any]]) -> Iterator[str]:
+    for item in listed:
+        metadata = item.get("metadata")
+        told = metadata if isinstance(metadata, dict) else {}
+        # google.rpc.QuotaFailure names limits in words alone
+        texts = [told.get("quota_limit"), told.get("quota_unit"), item.get("message")]
+        texts += [violation.get("description") for violation in _objects(item.get("violations"))]
+        yield from (text for text in texts if isinstance(text, str))
+    if isinstance(error.get("message"), str):
+        yield error["message"]
+
+
+def _duration(text: Any) -> float:
+    """Seconds of a duration as google.rpc.RetryInfo writes it, 1.5s; 0 for anything else."""
+    return float(text[:-1]) if isinstance(text, str) and re.fullmatch(r"\d{1,9}(\.\d{1,9})?s", text) else 0.0
+
+
+def _plain(reason: str) -> str:
+    """A reason in one of its two spellings: RATE_LIMIT_EXCEEDED is rateLimitExceeded."""
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", reason):
+        return reason
+    first, *others = reason.lower().split("_")
+    return first + "".join(map(str.capitalize, others))

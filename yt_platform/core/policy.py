@@ -89,6 +89,7 @@ HOLDS: Mapping[str, Holds] = {
     "ops.quarantine": Holds.STORED,
     "ops.watched_channels": Holds.IDS,
     "ops.tracked_videos": Holds.IDS,
+    "ops.skipped_items": Holds.IDS,
     "ops.accounts": Holds.IDS,
     "ops.asked_curves": Holds.IDS,
     "ops.push_subscriptions": Holds.IDS,

@@ -47,6 +47,33 @@ EARLY = timedelta(minutes=10)
 _HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 
 
+class Setback(StrEnum):
+    """Why an item was not read to its end."""
+
+    REFUSED = "refused"  # YouTube does not give it
+    CUT_SHORT = "cut short"  # it gave the beginning
+    FAILED = "failed"  # no try was answered, though those for other items were
+
+
+RETRY_AT_MOST = timedelta(days=28)
+"""An item that is refused for good costs a unit a month, and what opens again is found within one."""
+
+_FIRST = {Setback.REFUSED: _DAY, Setback.CUT_SHORT: UPLOADS_EVERY, Setback.FAILED: _HOUR}
+_DAILY_AT_LEAST = frozenset({"playlistNotFound"})
+"""A channel without videos has no uploads playlist, and gets one with its first upload."""
+
+
+def retry_after(setback: Setback, reason: str, times: int) -> timedelta:
+    """How long after the last of so many setbacks in a row an item is asked for again: doubling with each.
+
+    What failed is asked for in the next run once, and then at least daily, as failures pass.
+    """
+    at_most = _DAY if setback is Setback.FAILED or reason in _DAILY_AT_LEAST else RETRY_AT_MOST
+    first = _FIRST[setback]
+    doubled: timedelta = first * int(2 ** min(times - 1, 20))
+    return min(doubled - first if setback is Setback.FAILED else doubled, at_most)
+
+
 class Purpose(StrEnum):
     """What units are planned for; each has methods of its own, so the ledger's calls say what it has spent."""
 

@@ -7,7 +7,7 @@ so that nothing is trained again.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -32,10 +32,11 @@ from dagster import (
 )
 
 from yt_platform.clock import Clock
+from yt_platform.core.policy import PolicyMode
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.core.schemas.ops import DRIFT
 from yt_platform.defs.failures import step_cause
-from yt_platform.defs.jobs import FOLLOW, TRAINING
+from yt_platform.defs.jobs import COLLECT, FOLLOW, FROM_PULLS, REFRESH, TRAINING
 from yt_platform.defs.models import candidate_asset
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.io import alerts
@@ -43,6 +44,7 @@ from yt_platform.io.accuracy import accuracy_due
 from yt_platform.io.alerts import Alert, open_of_kind, raise_alert
 from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
+from yt_platform.io.planning import stale_ranges
 from yt_platform.io.training import TooLittleHistoryError, training_is_due, training_window
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.settings import Settings
@@ -152,6 +154,7 @@ def build_sensors() -> list[SensorDefinition]:
         _retraining("retrain_on_drift", VIDEO_FORECASTER, "drift from the champion's training", drifted),
         *(watching for spec in MODELS.values() for watching in _watching(spec)),
         training_failures,
+        failed_collections,
     ]
 
 
@@ -271,3 +274,34 @@ def training_failed(model: str, message: str) -> Alert:
         "champion and forecasts stay as they were"
     )
     return Alert(alerts.TRAINING, model, alerts.ERROR, message, remedy)
+
+
+def stored_and_not_loaded(
+    warehouse: Warehouse, today: date, mode: PolicyMode | None
+) -> list[tuple[Window, frozenset[str]]]:
+    """Days up to `today` and the tables that a collection would have loaded there from what it stored."""
+    stale = [(window, tables & frozenset(FROM_PULLS)) for window, tables in stale_ranges(warehouse, today, mode)]
+    return [(window, tables) for window, tables in stale if tables]
+
+
+@sensor(
+    job_name=REFRESH,
+    minimum_interval_seconds=ASK_EVERY_SECONDS,
+    default_status=DefaultSensorStatus.RUNNING,
+    required_resource_keys={"warehouse", "settings", "clock"},
+    description="Loads what a collection stored before it failed, where the newest one did",
+)
+def failed_collections(context: SensorEvaluationContext) -> list[RunRequest] | SkipReason:
+    held = context.resources
+    newest = context.instance.get_runs(RunsFilter(job_name=COLLECT), limit=1)
+    if not newest or not newest[0].is_failure:
+        return SkipReason("the newest collection did not fail")
+    left = stored_and_not_loaded(held.warehouse, held.clock.now().date(), held.settings.policy_mode)
+    return [
+        RunRequest(
+            run_key=f"{newest[0].run_id}/{window.first}/{window.last}",
+            asset_selection=[asset_key(table) for table in sorted(tables)],
+            tags=range_tags(window),
+        )
+        for window, tables in left
+    ] or SkipReason(f"what run {newest[0].run_id} stored is loaded")

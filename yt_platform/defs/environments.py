@@ -27,6 +27,7 @@ EVERYWHERE = frozenset(Environment)
 
 RUNS_IN: Mapping[str, frozenset[Environment]] = {
     "hourly_collection": COLLECTING,
+    "failed_collections": COLLECTING,
     "hourly_subscription": COLLECTING,
     "daily_owner_reports": DATA,
     "daily_refresh": DATA,

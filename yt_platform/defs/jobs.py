@@ -40,6 +40,10 @@ FORECASTING = {VIDEO_FORECASTER.name: FORECAST, **{spec.name: f"{FORECAST}_{spec
 """Jobs by model: one has enough history where another has none."""
 
 
+FROM_PULLS = [node.table for node in NODES if any("raw.api_" in source.name for source in node.inputs)]
+"""Tables that a collection loads."""
+
+
 def training_answers(spec: ModelSpec) -> str:
     """What to do when a model no longer fits what it is given."""
     return (
@@ -55,7 +59,7 @@ def build_jobs(mode: PolicyMode | None) -> list[Any]:
 
 def _jobs_of_the_data(mode: PolicyMode | None) -> list[Any]:
     pulled = [asset_key(f"raw.{name}") for name in PULLS]
-    from_pulls = [asset_key(node.table) for node in NODES if any("raw.api_" in source.name for source in node.inputs)]
+    from_pulls = [asset_key(table) for table in FROM_PULLS]
     return [
         define_asset_job(
             COLLECT,

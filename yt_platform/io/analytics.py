@@ -12,7 +12,7 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
 from yt_platform.core.analytics import Query, QueryError
-from yt_platform.core.errors import Kind, classify, reasons, telling
+from yt_platform.core.errors import Kind, Refusal
 from yt_platform.io.accounts import MONETARY, Account, AuthorizationError
 from yt_platform.io.youtube import UnavailableError, as_received, json_text
 
@@ -86,10 +86,9 @@ def query(account: Account, asked: Query, endpoint: str | None) -> dict[str, Any
 
 
 def _refused(account: Account, asked: Query, error: HttpError) -> Exception:
-    named = reasons(error.content)
-    code = telling(named) or f"HTTP {error.status_code}"
-    kind = classify(error.status_code, named)
-    if kind in (Kind.QUOTA, Kind.TRANSIENT):
+    refusal = Refusal.read(error.status_code, error.content)
+    code, kind = refusal.reason, refusal.kind
+    if kind in (Kind.QUOTA, Kind.RATE, Kind.TRANSIENT):
         return UnavailableError(f"account {account.name}: YouTube Analytics does not answer ({code}); try again later")
     if error.status_code == 400 or kind is Kind.ITEM:
         return QueryError(f"YouTube Analytics knows no report of these metrics, dimensions and filters ({code})")

@@ -18,7 +18,7 @@ import httplib2
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from yt_platform.core.errors import Kind, classify, reasons, telling
+from yt_platform.core.errors import Kind, Refusal
 from yt_platform.io.accounts import (
     ANALYTICS,
     MONETARY,
@@ -169,11 +169,11 @@ def _no_channel(name: str) -> AuthorizationError:
 
 
 def _refused(name: str, error: HttpError) -> Exception:
-    named = reasons(error.content)
-    code = telling(named) or f"HTTP {error.status_code}"
-    if "youtubeSignupRequired" in named:
+    refusal = Refusal.read(error.status_code, error.content)
+    code = refusal.reason
+    if "youtubeSignupRequired" in refusal.reasons:
         return _no_channel(name)
-    if classify(error.status_code, named) in (Kind.QUOTA, Kind.TRANSIENT):
+    if refusal.kind in (Kind.QUOTA, Kind.RATE, Kind.TRANSIENT):
         return UnavailableError(f"account {name}: YouTube does not answer ({code}); try again later")
     return AuthorizationError(
         name,

@@ -2,16 +2,28 @@
 
 Which polls are due is `core/polling.py`, one call is `io/youtube.py`, keeping answers is `io/pulls.py`. Nothing here
 looks at figures beyond what the next poll needs; rows are made from the stored answers (`core/parse_api.py`).
+
+An item that YouTube refuses is skipped, and asked for later and later (`io/skipped.py`). Whether a refusal for an
+unknown reason is the item's or the key's, a call about an item that nobody has tells: it costs a unit, and only a
+refused key is refused there as well.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
 
 import pandas as pd
 
-from yt_platform.core.parse_api import next_page_token, polled_videos, threads, uploads, uploads_playlists
+from yt_platform.core.parse_api import (
+    PolledVideo,
+    next_page_token,
+    polled_videos,
+    threads,
+    uploads,
+    uploads_playlists,
+)
 from yt_platform.core.policy import PolicyMode, may_derive
 from yt_platform.core.polling import (
     CHANNELS_EVERY,
@@ -19,6 +31,7 @@ from yt_platform.core.polling import (
     METHODS,
     Plan,
     Purpose,
+    Setback,
     due,
     due_comments,
     due_metadata,
@@ -28,19 +41,55 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.quota import resets_at
 from yt_platform.core.schemas.base import VIDEO_ID
 from yt_platform.io.ledger import QuotaExhaustedError, QuotaLedger
-from yt_platform.io.pulls import Collected, Origin, Pull, Update
+from yt_platform.io.pulls import Collected, Origin, OutOfReachError, Pull, Update
 from yt_platform.io.raw import Answer, RawStore
+from yt_platform.io.skipped import CHANNELS, COMMENTS, REPLIES, UPLOADS, Item, SkippedItems
 from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.watchlist import FORGOTTEN, known_videos, tracked_videos, watched_channels
-from yt_platform.io.youtube import ConfigurationError, ItemError, PageError, UnavailableError, YouTubeClient
+from yt_platform.io.youtube import (
+    ConfigurationError,
+    ItemError,
+    PageError,
+    RefusedError,
+    ThrottledError,
+    UnavailableError,
+    YouTubeClient,
+)
 
 CHANNEL_PARTS = "id,snippet,contentDetails,statistics,status"
 VIDEO_PARTS = "id,snippet,contentDetails,statistics,status,liveStreamingDetails"
 STATS_PARTS = "id,snippet,contentDetails,statistics"
 
+ENDINGS = (
+    ItemError,
+    UnavailableError,
+    ThrottledError,
+    OutOfReachError,
+    QuotaExhaustedError,
+    ConfigurationError,
+)
+"""What ends a listing before its end."""
+
 LISTINGS = 3
 """Times a listing is begun when its page tokens turn invalid."""
+
+REFUSED_IN_A_ROW = 3
+"""Refusals in a row after which the key is in doubt again, though it was accepted before."""
+
+NOBODYS_CHANNEL, NOBODYS_VIDEO = "UC" + "9" * 22, "9" * 11
+"""Ids of the right form that no channel and no video can have: an id is the base64 of whole bytes, which never ends
+in 9."""
+
+_OF_NOBODY: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    CHANNELS: (CHANNELS, {"id": NOBODYS_CHANNEL}),
+    UPLOADS: (UPLOADS, {"playlistId": f"UU{NOBODYS_CHANNEL[2:]}"}),
+    "videos.list": ("videos.list", {"id": NOBODYS_VIDEO}),
+    "videos.batchGetStats": ("videos.batchGetStats", {"id": NOBODYS_VIDEO}),
+    COMMENTS: (COMMENTS, {"videoId": NOBODYS_VIDEO}),
+    REPLIES: (COMMENTS, {"videoId": NOBODYS_VIDEO}),  # the form of a comment's id is not known
+}
+"""By method, a call that only a refused key is refused: YouTube answers nothing, or that there is no such item."""
 
 THREAD_PAGES = 20
 """Pages of threads read of one video at a time, 100 each: a video with a million comments must not eat the day."""
@@ -65,20 +114,28 @@ class Collector:
         self._url, self._store, self._client, self._ledger = url, store, client, ledger
         self._plan, self._origin, self._now, self._progress = plan, origin, now, progress
         self._warehouse = Warehouse(url)
+        self._skipped = SkippedItems(self._warehouse, now)
+        self._trusted: dict[str, int] = {}
+        self._failed = False
 
     def channels(self) -> Collected:
         """Records and totals of every watched channel, once a day; a handle is resolved once, by a call of its own."""
         watched = watched_channels(self._warehouse)
         watched = watched[due(watched["channel_polled_at"], CHANNELS_EVERY, self._now)]
+        watched = self._asked_now(watched, CHANNELS, watched["channel_id"].fillna(watched["reference"]))
         handles = list(watched.loc[watched["channel_id"].isna(), "reference"])
         chunks = _chunks(watched["channel_id"].dropna())
         with self._pull("api_channels", len(handles) + len(chunks), "calls") as pull:
             for handle in handles:
-                answers = self._ask(pull, [handle], "channels.list", part=CHANNEL_PARTS, forHandle=handle)
-                pull.keep(answers, [self._resolved(handle, answer) for answer in answers])
+                self._resolve(pull, handle)
             for ids in chunks:
-                answers = self._ask(pull, ids, "channels.list", part=CHANNEL_PARTS, id=",".join(ids))
-                pull.keep(answers, [self._channels_polled(ids, answer) for answer in answers])
+                for asked, found in self._list(pull, ids, CHANNELS, CHANNEL_PARTS):
+                    if isinstance(found, Answer):
+                        read = [self._skipped.read(Item(CHANNELS, name, name, None)) for name in asked]
+                        pull.keep_part([found], [self._channels_polled(asked, found), *read])
+                    else:
+                        self._skip_channel(pull, asked[0], asked[0], found)
+                pull.keep([], [])
         return pull.collected
 
     def uploads(self) -> Collected:
@@ -86,20 +143,18 @@ class Collector:
         watched = watched_channels(self._warehouse)
         watched = watched[watched["uploads_playlist_id"].notna()]
         watched = watched[due(watched["uploads_polled_at"], self._plan.uploads_every, self._now)]
+        watched = self._asked_now(watched, UPLOADS, watched["channel_id"])
         known = known_videos(self._warehouse) if len(watched) else {}
         with self._pull("api_uploads", len(watched), "channels") as pull:
             for channel in watched.itertuples():
                 channel_id = str(channel.channel_id)
-                try:
-                    self._list_uploads(
-                        pull,
-                        channel_id,
-                        str(channel.uploads_playlist_id),
-                        known.get(channel_id, frozenset()),
-                        bool(channel.list_fully),
-                    )
-                except UnavailableError as error:
-                    pull.fail([channel_id], error)
+                self._list_uploads(
+                    pull,
+                    channel_id,
+                    str(channel.uploads_playlist_id),
+                    known.get(channel_id, frozenset()),
+                    bool(channel.list_fully),
+                )
         return pull.collected
 
     def videos(self) -> Collected:
@@ -112,7 +167,7 @@ class Collector:
         tracked = tracked_videos(self._warehouse)
         tracked = tracked[tracked["metadata_polled_at"].notna() & tracked["unreturned_at"].isna()]
         ids = list(due_stats(tracked, self._now, self._plan.units(Purpose.STATS))["video_id"])
-        method = METHODS[Purpose.STATS][0]
+        [method] = METHODS[Purpose.STATS]
         try:
             return self._read_videos("api_video_stats", ids, method, STATS_PARTS)
         except ConfigurationError as refusal:
@@ -122,31 +177,115 @@ class Collector:
             return collected
 
     def comments(self) -> Collected:
-        """Threads and replies of videos that have come of age, down to what was read before."""
+        """Threads and replies of videos that have come of age, down to what was read before; and replies that were
+        not to be had with their thread."""
         tracked = tracked_videos(self._warehouse)
-        chosen = due_comments(tracked[tracked["unreturned_at"].isna()], self._now)
-        with self._pull("api_comments", len(chosen), "videos") as pull:
+        tracked = tracked[tracked["unreturned_at"].isna()]
+        again = tracked["video_id"].isin({row.item for row in self._skipped.due(COMMENTS)})
+        chosen = pd.concat([due_comments(tracked[~again], self._now), tracked[again]])
+        chosen = self._asked_now(chosen, COMMENTS, chosen["video_id"])
+        replies = [row for row in self._skipped.due(REPLIES) if row.video_id in set(tracked["video_id"])]
+        with self._pull("api_comments", len(chosen) + len(replies), "videos") as pull:
+            known = self._skipped.known(COMMENTS)
             for video in chosen.itertuples():
                 self._require_share(Purpose.COMMENTS)
-                try:
-                    self._read_comments(pull, str(video.video_id), cast("pd.Timestamp", video.comments_polled_at))
-                except UnavailableError as error:
-                    pull.fail([str(video.video_id)], error)
+                name = str(video.video_id)
+                item = Item(COMMENTS, name, str(video.channel_id), name)
+                # what was refused or cut short since the last reading is older than that
+                read_at = cast("pd.Timestamp", pd.NaT if name in known else video.comments_polled_at)
+                self._read_comments(pull, item, read_at)
+            for row in replies:
+                self._require_share(Purpose.COMMENTS)
+                pull.keep(self._read_replies(pull, Item(REPLIES, row.item, row.channel_id, row.video_id)), [])
         return pull.collected
 
-    def _pull(self, endpoint: str, steps: int, of: str) -> Pull:
-        return Pull(self._url, self._store, endpoint, self._origin, steps, of, self._progress)
+    @contextmanager
+    def _pull(self, endpoint: str, steps: int, of: str) -> Iterator[Pull]:
+        with Pull(self._url, self._store, endpoint, self._origin, steps, of, self._progress) as pull:
+            self._failed = False
+            try:
+                yield pull
+            finally:
+                if self._failed and not pull.is_answered and not self._is_anything_answered():
+                    pull.keep_part([], [self._skipped.outage()])
 
-    def _ask(self, pull: Pull, items: Sequence[str], method: str, **parameters: str) -> list[Answer]:
-        """The answer to a call about these items, or none where it is not to be had: they are skipped then."""
+    def _is_anything_answered(self) -> bool:
+        """Whether YouTube answers at all, by a call about nobody's channel."""
+        called, parameters = _OF_NOBODY[CHANNELS]
         try:
-            return [self._client.call(method, **parameters)]
-        except ItemError as error:
-            for item in items:
-                pull.skip(item, error.reason)
+            self._client.call(called, part="id", **parameters)
+        except (UnavailableError, ThrottledError, QuotaExhaustedError, ConfigurationError):
+            return False
+        except ItemError:
+            pass
+        return True
+
+    def _asked_now(self, polls: pd.DataFrame, method: str, items: pd.Series) -> pd.DataFrame:
+        """Those of `polls` whose item does not wait; what was skipped the last time comes last, so that it is in
+        nobody's way."""
+        asked = items[~items.isin(self._skipped.waiting(method))]
+        skipped = asked.isin(self._skipped.known(method))
+        return polls.loc[skipped.sort_values(kind="stable").index]
+
+    def _skip(self, pull: Pull, item: Item, error: Exception, pages: Sequence[Answer]) -> None:
+        """Note what kept an item from being read to its end, after these pages. Raises the error where other items
+        would meet it too."""
+        if isinstance(error, ItemError):
+            pull.skip(item.item, error.reason)
+            setback = Setback.CUT_SHORT if pages else Setback.REFUSED
+            pull.keep_part([], [self._skipped.skip(item, setback, error.reason)])
+            return
+        if pages or isinstance(error, UnavailableError):
+            self._failed = True
+            pull.keep_part([], [self._skipped.skip(item, Setback.FAILED, str(error))])
+        if not isinstance(error, UnavailableError):
+            raise error
+        pull.fail([item.item], error)
+
+    def _call(self, method: str, **parameters: Any) -> Answer:
+        """One call. Raises what the client does, ItemError where the key is accepted and ConfigurationError where it is
+        not."""
+        try:
+            answer = self._client.call(method, **parameters)
+        except RefusedError as error:
+            self._require_key(method, error)
+            raise
+        except ItemError:
+            self._trusted[method] = REFUSED_IN_A_ROW - 1
+            raise
+        self._trusted[method] = REFUSED_IN_A_ROW - 1
+        return answer
+
+    def _require_key(self, method: str, refusal: RefusedError) -> None:
+        """Raises ConfigurationError where a call about nobody's item is refused as well. That is asked at the first
+        refusal, and at every third in a row after an answer."""
+        if self._trusted.get(method):
+            self._trusted[method] -= 1
+            return
+        called, parameters = _OF_NOBODY[method]
+        try:
+            self._client.call(called, part="id", **parameters)
+        except RefusedError:
+            raise ConfigurationError(refusal.said) from None
+        except ItemError:
+            pass  # there is no such item: the key may ask
+        self._trusted[method] = REFUSED_IN_A_ROW - 1
+
+    def _list(
+        self, pull: Pull, ids: list[str], method: str, parts: str
+    ) -> Iterator[tuple[list[str], Answer | ItemError]]:
+        """The answer about these ids; where the call is refused, the answers about its halves, down to the ids that
+        are refused alone."""
+        try:
+            yield ids, self._call(method, part=parts, id=",".join(ids))
         except UnavailableError as error:
-            pull.fail(items, error)
-        return []
+            pull.fail(ids, error)
+        except ItemError as error:
+            if len(ids) == 1:
+                yield ids, error
+                return
+            for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+                yield from self._list(pull, half, method, parts)
 
     def _pages(self, method: str, page_size: int, **parameters: str) -> Iterator[Answer]:
         """Every page of a listing, begun anew where a page token turns invalid. Raises ItemError."""
@@ -154,7 +293,7 @@ class Collector:
             token: dict[str, str] = {}
             try:
                 while True:
-                    answer = self._client.call(method, maxResults=page_size, **parameters, **token)
+                    answer = self._call(method, maxResults=page_size, **parameters, **token)
                     yield answer
                     following = next_page_token(answer.body)
                     if not following:
@@ -172,6 +311,27 @@ class Collector:
             raise QuotaExhaustedError(share.bucket, why, resets_at(self._now.to_pydatetime()))
 
     # channels
+
+    def _resolve(self, pull: Pull, handle: str) -> None:
+        try:
+            answer = self._call(CHANNELS, part=CHANNEL_PARTS, forHandle=handle)
+        except UnavailableError as error:
+            pull.fail([handle], error)
+        except ItemError as error:
+            self._skip_channel(pull, handle, None, error)
+        else:
+            pull.keep(
+                [answer], [self._resolved(handle, answer), self._skipped.read(Item(CHANNELS, handle, None, None))]
+            )
+
+    def _skip_channel(self, pull: Pull, name: str, channel: str | None, error: ItemError) -> None:
+        pull.skip(name, error.reason)
+        polled = (
+            "UPDATE ops.watched_channels SET channel_polled_at = %(now)s, failure = %(failure)s "
+            "WHERE reference = %(name)s OR channel_id = %(name)s"
+        )
+        skipped = self._skipped.skip(Item(CHANNELS, name, channel, None), Setback.REFUSED, error.reason)
+        pull.keep([], [(polled, {"now": self._now, "failure": error.reason, "name": name}), skipped])
 
     def _resolved(self, handle: str, answer: Answer) -> Update:
         channel, playlist = next(iter(uploads_playlists(answer.body).items()), (None, None))
@@ -213,36 +373,32 @@ class Collector:
     def _list_uploads(self, pull: Pull, channel: str, playlist: str, known: frozenset[str], fully: bool) -> None:
         """One playlist. A listing that is cut short keeps what it found, and is made to the end the next time: it
         would stop at its own videos otherwise, and never find those between."""
+        item = Item(UPLOADS, channel, channel, None)
         pages: list[Answer] = []
         new: dict[str, datetime | None] = {}
-        failure: str | None = None
         try:
-            for page in self._pages(
-                "playlistItems.list", 50, part="id,snippet,contentDetails,status", playlistId=playlist
-            ):
+            for page in self._pages(UPLOADS, 50, part="id,snippet,contentDetails,status", playlistId=playlist):
                 pages.append(page)
                 listed = {video: at for video, at in uploads(page.body) if re.fullmatch(VIDEO_ID, video)}
                 new |= {video: at for video, at in listed.items() if video not in known}
                 if not fully and listed and (known & set(listed) or not known):
                     break
-        except ItemError as error:
-            failure = error.reason
-            pull.skip(channel, failure)
-        except (UnavailableError, QuotaExhaustedError, ConfigurationError):
+        except ENDINGS as error:
             cut = "UPDATE ops.watched_channels SET list_fully = true WHERE channel_id = %(channel)s"
             pull.keep_part(pages, [self._tracked(channel, new), (cut, {"channel": channel})] if pages else [])
-            raise
-        pull.keep(
-            pages,
-            [
-                self._tracked(channel, new),
-                (
-                    "UPDATE ops.watched_channels SET uploads_polled_at = %(now)s, failure = %(failure)s, "
-                    "list_fully = list_fully AND %(failure)s::text IS NOT NULL WHERE channel_id = %(channel)s",
-                    {"channel": channel, "now": self._now, "failure": failure},
-                ),
-            ],
+            self._skip(pull, item, error, pages)
+            if isinstance(error, ItemError):
+                self._uploads_polled(pull, channel, error.reason)
+            return
+        pull.keep_part(pages, [self._tracked(channel, new), self._skipped.read(item)])
+        self._uploads_polled(pull, channel, None)
+
+    def _uploads_polled(self, pull: Pull, channel: str, failure: str | None) -> None:
+        polled = (
+            "UPDATE ops.watched_channels SET uploads_polled_at = %(now)s, failure = %(failure)s, "
+            "list_fully = list_fully AND %(failure)s::text IS NOT NULL WHERE channel_id = %(channel)s"
         )
+        pull.keep([], [(polled, {"channel": channel, "now": self._now, "failure": failure})])
 
     def _tracked(self, channel: str, new: Mapping[str, datetime | None]) -> Update:
         return (
@@ -259,12 +415,16 @@ class Collector:
         chunks = _chunks(videos)
         with self._pull(endpoint, len(chunks), "calls") as pull:
             for ids in chunks:
-                answers = self._ask(pull, ids, method, part=parts, id=",".join(ids))
-                pull.keep(answers, [self._videos_polled(endpoint, ids, answer) for answer in answers])
+                for asked, found in self._list(pull, ids, method, parts):
+                    if isinstance(found, Answer):
+                        pull.keep_part([found], [self._videos_polled(endpoint, asked, polled_videos(found.body))])
+                    else:  # asked for weekly from now on, like one that is not returned
+                        pull.skip(asked[0], found.reason)
+                        pull.keep_part([], [self._videos_polled(endpoint, asked, {})])
+                pull.keep([], [])
         return pull.collected
 
-    def _videos_polled(self, endpoint: str, ids: list[str], answer: Answer) -> Update:
-        polled = polled_videos(answer.body)
+    def _videos_polled(self, endpoint: str, ids: list[str], polled: Mapping[str, PolledVideo]) -> Update:
         told = [polled.get(video) for video in ids]
         return (
             "UPDATE ops.tracked_videos AS video SET stats_polled_at = %(now)s, "
@@ -291,49 +451,59 @@ class Collector:
 
     # comments
 
-    def _read_comments(self, pull: Pull, video: str, polled_at: pd.Timestamp) -> None:
+    def _read_comments(self, pull: Pull, item: Item, read_at: pd.Timestamp) -> None:
+        """Threads of one video, newest first, with their replies. Where they are cut short, they are read again from
+        the newest: the next reading would stop at this one otherwise."""
         answers: list[Answer] = []
-        failure: str | None = None
+        note: str | None = None
         try:
             pages = self._pages(
-                "commentThreads.list",
-                100,
-                part="id,snippet,replies",
-                videoId=video,
-                order="time",
-                textFormat="plainText",
+                COMMENTS, 100, part="id,snippet,replies", videoId=item.item, order="time", textFormat="plainText"
             )
             for number, page in enumerate(pages, start=1):
                 answers.append(page)
+                pull.answered()
                 found = threads(page.body)
                 for thread in found:
-                    if thread.has_more_replies:
-                        answers += self._pages(
-                            "comments.list", 100, part="id,snippet", parentId=thread.comment_id, textFormat="plainText"
-                        )
+                    reply = Item(REPLIES, thread.comment_id, item.channel_id, item.video_id)
+                    if thread.has_more_replies and reply.item not in self._skipped.known(REPLIES):
+                        answers += self._read_replies(pull, reply)
                 # never true for NaT, of a video that is read for the first time
-                if any(thread.published_at and thread.published_at <= polled_at for thread in found):
+                if any(thread.published_at and thread.published_at <= read_at for thread in found):
                     break
                 if number == THREAD_PAGES:
-                    failure = f"its newest {THREAD_PAGES * 100:,} threads were read"
+                    note = f"its newest {THREAD_PAGES * 100:,} threads were read"
+                    pull.skip(item.item, note)
                     break
-        except ItemError as error:
-            failure = error.reason
-        except (UnavailableError, QuotaExhaustedError, ConfigurationError):
-            pull.keep_part(answers, [])  # the video stays due: the next reading must not stop at this one
-            raise
-        if failure:
-            pull.skip(video, failure)
-        pull.keep(
-            answers,
-            [
-                (
-                    "UPDATE ops.tracked_videos SET comments_polled_at = %(now)s, comments_failure = %(failure)s "
-                    "WHERE video_id = %(video)s",
-                    {"now": self._now, "failure": failure, "video": video},
-                )
-            ],
+        except ENDINGS as error:
+            pull.keep_part(answers, [])
+            self._skip(pull, item, error, answers)
+            if isinstance(error, ItemError):
+                self._comments_polled(pull, item.item, error.reason)
+            return
+        pull.keep_part(answers, [self._skipped.read(item)])
+        self._comments_polled(pull, item.item, note)
+
+    def _comments_polled(self, pull: Pull, video: str, failure: str | None) -> None:
+        polled = (
+            "UPDATE ops.tracked_videos SET comments_polled_at = %(now)s, comments_failure = %(failure)s "
+            "WHERE video_id = %(video)s"
         )
+        pull.keep([], [(polled, {"now": self._now, "failure": failure, "video": video})])
+
+    def _read_replies(self, pull: Pull, item: Item) -> list[Answer]:
+        """Pages of the replies to a comment, as far as they are to be had; what is not is asked for again alone, as
+        the rest of its video is read."""
+        pages: list[Answer] = []
+        try:
+            for page in self._pages(REPLIES, 100, part="id,snippet", parentId=item.item, textFormat="plainText"):
+                pages.append(page)
+                pull.answered()
+        except (ItemError, UnavailableError) as error:
+            self._skip(pull, item, error, pages)
+        else:
+            pull.keep_part([], [self._skipped.read(item)])
+        return pages
 
 
 def _chunks(ids: Any) -> list[list[str]]:

@@ -2,8 +2,11 @@
 
 A charge is one committed statement, so that two processes never spend the same unit, a killed worker leaves at most
 one unit charged and not sent, and the ledger is never below what the server counted.
+
+A bucket that YouTube closed is closed for the key that heard so. The ledger knows a key by its fingerprint alone.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +15,9 @@ from typing import Any, LiteralString
 import psycopg
 
 from yt_platform.core.quota import Bucket, bucket_of, pacific_day, resets_at
+
+_STOPPED: LiteralString = "kept.stopped_at IS NOT NULL AND coalesce(kept.stopped_key = %(key)s, true)"
+"""Of a row `kept` of the ledger: closed for this key. Where one of the two is unknown, it is taken to be the same."""
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -34,10 +40,13 @@ class Spent:
 
 
 class QuotaLedger:
-    """Units spent per Pacific day and bucket, with `allowed` units a day, by the clock `now`."""
+    """Units spent per Pacific day and bucket, with `allowed` units a day, by the clock `now`, for calls with `key`."""
 
-    def __init__(self, url: str, allowed: Mapping[Bucket, int], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, url: str, allowed: Mapping[Bucket, int], now: Callable[[], datetime], key: str | None = None
+    ) -> None:
         self._url, self._allowed, self._now = url, allowed, now
+        self._fingerprint = fingerprint(key) if key else None
         self._connection: psycopg.Connection | None = None
 
     def __enter__(self) -> "QuotaLedger":
@@ -54,12 +63,19 @@ class QuotaLedger:
         charged = self._execute(
             "WITH charged AS ("
             "  INSERT INTO ops.quota_ledger AS kept (pacific_day, bucket, units) VALUES (%(day)s, %(bucket)s, 1)"
-            "  ON CONFLICT (pacific_day, bucket) DO UPDATE SET units = kept.units + 1"
-            "  WHERE kept.stopped_at IS NULL AND kept.units < %(allowed)s RETURNING pacific_day"
+            "  ON CONFLICT (pacific_day, bucket) DO UPDATE"
+            "  SET units = kept.units + 1, stopped_at = NULL, stop_reason = NULL, stopped_key = NULL"
+            f"  WHERE NOT ({_STOPPED}) AND kept.units < %(allowed)s RETURNING pacific_day"
             ") INSERT INTO ops.quota_calls AS kept (pacific_day, method, calls)"
             " SELECT pacific_day, %(method)s, 1 FROM charged"
             " ON CONFLICT (pacific_day, method) DO UPDATE SET calls = kept.calls + 1 RETURNING calls",
-            {"day": pacific_day(at), "bucket": bucket, "allowed": self._allowed[bucket], "method": method},
+            {
+                "day": pacific_day(at),
+                "bucket": bucket,
+                "allowed": self._allowed[bucket],
+                "method": method,
+                "key": self._fingerprint,
+            },
         ).fetchone()
         if charged is None:
             spent = self.spent()[bucket]
@@ -79,16 +95,18 @@ class QuotaLedger:
         """Close the bucket of `method` until the reset, as YouTube says it is empty; returns the error to raise."""
         at, bucket = self._now(), bucket_of(method)
         self._execute(
-            "UPDATE ops.quota_ledger SET stopped_at = %s, stop_reason = %s WHERE pacific_day = %s AND bucket = %s",
-            (at, f"YouTube answered {reason}", pacific_day(at), bucket),
+            "UPDATE ops.quota_ledger SET stopped_at = %s, stop_reason = %s, stopped_key = %s "
+            "WHERE pacific_day = %s AND bucket = %s",
+            (at, f"YouTube answered {reason}", self._fingerprint, pacific_day(at), bucket),
         )
         return QuotaExhaustedError(bucket, f"YouTube answered {reason}", resets_at(at))
 
     def spent(self) -> dict[Bucket, Spent]:
         """Every bucket's state today."""
         rows = self._execute(
-            "SELECT bucket, units, stop_reason FROM ops.quota_ledger WHERE pacific_day = %s",
-            (pacific_day(self._now()),),
+            f"SELECT bucket, units, CASE WHEN {_STOPPED} THEN stop_reason END "
+            "FROM ops.quota_ledger AS kept WHERE pacific_day = %(day)s",
+            {"day": pacific_day(self._now()), "key": self._fingerprint},
         ).fetchall()
         found = {bucket: (units, reason) for bucket, units, reason in rows}
         return {
@@ -108,3 +126,8 @@ class QuotaLedger:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._url, autocommit=True)
         return self._connection.execute(statement, parameters)
+
+
+def fingerprint(key: str) -> str:
+    """What tells one key from another: 64 bits of a hash, from which a key of 35 random characters cannot be found."""
+    return hashlib.sha256(f"quota ledger of {key}".encode()).hexdigest()[:16]

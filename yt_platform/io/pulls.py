@@ -19,7 +19,7 @@ from yt_platform.io.ledger import QuotaExhaustedError
 from yt_platform.io.raw import Answer, RawStore
 from yt_platform.io.tombstones import NONE_MEANWHILE, tombstones
 from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.youtube import UnavailableError
+from yt_platform.io.youtube import ThrottledError, UnavailableError
 
 FAILURES_IN_A_ROW = 3
 """After so many calls that failed to the last try YouTube itself is taken to be out of reach, and the pull ends."""
@@ -55,8 +55,8 @@ class Origin:
 
 
 class Pull:
-    """One endpoint's answers, in `steps` steps. When quota runs out in its block, or YouTube keeps failing, the block
-    ends there and what is missing is said; what was answered before is kept whatever happens.
+    """One endpoint's answers, in `steps` steps. When quota runs out in its block, or YouTube keeps failing or slows it
+    down, the block ends there and what is missing is said; what was answered before is kept whatever happens.
 
     `source` is that of the batches: api, or report of what an owner alone is told, which costs no quota."""
 
@@ -74,6 +74,7 @@ class Pull:
         self.collected = Collected()
         self._url, self._store, self._endpoint, self._origin, self._source = url, store, endpoint, origin, source
         self._steps, self._of, self._progress = steps, of, progress
+        self.is_answered = False
         self._done = self._failures = self._due = 0
         self._answers: list[Answer] = []
         self._updates: list[Update] = []
@@ -83,7 +84,7 @@ class Pull:
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> bool:
         self._commit()
-        if isinstance(error, QuotaExhaustedError | OutOfReachError):
+        if isinstance(error, QuotaExhaustedError | OutOfReachError | ThrottledError):
             self.collected.missing = f"{self._steps - self._done:,} of {self._steps:,} {self._of}: {error}"
             return True
         return False
@@ -92,16 +93,21 @@ class Pull:
         """A step's answers, and the state once they are kept."""
         self.keep_part(answers, updates)
         self._done += 1
-        if answers:
-            self._failures = 0
         if len(self._answers) >= ANSWERS_PER_COMMIT:
             self._commit()
         self._progress(self._done, self._steps, f"raw.{self._endpoint.partition('_')[2]}, {self._of}")
 
     def keep_part(self, answers: Sequence[Answer], updates: Sequence[Update]) -> None:
         """What there is of a step that is cut short."""
+        if answers:
+            self.answered()
         self._answers += answers
         self._updates += updates
+
+    def answered(self) -> None:
+        """YouTube answers, so that what failed before was not an outage."""
+        self.is_answered = True
+        self._failures = 0
 
     def skip(self, item: str, reason: str) -> None:
         self.collected.skipped[item] = reason

@@ -19,7 +19,7 @@ from google.auth.credentials import Credentials
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from yt_platform.core.errors import Kind, classify, reasons, telling
+from yt_platform.core.errors import Kind, Refusal
 from yt_platform.core.progress import Progress
 from yt_platform.core.reports import FAMILIES, ReportHead, family_of, instant_of, newest_types, unknown_columns
 from yt_platform.io.pulls import Origin
@@ -28,6 +28,7 @@ from yt_platform.io.report_files import Spooled, TruncatedError, keep, spool
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import (
     ATTEMPTS,
+    GROWTH,
     TIMEOUT_SECONDS,
     ConfigurationError,
     ItemError,
@@ -52,8 +53,8 @@ Found = TypeVar("Found")
 class _PassingError(RuntimeError):
     """A try that failed and may not the next time."""
 
-    def __init__(self, reason: str, retry_after: str | None = None) -> None:
-        self.retry_after = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
+    def __init__(self, reason: str, kind: Kind = Kind.TRANSIENT, wait: float = 0.0) -> None:
+        self.growth, self.wait = GROWTH[kind], wait
         super().__init__(reason)
 
 
@@ -161,19 +162,19 @@ class ReportingClient:
             except _PassingError as error:
                 last = error
             if number < ATTEMPTS:
-                self._wait(pause(number, last.retry_after))
+                self._wait(pause(number, last.wait, last.growth))
         raise UnavailableError(f"{method} failed {ATTEMPTS} times, last with {last}")
 
 
 def _fault(method: str, status: int, body: bytes, retry_after: str | None) -> Exception:
-    named = reasons(body)
-    reason = telling(named) or f"HTTP {status}"
-    kind = classify(status, named)
-    if kind in (Kind.TRANSIENT, Kind.QUOTA):  # this API counts requests of a minute, too
-        return _PassingError(reason, retry_after)
+    refusal = Refusal.read(status, body, retry_after)
+    if refusal.kind in GROWTH:
+        return _PassingError(refusal.reason, refusal.kind, refusal.wait)
+    if refusal.kind is Kind.QUOTA:  # this API counts requests of a minute, too
+        return _PassingError(refusal.reason, Kind.RATE)
     if method == "media.download" and status in (404, 410):
-        return ItemError(reason)
-    return ConfigurationError(f"YouTube refuses {method}: {reason}; {_RIGHTS}")
+        return ItemError(refusal.reason)
+    return ConfigurationError(f"YouTube refuses {method}: {refusal.reason}; {_RIGHTS}")
 
 
 @dataclass

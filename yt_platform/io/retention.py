@@ -211,3 +211,5 @@ def _expired_notes(mode: PolicyMode, today: date) -> Iterator[_Expired]:
     if kept := kept_from(mode, Holds.METADATA, today):
         where = "WHERE published_at IS NOT NULL AND (metadata_polled_at < $1 OR unreturned_at < $1)"
         yield _Expired(TRACKED, where, (kept,), "published_at = NULL")
+        where = "WHERE method IN ('commentThreads.list', 'comments.list') AND first_at < $1"
+        yield _Expired("ops.skipped_items", where, (kept,))

@@ -40,6 +40,7 @@ class Watched:
     paused: bool
     failure: str | None
     uploads_polled_at: datetime | None
+    retry_at: datetime | None
 
 
 def reference(text: str) -> str:
@@ -102,6 +103,11 @@ def add_channels(url: str, references: Iterable[str], list_fully: bool) -> int:
                 "UPDATE ops.watched_channels SET list_fully = true, uploads_polled_at = NULL WHERE reference = ANY(%s)",
                 (list(references),),
             )
+            connection.execute(
+                "DELETE FROM ops.skipped_items AS skipped USING ops.watched_channels AS named "
+                "WHERE skipped.item IN (named.reference, named.channel_id) AND named.reference = ANY(%s)",
+                (list(references),),
+            )
     return added
 
 
@@ -114,8 +120,11 @@ def remove_channel(url: str, name: str) -> None:
     """Take a channel off the list and stop tracking its videos; what was collected stays. Raises WatchListError."""
     _change(
         url,
-        "WITH gone AS (DELETE FROM ops.tracked_videos WHERE channel_id IN (SELECT channel_id FROM ops.watched_channels "
-        "WHERE reference = %(name)s OR channel_id = %(name)s)) DELETE FROM ops.watched_channels",
+        "WITH named AS (SELECT reference, channel_id FROM ops.watched_channels "
+        "WHERE reference = %(name)s OR channel_id = %(name)s), "
+        "gone AS (DELETE FROM ops.tracked_videos WHERE channel_id IN (SELECT channel_id FROM named)), "
+        "unsaid AS (DELETE FROM ops.skipped_items WHERE channel_id IN (SELECT channel_id FROM named) "
+        "OR item IN (SELECT reference FROM named)) DELETE FROM ops.watched_channels",
         name,
         {},
     )
@@ -135,7 +144,8 @@ def listed(url: str) -> list[Watched]:
     with psycopg.connect(url, row_factory=class_row(Watched)) as connection:
         return connection.execute(
             "SELECT watched.reference, watched.channel_id, channel.title, watched.paused, watched.failure, "
-            "watched.uploads_polled_at FROM ops.watched_channels AS watched "
+            "watched.uploads_polled_at, (SELECT min(retry_at) FROM ops.skipped_items "
+            "WHERE item IN (watched.reference, watched.channel_id)) AS retry_at FROM ops.watched_channels AS watched "
             "LEFT JOIN metrics.channels AS channel USING (channel_id) ORDER BY watched.reference"
         ).fetchall()
 
@@ -151,7 +161,7 @@ def watched_channels(warehouse: Warehouse) -> pd.DataFrame:
 def tracked_videos(warehouse: Warehouse) -> pd.DataFrame:
     """Videos of the channels to poll."""
     return warehouse.read(
-        "SELECT video.video_id, video.published_at, video.metadata_polled_at, video.stats_polled_at, "
+        "SELECT video.video_id, video.channel_id, video.published_at, video.metadata_polled_at, video.stats_polled_at, "
         "video.comments_polled_at, video.views_per_day, video.unreturned_at FROM ops.tracked_videos AS video "
         "JOIN ops.watched_channels AS channel USING (channel_id) WHERE NOT channel.paused ORDER BY video.video_id"
     )

@@ -15,13 +15,17 @@ import httplib2
 from googleapiclient.discovery import build
 from googleapiclient.errors import Error, HttpError
 
-from yt_platform.core.errors import Kind, classify, reasons, remedy, telling
+from yt_platform.core.errors import Kind, Refusal
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.io.raw import Answer
 
 TIMEOUT_SECONDS = 30
 ATTEMPTS = 5
 LONGEST_WAIT_SECONDS = 120
+GROWTH = {Kind.TRANSIENT: 2, Kind.RATE: 4}
+"""What passes, and how fast the pauses between its tries grow: before the last one of a rate that is exceeded, more
+than a minute has passed, which is what such limits count."""
+
 ACCESS = "api_key"
 """The terms of rows obtained with a key alone: "non-authorized data" in YouTube's developer policies."""
 
@@ -38,6 +42,18 @@ class ItemError(RuntimeError):
         super().__init__(reason)
 
 
+class RefusedError(ItemError):
+    """The call is refused for a reason that may be the item's or the key's; `said` is what to say of the key."""
+
+    def __init__(self, reason: str, said: str) -> None:
+        self.said = said
+        super().__init__(reason)
+
+
+class ThrottledError(RuntimeError):
+    """Too many calls in a short time, and waiting has not helped: every other call would meet the same limit."""
+
+
 class UnavailableError(RuntimeError):
     """YouTube cannot be reached, or kept failing: what was asked stays due. Item by item it would only cost quota."""
 
@@ -52,8 +68,8 @@ class _Fault:
 
     kind: Kind
     reason: str
-    named: list[str]
-    retry_after: float = 0.0
+    remedy: str = ""
+    wait: float = 0.0
 
 
 class YouTubeClient:
@@ -91,13 +107,14 @@ class YouTubeClient:
     def call(self, method: str, **parameters: Any) -> Answer:
         """One call, e.g. `call("videos.list", part="id", id="…")`, tried up to `ATTEMPTS` times, each charged.
 
-        Raises QuotaExhaustedError, ConfigurationError, PageError, ItemError, and UnavailableError after the last try.
+        Raises QuotaExhaustedError, ConfigurationError, PageError, ItemError, RefusedError, and after the last try
+        UnavailableError or ThrottledError.
         """
         fault = self._try(method, parameters)
         for attempt in range(1, ATTEMPTS):
-            if not isinstance(fault, _Fault) or fault.kind is not Kind.TRANSIENT:
+            if not isinstance(fault, _Fault) or fault.kind not in GROWTH:
                 break
-            self._wait(pause(attempt, fault.retry_after))
+            self._wait(pause(attempt, fault.wait, GROWTH[fault.kind]))
             fault = self._try(method, parameters)
         if isinstance(fault, Answer):
             return fault
@@ -111,42 +128,45 @@ class YouTubeClient:
         try:
             content: bytes = request.execute()
         except HttpError as error:
-            named = reasons(error.content)
-            return _Fault(
-                classify(error.status_code, named),
-                telling(named) or f"HTTP {error.status_code}",
-                named,
-                _seconds(error.resp.get("retry-after")),
-            )
+            refusal = Refusal.read(error.status_code, error.content, error.resp.get("retry-after"))
+            return _Fault(refusal.kind, refusal.reason, refusal.remedy, refusal.wait)
         except (ConnectionRefusedError, httplib2.ServerNotFoundError) as error:
             self._ledger.refund(method)  # nothing was sent
-            return _Fault(Kind.TRANSIENT, f"{type(error).__name__}: check YT_API_ENDPOINT and the network", [])
+            return _Fault(Kind.TRANSIENT, f"{type(error).__name__}: check YT_API_ENDPOINT and the network")
         except (OSError, httplib2.HttpLib2Error, httplib2.http.client.HTTPException, Error) as error:
             # a kept connection may have died: the next try opens another
             self._http.close()
-            return _Fault(Kind.TRANSIENT, type(error).__name__, [])
+            return _Fault(Kind.TRANSIENT, type(error).__name__)
         body = json_text(content)
         if body is None:
-            return _Fault(Kind.TRANSIENT, "the answer is not JSON", [])
+            return _Fault(Kind.TRANSIENT, "the answer is not JSON")
         return Answer(self._source, ACCESS, self._now(), method, parameters, body)
 
     def _error(self, method: str, fault: _Fault) -> Exception:
         if fault.kind is Kind.QUOTA:
             return self._ledger.stop(method, fault.reason)
+        said = f"YouTube refuses {method}: {fault.reason}; {fault.remedy}"
         if fault.kind is Kind.CONFIGURATION:
-            return ConfigurationError(f"YouTube refuses {method}: {fault.reason}; {remedy(fault.named)}")
+            return ConfigurationError(said)
+        if fault.kind is Kind.REFUSED:
+            return RefusedError(fault.reason, said)
         if fault.kind is Kind.PAGE:
             return PageError(fault.reason)
         if fault.kind is Kind.ITEM:
             return ItemError(fault.reason)
+        if fault.kind is Kind.RATE:
+            return ThrottledError(
+                f"YouTube still answers {fault.reason} to {method} after {ATTEMPTS} tries: too many calls in a short "
+                "time, by this key or by other programs of its project; what is left is asked for at the next run"
+            )
         return UnavailableError(f"{method} failed {ATTEMPTS} times, last with {fault.reason}")
 
 
-def pause(attempt: int, retry_after: float) -> float:
+def pause(attempt: int, at_least: float, growth: int) -> float:
     """Seconds to wait after a try that failed, the first of which is number 1."""
     # jitter keeps many workers from coming back together
-    backoff: float = random.uniform(0.5, 1) * 2**attempt
-    return min(max(backoff, retry_after), LONGEST_WAIT_SECONDS)
+    backoff: float = random.uniform(0.5, 1) * growth**attempt
+    return min(max(backoff, at_least), LONGEST_WAIT_SECONDS)
 
 
 def as_received(_: object, content: bytes) -> bytes:
@@ -161,8 +181,3 @@ def json_text(content: bytes) -> str | None:
         return text if isinstance(json.loads(text), dict) else None
     except ValueError:
         return None
-
-
-def _seconds(header: str | None) -> float:
-    """Retry-After in its form of seconds; the form of a date is not used by Google's APIs."""
-    return float(header) if header and header.isdigit() else 0.0

@@ -13,6 +13,7 @@ _STATUS_NAMES = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    409: "ABORTED",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     501: "UNIMPLEMENTED",
@@ -67,6 +68,10 @@ _WORDINGS = {
         404, "youtube.commentThread", "The channel identified by the <code>channelId</code> parameter was not found."
     ),
     "notFound": _Wording(404, "global", "Method not found."),
+    "channelClosed": _Wording(403, "youtube.playlistItem", "The channel is closed."),
+    "channelSuspended": _Wording(403, "youtube.playlistItem", "The channel is suspended."),
+    "playlistForbidden": _Wording(403, "youtube.playlistItem", "The playlist cannot be read."),
+    "SERVICE_UNAVAILABLE": _Wording(409, "youtube.CoreErrorDomain", "The operation was aborted."),
     "invalidPageToken": _Wording(400, "youtube.parameter", "The request specifies an invalid page token."),
     "invalidFilters": _Wording(400, "youtube.parameter", "The request specifies an invalid filter parameter."),
     "backendError": _Wording(503, "global", "Backend Error"),
@@ -96,8 +101,10 @@ class ApiError(Exception):
         location: str | None = None,
         details_reason: str | None = None,
         also: str | None = None,
+        quota_limit: str | None = None,
     ) -> None:
-        """Status, domain and message are those of a known reason unless given; `also` names a second error."""
+        """Status, domain and message are those of a known reason unless given; `also` names a second error, and
+        `quota_limit` the limit that was exceeded."""
         wording = _WORDINGS.get(reason, _Wording(400, "global", reason))
         self.reason = reason
         self.status = status or wording.status
@@ -106,6 +113,7 @@ class ApiError(Exception):
         self._location = location
         self._details_reason = details_reason or reason
         self._also = also
+        self._quota_limit = quota_limit
         super().__init__(f"{self.status} {reason}: {self.message}")
 
     def body(self, place: ReasonPlace = "both") -> dict[str, Any]:
@@ -117,7 +125,10 @@ class ApiError(Exception):
         if place != "errors":
             info = "type.googleapis.com/google.rpc.ErrorInfo"
             domain = "youtube.googleapis.com"
-            error["details"] = [{"@type": info, "reason": self._details_reason, "domain": domain}]
+            detail: dict[str, Any] = {"@type": info, "reason": self._details_reason, "domain": domain}
+            if self._quota_limit:
+                detail["metadata"] = {"quota_limit": self._quota_limit, "service": domain}
+            error["details"] = [detail]
         return {"error": error}
 
     def _errors(self) -> list[dict[str, str]]:

@@ -19,18 +19,21 @@ from yt_platform.sandbox.reporting import REPORTING_METHODS
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """One rule. It looks at calls of `method` (any unless given) that name `item` (a video, channel, playlist or
-    comment id or handle; any unless given), and strikes the `nth` of them from 1, `every` so many, with probability
-    `rate` (drawn from `seed`), or all; at most `times` times.
+    comment id or handle; any unless given), with `later_pages` alone at those with a page token, and strikes the `nth`
+    of them from 1, all `after` so many, `every` so many, with probability `rate` (drawn from `seed`), or all; at most
+    `times` times.
 
     What a strike does: answers `status` with `reason`, of which one implies the other (and with `retry_after`
-    seconds, and the reason where `reason_in` says), or `cut`s the connection in the middle of the body, or answers
-    `garbage` instead of JSON; after `latency` seconds, which may stand alone. Raises ValueError for rules that
-    contradict themselves.
+    seconds, the reason where `reason_in` says, another `message`, and the name of a `quota_limit` in the details), or
+    `cut`s the connection in the middle of the body, or answers `garbage` instead of JSON; after `latency` seconds,
+    which may stand alone. Raises ValueError for rules that contradict themselves.
     """
 
     method: str | None = None
     item: str | None = None
+    later_pages: bool = False
     nth: int | None = None
+    after: int | None = None
     every: int | None = None
     rate: float | None = None
     seed: int = 0
@@ -38,6 +41,8 @@ class Fault:
     status: int | None = None
     reason: str | None = None
     reason_in: ReasonPlace = "both"
+    message: str | None = None
+    quota_limit: str | None = None
     retry_after: int | None = None
     latency: float = 0.0
     cut: bool = False
@@ -47,8 +52,8 @@ class Fault:
         known = [*METHODS, *REPORTING_METHODS, analytics.METHOD]
         if self.method is not None and self.method not in known:
             raise ValueError(f"fault for an unknown method {self.method!r}; there are {', '.join(known)}")
-        if sum(chosen is not None for chosen in (self.nth, self.every, self.rate)) > 1:
-            raise ValueError(f"a fault strikes by one of nth, every and rate: {self}")
+        if sum(chosen is not None for chosen in (self.nth, self.after, self.every, self.rate)) > 1:
+            raise ValueError(f"a fault strikes by one of nth, after, every and rate: {self}")
         if sum((self.reason is not None or self.status is not None, self.cut, self.garbage)) > 1:
             raise ValueError(f"a fault has one effect of reason or status, cut and garbage: {self}")
         if self.reason is None and self.status is None and not (self.cut or self.garbage or self.latency > 0):
@@ -69,7 +74,8 @@ class Fault:
         """The error to answer with, None for other effects."""
         if self.reason is None and self.status is None:
             return None
-        return ApiError(self.reason or usual_reason(self.status), status=self.status)
+        reason = self.reason or usual_reason(self.status)
+        return ApiError(reason, self.message, status=self.status, quota_limit=self.quota_limit)
 
 
 class _Armed:
@@ -81,10 +87,12 @@ class _Armed:
         self._left = fault.times
         self._random = random.Random(fault.seed)
 
-    def is_due(self, method: str, items: frozenset[str]) -> bool:
+    def is_due(self, method: str, items: frozenset[str], is_later_page: bool) -> bool:
         """Counts the call if it is one of the rule's, and says whether the rule would strike it."""
         fault = self.fault
         if (fault.method not in (None, method)) or (fault.item is not None and fault.item not in items):
+            return False
+        if fault.later_pages and not is_later_page:
             return False
         self._seen += 1
         return self._is_turn() and self._left != 0
@@ -97,6 +105,8 @@ class _Armed:
         fault = self.fault
         if fault.nth is not None:
             return self._seen == fault.nth
+        if fault.after is not None:
+            return self._seen > fault.after
         if fault.every is not None:
             return self._seen % fault.every == 0
         return fault.rate is None or self._random.random() < fault.rate
@@ -116,10 +126,10 @@ class Faults:
         with self._lock:
             self._rules = armed
 
-    def strike(self, method: str, items: frozenset[str]) -> Fault | None:
+    def strike(self, method: str, items: frozenset[str], is_later_page: bool = False) -> Fault | None:
         """The fault of this call, if any. `items` are the ids and handles that the call names."""
         with self._lock:
-            due = [rule for rule in self._rules if rule.is_due(method, items)]
+            due = [rule for rule in self._rules if rule.is_due(method, items, is_later_page)]
             if not due:
                 return None
             due[0].strike()

@@ -164,7 +164,7 @@ class Sandbox:
         with self._lock:
             self._calls[method.name] += 1
         self.quota.charge(key, method.name, at)
-        fault = self.faults.strike(method.name, _items(query))
+        fault = self.faults.strike(method.name, _items(query), any(name == "pageToken" for name, _ in query))
         serve = partial(self._serve, method, query, request, grant, at)
         return serve() if fault is None else _struck(fault, serve)
 

@@ -13,11 +13,13 @@ from yt_platform.core.polling import (
     COMMENTS_AT_LEAST,
     IDS_PER_CALL,
     Purpose,
+    Setback,
     due,
     due_comments,
     due_metadata,
     due_stats,
     plan,
+    retry_after,
     stats_intervals,
 )
 from yt_platform.core.quota import Bucket
@@ -151,3 +153,18 @@ def test_comments_never_read_come_first_then_those_read_longest_ago() -> None:
 def test_a_poll_is_due_ten_minutes_early_as_hourly_runs_jitter() -> None:
     polled = pd.Series([NOW - timedelta(minutes=49), NOW - timedelta(minutes=51), pd.NaT])
     assert due(polled, timedelta(hours=1), NOW).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("setback", "reason", "hours"),
+    [
+        (Setback.REFUSED, "forbidden", [24, 48, 96, 192, 384, 672, 672]),
+        (Setback.REFUSED, "playlistNotFound", [24, 24, 24]),  # a channel gets its playlist with its first upload
+        (Setback.CUT_SHORT, "invalidPageToken", [2, 4, 8, 16, 32]),
+        (Setback.FAILED, "HTTP 500", [0, 1, 3, 7, 15, 24, 24]),
+    ],
+)
+def test_an_item_is_asked_for_later_and_later(setback: Setback, reason: str, hours: list[int]) -> None:
+    found = [retry_after(setback, reason, times) / timedelta(hours=1) for times in range(1, len(hours) + 1)]
+    assert found == hours
+    assert retry_after(setback, reason, 10_000) <= timedelta(days=28)
