@@ -53,7 +53,7 @@ class Fault:
         if self.method is not None and self.method not in known:
             raise ValueError(f"fault for an unknown method {self.method!r}; there are {', '.join(known)}")
         if sum(chosen is not None for chosen in (self.nth, self.after, self.every, self.rate)) > 1:
-            raise ValueError(f"a fault strikes by one of nth, after, every and rate: {self}")
+            raise ValueError(f"a fault strikes by one of nth, every and rate, or after so many: {self}")
         if sum((self.reason is not None or self.status is not None, self.cut, self.garbage)) > 1:
             raise ValueError(f"a fault has one effect of reason or status, cut and garbage: {self}")
         if self.reason is None and self.status is None and not (self.cut or self.garbage or self.latency > 0):

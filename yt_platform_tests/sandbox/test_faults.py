@@ -106,6 +106,7 @@ def test_rules_are_replaced_while_it_serves(url: str, api: Any) -> None:
         ({"status": 500, "often": 3}, "has no often"),
         ({"nth": 1}, "without effect"),
         ({"nth": 1, "every": 2, "status": 500}, "one of nth, every and rate"),
+        ({"nth": 1, "after": 2, "status": 500}, "or after so many"),
         ({"cut": True, "garbage": True}, "one effect"),
         ({"method": "videos.delete", "cut": True}, "unknown method"),
         ({"reason": "forbidden", "reason_in": "nowhere"}, "reason_in"),
