@@ -102,11 +102,15 @@ def _named(item: Item) -> Mapping[str, str]:
 
 
 def skipped_items(warehouse: Warehouse, now: datetime) -> list[Skipped]:
-    """Every item that was not read to its end; comments and replies for as long as those of a video are read at
-    all."""
+    """Every item that was not read to its end and is to be asked for again: not of a paused channel or a video that is
+    gone, and comments and replies for as long as those of a video are read at all."""
     rows = warehouse.records(
-        "SELECT method, item, channel_id, video_id, setback, reason, times, first_at, retry_at FROM ops.skipped_items "
-        "WHERE NOT (method = ANY($1) AND first_at <= $2) ORDER BY method, item",
+        "SELECT method, item, channel_id, video_id, setback, reason, times, first_at, retry_at "
+        "FROM ops.skipped_items AS skipped WHERE NOT (method = ANY($1) AND first_at <= $2) "
+        "AND NOT EXISTS (SELECT FROM ops.watched_channels AS channel "
+        "WHERE channel.channel_id = skipped.channel_id AND channel.paused) "
+        "AND NOT EXISTS (SELECT FROM ops.tracked_videos AS video "
+        "WHERE video.video_id = skipped.video_id AND video.unreturned_at IS NOT NULL) ORDER BY method, item",
         ([COMMENTS, REPLIES], now - SETTLED),
     )
     return [Skipped(**row) for row in rows]

@@ -143,10 +143,13 @@ def _change(url: str, statement: LiteralString, name: str, parameters: dict[str,
 def listed(url: str) -> list[Watched]:
     with psycopg.connect(url, row_factory=class_row(Watched)) as connection:
         return connection.execute(
-            "SELECT watched.reference, watched.channel_id, channel.title, watched.paused, watched.failure, "
-            "watched.uploads_polled_at, (SELECT min(retry_at) FROM ops.skipped_items "
-            "WHERE item IN (watched.reference, watched.channel_id)) AS retry_at FROM ops.watched_channels AS watched "
-            "LEFT JOIN metrics.channels AS channel USING (channel_id) ORDER BY watched.reference"
+            "SELECT watched.reference, watched.channel_id, channel.title, watched.paused, "
+            "coalesce(watched.failure, skipped.reason) AS failure, "
+            "watched.uploads_polled_at, skipped.retry_at FROM ops.watched_channels AS watched "
+            "LEFT JOIN metrics.channels AS channel USING (channel_id) "
+            "LEFT JOIN LATERAL (SELECT reason, retry_at FROM ops.skipped_items "
+            "WHERE item IN (watched.reference, watched.channel_id) ORDER BY retry_at LIMIT 1) AS skipped ON true "
+            "ORDER BY watched.reference"
         ).fetchall()
 
 

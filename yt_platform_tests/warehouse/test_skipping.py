@@ -11,9 +11,9 @@ import pytest
 
 from yt_platform.core.quota import Bucket
 from yt_platform.io.raw import RawStore
-from yt_platform.io.skipped import CHANNELS, COMMENTS, REPLIES, UPLOADS
+from yt_platform.io.skipped import CHANNELS, COMMENTS, REPLIES, UPLOADS, skipped_items
 from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.watchlist import add_channels, listed, remove_channel
+from yt_platform.io.watchlist import add_channels, listed, pause_channel, remove_channel
 from yt_platform.io.youtube import ConfigurationError
 from yt_platform.sandbox import KEY, Fault
 from yt_platform_tests.warehouse.test_collecting import Rig, rigged
@@ -89,6 +89,9 @@ def test_a_refused_channel_is_polled_later_and_later_and_found_when_it_opens(rig
             days += [day] * (calls(rig, UPLOADS) - before)
             rig.advance(days=1)
     assert days == [0, 1, 3, 7, 15]
+    # the channel's own record says nothing of it
+    rig.execute("UPDATE ops.watched_channels SET failure = NULL")
+    assert [one.failure for one in listed(rig.warehouse_url)] == ["channelSuspended"]
     rig.advance(days=14)
     rig.collect("uploads")
     assert tracked(rig) == rig.public_videos()
@@ -366,5 +369,7 @@ def test_what_is_skipped_goes_with_its_channel(rig: Rig) -> None:
     with faulty(rig, Fault(method=UPLOADS, item=playlist(first), status=403, reason="channelClosed")):
         rig.collect("uploads")
     assert len(skipped(rig)) == 1
+    pause_channel(rig.warehouse_url, first, paused=True)
+    assert skipped_items(Warehouse(rig.warehouse_url), rig.now()) == []
     remove_channel(rig.warehouse_url, first)
     assert Warehouse(rig.warehouse_url).records("SELECT FROM ops.skipped_items") == []
