@@ -92,7 +92,7 @@ def _refused(account: Account, asked: Query, error: HttpError) -> Exception:
         return UnavailableError(f"account {account.name}: YouTube Analytics does not answer ({code}); try again later")
     if error.status_code == 400 or kind is Kind.ITEM:
         return QueryError(f"YouTube Analytics knows no report of these metrics, dimensions and filters ({code})")
-    if error.status_code == 403 and asked.is_monetary and DISABLED.isdisjoint(named):
+    if error.status_code == 403 and asked.is_monetary and DISABLED.isdisjoint(refusal.reasons):
         return NotAllowedError(
             account.name,
             f"YouTube shows it no revenue ({code}): the channel may not be in the partner programme",
