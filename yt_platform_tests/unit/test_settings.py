@@ -35,6 +35,10 @@ def test_defaults(tmp_path: Path) -> None:
         ("YT_TUNING_MINUTES", "inf"),
         ("YT_RETRAIN_COOLDOWN_HOURS", "1e400"),
         ("YT_REVENUE_AFFILIATE_SHARE", "nan"),
+        ("YT_UI_TOKEN", "short"),
+        ("YT_UI_TOKEN", "with spaces, " * 5),
+        ("YT_MLFLOW_UI_URL", "mlflow.example.org"),
+        ("YT_PRIVACY_POLICY_URL", "javascript:alert(1)"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
