@@ -12,10 +12,10 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
@@ -24,6 +24,9 @@ from yt_platform.io.embedded import EmbeddedPostgresError
 from yt_platform.io.watchlist import WatchListError
 from yt_platform.printing import PlainConsole, PlainFormatter
 from yt_platform.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from yt_platform.io.history import Options
 
 P = ParamSpec("P")
 
@@ -47,6 +50,18 @@ out = PlainConsole()
 err = PlainConsole(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON on standard output.")]
+Named = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="COLUMN=NAME", help="What a file calls a column, e.g. view_count='Total plays'."),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="When files without a time were made, in UTC."),
+]
+Dates = Annotated[
+    str | None,
+    typer.Option(metavar="ORDER", help="Order of day, month and year where files leave it open: ymd, ydm, dmy or mdy."),
+]
 FAILED = 1
 MISUSED = 2
 NOTHING_LOST = "Nothing committed is lost; run the command again, it goes on where this one ended."
@@ -63,7 +78,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         from yt_platform.io.backup import BackupError
         from yt_platform.io.champions import NoPreviousChampionError
         from yt_platform.io.forgetting import ForgettingRefusedError
-        from yt_platform.io.history import HistoryError
+        from yt_platform.io.history import HistoryError, NamingError
         from yt_platform.io.importing import ImportRefusedError
         from yt_platform.io.ledger import QuotaExhaustedError
         from yt_platform.io.raw import CorruptBatchError
@@ -80,6 +95,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         except (
             SettingsError,
             HistoryError,
+            NamingError,
             ImportRefusedError,
             NotEnoughRowsError,
             AccountError,
@@ -179,6 +195,9 @@ def run(
     history: Annotated[
         Path | None, typer.Option(exists=True, help="Snapshot file or folder to import instead of the sample.")
     ] = None,
+    columns: Named = None,
+    as_of: AsOf = None,
+    dates: Dates = None,
 ) -> None:
     """Take snapshots through the whole graph to forecasts: the built-in synthetic sample, or your own history.
 
@@ -187,7 +206,16 @@ def run(
     """
     from yt_platform.commands import run_platform
 
-    raise typer.Exit(run_platform(load_settings(), history, out))
+    raise typer.Exit(run_platform(load_settings(), history, _options(columns, as_of, dates), out))
+
+
+def _options(columns: list[str] | None, as_of: datetime | None, dates: str | None) -> "Options":
+    from yt_platform.io.history import Options, mapped_columns
+    from yt_platform.io.history.dates import ORDERS
+
+    if dates not in (None, *ORDERS):
+        raise SettingsError(f"--dates {dates} is no order of day, month and year; there are {', '.join(ORDERS)}")
+    return Options(mapped_columns(columns or []), as_of.replace(tzinfo=UTC) if as_of else None, dates)
 
 
 @app.command(name="import")
@@ -197,18 +225,25 @@ def import_(
     undo: Annotated[
         str | None, typer.Option(metavar="ID", help="Take this import back with all that was made from it.")
     ] = None,
+    columns: Named = None,
+    as_of: AsOf = None,
+    dates: Dates = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be read and refused; write nothing.")
+    ] = False,
 ) -> None:
     """Import snapshot files as immutable raw batches, by runs of raw.history, and say what was taken and refused.
 
     Exits with 3 when more than 1 % of the rows were refused, until that is accepted, or when a file of a folder could
     not be read.
     """
-    from yt_platform.commands import import_only, take_import_back
+    from yt_platform.commands import import_only, preview_import, take_import_back
 
     if (path is None) == (undo is None):
         raise SettingsError("name a file or folder to import, or an import to take back: --undo ID")
     if path is not None:
-        raise typer.Exit(import_only(load_settings(), path, out))
+        do = preview_import if dry_run else import_only
+        raise typer.Exit(do(load_settings(), path, _options(columns, as_of, dates), out))
     take_import_back(load_settings(), str(undo), out)
 
 

@@ -3,7 +3,7 @@
 import shutil
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import SecretStr
 from rich.console import Console
 
+from yt_platform.clock import END_OF_DAY
 from yt_platform.core import parse
 from yt_platform.core.evaluate import backtest, score
 from yt_platform.core.features import build_video_day
@@ -26,7 +27,7 @@ from yt_platform.core.quota import pacific_day, resets_at
 from yt_platform.core.registered import MODELS
 from yt_platform.core.sample import LAST_DAY, SYNTHETIC_CHANNEL, Sample, generate
 from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.base import Table, judge, latest_by_key
+from yt_platform.core.schemas.base import REJECT_LIMIT, Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.accounts import Accounts
@@ -37,7 +38,8 @@ from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.forgetting import CHANNEL, forget, forget_again, search
-from yt_platform.io.history import History, ImportedBatch, open_history
+from yt_platform.io.history import History, ImportedBatch, Options, open_history
+from yt_platform.io.history.preview import preview
 from yt_platform.io.importing import holds_synthetic
 from yt_platform.io.imports import Import, accept
 from yt_platform.io.imports import found as find_import
@@ -69,7 +71,9 @@ from yt_platform.report import (
     print_connections,
     print_forgotten,
     print_import,
+    print_left_out,
     print_opened,
+    print_preview,
     print_spent,
     print_summary,
 )
@@ -85,7 +89,7 @@ ROWS_REFUSED = 3
 """Exit code of an import of which more rows were refused than may pass unseen, or files could not be read."""
 
 
-def run_platform(settings: Settings, history: Path | None, out: Console) -> int:
+def run_platform(settings: Settings, history: Path | None, options: Options, out: Console) -> int:
     """Import what is asked for, make everything that follows from it, and print what came out; returns the exit
     code."""
     from yt_platform.up import fail_orphaned_runs
@@ -96,7 +100,7 @@ def run_platform(settings: Settings, history: Path | None, out: Console) -> int:
         code = 0
         if history:
             make_room_for_real_data(platform, runs, out)
-            code = told(platform, import_path(platform, runs, history, progress), out)
+            code = told(platform, import_path(platform, runs, history, progress, options), out)
         elif holds_synthetic(platform.warehouse) is None and settings.policy_mode != "strict":
             import_sample(platform, runs, progress)
         if holds_synthetic(platform.warehouse) and not collected_days(platform.warehouse):
@@ -110,16 +114,30 @@ def run_platform(settings: Settings, history: Path | None, out: Console) -> int:
     return code
 
 
-def import_only(settings: Settings, path: Path, out: Console) -> int:
+def import_only(settings: Settings, path: Path, options: Options, out: Console) -> int:
     """Import, say what was taken and refused, and return the exit code."""
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         runs = Runs(platform, progress)
         make_room_for_real_data(platform, runs, out)
-        history = import_path(platform, runs, path, progress)
+        history = import_path(platform, runs, path, progress, options)
         progress.stop()
         code = told(platform, history, out)
         out.print("`yt-platform run` or the schedule makes what follows from it")
     return code
+
+
+def preview_import(settings: Settings, path: Path, options: Options, out: Console) -> int:
+    """Show how each file would be read; no database is started and nothing is written. Returns the exit code of the
+    import."""
+    history = open_history(path, options)
+    tonight = datetime.combine(datetime.now(UTC).date(), END_OF_DAY, UTC)
+    previews = [preview(file, tonight) for file in history.files]
+    for one in previews:
+        print_preview(one, settings.partitions_start, out)
+    print_left_out(history, out)
+    refused, rows = sum(one.refused for one in previews), sum(one.rows for one in previews)
+    out.print(f"{rows:,} rows would be imported, {refused:,} refused; nothing was written")
+    return ROWS_REFUSED if history.unreadable or refused > REJECT_LIMIT * (rows + refused) else 0
 
 
 def told(platform: Platform, history: History, out: Console) -> int:

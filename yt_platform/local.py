@@ -25,8 +25,8 @@ from yt_platform.io.alerts import raise_alert
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
-from yt_platform.io.history import History, open_history
-from yt_platform.io.importing import holds_synthetic, is_imported, refuse_forgotten, refuse_import
+from yt_platform.io.history import History, Options, open_history
+from yt_platform.io.importing import holds_synthetic, is_imported, known_handles, refuse_forgotten, refuse_import
 from yt_platform.io.imports import end_undo, take_back
 from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import outdated_ranges, stale_ranges
@@ -275,7 +275,9 @@ def undo_import(platform: Platform, runs: Runs, import_id: str) -> None:
     refresh(platform.warehouse, str(uuid4()))
 
 
-def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) -> History:
+def import_path(
+    platform: Platform, runs: Runs, path: Path, progress: Progress, options: Options | None = None
+) -> History:
     """Import a file or folder by runs of `raw.history`, and let the clock stand at the end of what was imported.
 
     The first run imports everything, as an import is whole; runs of the further ranges of days verify their batches.
@@ -285,7 +287,8 @@ def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) 
 
     refuse_import(platform.settings.policy_mode)
     path = path.resolve()
-    history = open_history(path)
+    options = options or Options()
+    history = open_history(path, options, known_handles(platform.warehouse))
     if is_imported(platform.warehouse, platform.raw_store, history):
         platform.clock.follow_imports()
         return history
@@ -297,7 +300,9 @@ def import_path(platform: Platform, runs: Runs, path: Path, progress: Progress) 
             f"{path}: no row was collected between {platform.settings.partitions_start} (YT_PARTITIONS_START) "
             "and today; rows without a readable time do not count"
         )
-    config: Mapping[str, Any] | None = {"ops": {"raw__history": {"config": {"path": str(path)}}}}
+    at = options.as_of.isoformat() if options.as_of else None
+    told = {"path": str(path), "columns": dict(options.columns), "as_of": at, "dates": options.dates}
+    config: Mapping[str, Any] | None = {"ops": {"raw__history": {"config": told}}}
     everything = frozenset({"raw.history"})
     for first, last, _ in contiguous(dict.fromkeys(known, everything)):
         runs.launch(IMPORT, Window(first, last), config=config)

@@ -5,6 +5,7 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import IO, Any
 
 import pandas as pd
@@ -21,6 +22,7 @@ from yt_platform.core.schemas.models import SCORECARDS
 from yt_platform.io.authorization import Listed
 from yt_platform.io.forgetting import Forgotten
 from yt_platform.io.history import History
+from yt_platform.io.history.preview import Preview
 from yt_platform.io.imports import SHORT_ID, SHOWN_REASONS, Import
 from yt_platform.io.readers import Reader
 from yt_platform.io.watchlist import Watched
@@ -29,6 +31,9 @@ from yt_platform.settings import Settings
 from yt_platform.status import check_outcomes, table_rows
 
 PRINT_EVERY_SECONDS = 10
+
+CELL = 40
+"""Characters shown of a value in a dry run."""
 
 EXAMPLE = 200
 """Characters shown of a refused row."""
@@ -97,23 +102,49 @@ def print_import(imported: Import, history: History, out: Console) -> None:
     short = imported.import_id[:SHORT_ID]
     say(f"{imported.name}: {imported.rows:,} rows imported, {imported.refused:,} refused (import {short})")
     if history.header_lines:
-        say(f"  {history.header_lines:,} header lines inside files left out")
+        say(f"  {history.header_lines:,} header lines or sums inside files left out")
     for reason in imported.reasons[:SHOWN_REASONS]:
         say(
             f"  {reason.rows:,} refused: {reason.reason}; for example {reason.origin}: {reason.record[:EXAMPLE]}", "red"
         )
     if others := imported.reasons[SHOWN_REASONS:]:
         say(f"  {sum(reason.rows for reason in others):,} refused for {len(others):,} other reasons", "red")
-    for error in history.unreadable:
-        say(f"left out: {error}", "red")
-    for ignored in history.ignored:
-        say(f"left out: {ignored.name}: {ignored.reason}")
+    print_left_out(history, out)
     if imported.is_broken:
         say(
             f"{imported.refused_share:.1%} of the rows were refused, more than {REJECT_LIMIT:.0%}: look at them in "
             f"ops.quarantine, then `yt-platform imports --accept {short}` or `yt-platform import --undo {short}`",
             "red",
         )
+
+
+def print_left_out(history: History, out: Console) -> None:
+    """The files of a folder that are not imported, and why."""
+    for error in history.unreadable:
+        out.print(printable(f"left out: {error}"), style="red", soft_wrap=True)
+    for ignored in history.ignored:
+        out.print(printable(f"left out: {ignored.name}: {ignored.reason}"), soft_wrap=True)
+
+
+def print_preview(shown: Preview, start: date, out: Console) -> None:
+    """How a file would be read: layout, columns, times, some rows, and what would be refused."""
+
+    def say(text: str, style: str | None = None) -> None:
+        out.print(printable(text), style=style, soft_wrap=True)
+
+    say(f"{shown.name}: {shown.layout}, {shown.rows:,} rows, {shown.refused:,} refused")
+    for column, (own, expected) in shown.columns.items():
+        say(f"  {own} is {column}, read as {expected}")
+    if shown.first and shown.last:
+        say(f"  from {shown.first:%Y-%m-%d %H:%M} to {shown.last:%Y-%m-%d %H:%M} UTC, {shown.order}")
+        if shown.first.date() < start:
+            say(f"  would stop: rows before {start}; set YT_PARTITIONS_START={shown.first:%Y-%m-%d}", "red")
+    for row in shown.shown:
+        values = (str(value) for value in row.values())
+        say("  " + ", ".join(value if len(value) <= CELL else value[: CELL - 1] + "…" for value in values))
+    for reason, count in shown.reasons.most_common(SHOWN_REASONS):
+        where = f"; first in line {shown.lines[reason]}" if reason in shown.lines else ""
+        say(f"  would refuse {count:,}: {reason}{where}", "red")
 
 
 def print_imports(found: Sequence[Import], out: Console) -> None:

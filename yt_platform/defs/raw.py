@@ -26,7 +26,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.io.accounts import AccountError, AuthorizationError
-from yt_platform.io.history import HistoryError
+from yt_platform.io.history import HistoryError, Options
 from yt_platform.io.importing import (
     ImportRefusedError,
     Stored,
@@ -74,6 +74,13 @@ ANALYTICS_PULLS = {
 
 class HistoryConfig(Config):
     path: str | None = Field(None, description="File or folder to import; without it stored batches are verified")
+    columns: dict[str, str] = Field({}, description="The files' own names of columns, by raw column")
+    as_of: str | None = Field(None, description="ISO 8601 time at which files without a time were made")
+    dates: str | None = Field(None, description="Order of day, month and year where files leave it open, e.g. dmy")
+
+    @property
+    def options(self) -> Options:
+        return Options(self.columns, datetime.fromisoformat(self.as_of) if self.as_of else None, self.dates)
 
 
 def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
@@ -263,7 +270,14 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
                     path = Path(config.path)
                     partitions = Window(held.settings.partitions_start, datetime.now(UTC).date())
                     imported = import_history(
-                        held.warehouse, held.raw_store, path, spool, partitions, context.run.run_id, held.progress
+                        held.warehouse,
+                        held.raw_store,
+                        path,
+                        spool,
+                        partitions,
+                        context.run.run_id,
+                        held.progress,
+                        config.options,
                     )
                 held.clock.follow_imports()
                 return MaterializeResult(

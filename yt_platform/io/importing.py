@@ -15,7 +15,7 @@ from yt_platform.core.lineage import FIRST_DAY
 from yt_platform.core.policy import PolicyMode
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import DAY, TEXT
-from yt_platform.io.history import History, ImportedBatch, Reject, open_history
+from yt_platform.io.history import History, ImportedBatch, Options, Reject, open_history, plain_handle
 from yt_platform.io.loading import batches_of
 from yt_platform.io.raw import RawStore
 from yt_platform.io.tombstones import tombstones
@@ -47,6 +47,7 @@ def import_history(
     partitions: Window,
     run_id: str,
     progress: Progress,
+    options: Options | None = None,
 ) -> Stored:
     """Import a file or folder whole; importing the same content again changes nothing.
 
@@ -55,7 +56,7 @@ def import_history(
     cannot be read, and ImportRefusedError when rows are older than the first partition or when the import would mix
     real and synthetic data.
     """
-    history = open_history(path)
+    history = open_history(path, options, known_handles(warehouse))
     if is_imported(warehouse, store, history):
         return Stored({}, 0)
     refuse_forgotten(warehouse, path, history)
@@ -103,6 +104,15 @@ def _without_forgotten(warehouse: Warehouse, store: RawStore, batch: ImportedBat
     if not warehouse.records("SELECT FROM raw.batches WHERE path = $1", (batch.file.path,)):
         store.delete(batch.file.path)
     return replace(batch, file=store.write_table(batch.endpoint, batch.day, after))
+
+
+def known_handles(warehouse: Warehouse) -> dict[str, str]:
+    """Channel ids by handle, of the channels that are watched or have a record."""
+    rows = warehouse.records(
+        "SELECT handle, channel_id FROM metrics.channels WHERE handle IS NOT NULL UNION ALL "
+        "SELECT reference, channel_id FROM ops.watched_channels WHERE reference LIKE '@%' AND channel_id IS NOT NULL"
+    )
+    return {plain_handle(row["handle"]): row["channel_id"] for row in rows}
 
 
 def refuse_import(mode: PolicyMode | None) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -30,12 +31,17 @@ from yt_platform.io.history import (
     History,
     HistoryError,
     ImportedBatch,
+    NamingError,
+    Options,
     Reject,
     Scan,
     csv_file,
+    mapped_columns,
     open_history,
     parquet_file,
 )
+from yt_platform.io.history.names import SYNONYMS, snake_case
+from yt_platform.io.history.preview import preview
 from yt_platform.io.raw import RawStore
 
 HEADER = "timestamp,video_id,view_count,like_count,comment_count\n"
@@ -301,7 +307,7 @@ def test_dates_that_stay_open_are_refused_with_both_readings_and_the_remedy(tmp_
     assert "year, month, day (24.11.04 is 2024-11-04)" in told
     assert "--dates ydm" in told
     assert "--dates ymd" in told
-    named = {order: open_history(path, dates=order) for order in ("ydm", "ymd")}
+    named = {order: open_history(path, Options(dates=order)) for order in ("ydm", "ymd")}
     assert [history.scan().days[0] for history in named.values()] == [date(2024, 4, 11), date(2024, 11, 4)]
     assert len({history.import_id for history in (*named.values(), open_history(path))}) == 3
 
@@ -669,10 +675,7 @@ Spoil = Callable[[Path], object]
     [
         (lambda at: written(at, "when,who\n2026-01-02,x\n"), "its columns: when, who"),
         (lambda at: written(at, "2026-01-02,a,1,2,3\n2026-01-02,b,1,2,3\n"), "its columns: 2026-01-02, a, 1, 2, 3"),
-        (
-            lambda at: written(at, "timestamp,video_id,view_count,comment_count\n"),
-            "lacks like_count for the layout tracker",
-        ),
+        (lambda at: written(at, "timestamp,video_id,comment_count\n"), "lacks view_count for the layout readings of"),
         (
             lambda at: written(at, "timestamp,video_id,view_count,likeCount,like_count,comment_count\n"),
             "line 1, column like_count: has 2 columns of this name",
@@ -683,7 +686,6 @@ Spoil = Callable[[Path], object]
         (lambda at: written(at, HEADER.encode() + b"2026-01-02,a,1,2,3\n2026-01-02,\xe9,1,2,3\n"), "line 3, column v"),
         (lambda at: pq.write_table(_hourly(view_count=["7"]), at), "column view_count: is of type string where integ"),
         (lambda at: pq.write_table(_hourly(collected_at=[7]), at), "column collected_at: is of type int64 where times"),
-        (lambda at: pq.write_table(_hourly().drop_columns(["title"]), at), "lacks title for the layout hourly"),
         (lambda at: pq.write_table(pa.table({"a": [1]}), at), "is in no known layout; its columns: a"),
     ],
 )
@@ -1168,6 +1170,139 @@ def test_real_channel_totals_records_and_videos(data_dir: Path) -> None:
     assert set(result.rows["videos"]["title"]) == set(videos["title"])
     assert set(readings["source"]) == {"channels-tracker"}
     assert result.rejects == []
+
+
+# Names of columns
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "View Count,run_datetime_utc,videoId",
+        "views,snapshot_date,Video ID",
+        "statistics.viewCount,scraped_at,video_id",
+        "VIEWS,Timestamp,VIDEO_ID",
+    ],
+)
+def test_columns_that_mean_the_same_are_read(tmp_path: Path, header: str) -> None:
+    result = imported(written(tmp_path / "t.csv", f"{header}\n7,2026-01-02,abcdefghijk\n"))
+    assert counts(result.rows["video_snapshots"]) == [["abcdefghijk", 7, None, None]]
+    assert result.rejects == []
+
+
+def test_readings_in_parquet_are_read_by_any_of_their_names(tmp_path: Path) -> None:
+    table = pa.table({"snapshot_date": [date(2026, 1, 2)], "videoId": ["abcdefghijk"], "Views": [7], "Likes": [2]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert counts(imported(tmp_path).rows["video_snapshots"]) == [["abcdefghijk", 7, 2, None]]
+
+
+def test_titles_in_readings_become_metadata_where_they_are_new(tmp_path: Path) -> None:
+    rows = "2026-01-02,abcdefghijk,1,old\n2026-01-03,abcdefghijk,2,old\n2026-01-04,abcdefghijk,3,new\n"
+    result = imported(written(tmp_path / "t.csv", "date,video_id,views,video_title\n" + rows))
+    assert result.rows["videos"].sort_values("collected_at")["title"].tolist() == ["old", "new"]
+
+
+def test_totals_of_channels_need_one_count_only(tmp_path: Path) -> None:
+    result = imported(written(tmp_path / "t.csv", "date,channelId,Subscribers\n2026-01-02,UCa,5\n"))
+    [row] = result.rows["channel_snapshots"].to_dict("records")
+    assert (row["channel_id"], row["subscriber_count"], row["view_count"]) == ("UCa", 5, None)
+
+
+def test_channels_named_by_handle_get_their_ids(tmp_path: Path) -> None:
+    """From a file of channel records beside it, or from the warehouse; handles do not tell case apart."""
+    header = "channel_id,channel_title,custom_url,country,channel_published_at,uploads_playlist_id,last_seen_utc\n"
+    written(tmp_path / "records.csv", header + "UCa,A,@Ann,DE,2020-01-01,UUa,2026-01-01\n")
+    written(tmp_path / "t.csv", "date,handle,subs\n2026-01-02,ann,5\n2026-01-02,@BOB,6\n2026-01-02,@eve,7\n")
+    history = open_history(tmp_path, known={"@bob": "UCb"})
+    (tmp_path / "scratch").mkdir()
+    store = RawStore(str(tmp_path / "raw"))
+    batches = history.batches(store, tmp_path / "scratch")
+    tables = [_read(store, batch) for batch in batches if batch.endpoint == "channel_snapshots"]
+    assert pa.concat_tables(tables).to_pandas()["channel_id"].tolist() == ["UCa", "UCb"]
+    (reject,) = history.rejects
+    assert (reject.line, reject.column) == (4, "handle")
+    assert "'@eve' is the handle of no channel known here" in reject.reason
+
+
+def test_two_columns_of_one_meaning_are_refused_by_both_names(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "date,video_id,views,Total Views\n2026-01-02,abcdefghijk,1,2\n")
+    with pytest.raises(HistoryError, match="the columns views and Total Views both mean view_count"):
+        open_history(path)
+    history = open_history(path, Options({"view_count": "Total Views"}))
+    assert history.files[0].own_names["view_count"] == "Total Views"
+    assert history.import_id != open_history(path, Options({"view_count": "views"})).import_id
+
+
+def test_a_named_column_wins_and_is_part_of_what_the_import_is_known_by(tmp_path: Path) -> None:
+    content = "when,clip,plays\n2026-01-02,abcdefghijk,7\n"
+    path = written(tmp_path / "t.csv", content)
+    with pytest.raises(HistoryError, match="is in no known layout"):
+        open_history(path)
+    named = {"collected_at": "when", "video_id": "clip", "view_count": "plays"}
+    [rows] = open_history(path, Options(named)).files[0].read()
+    assert {name: values.to_pylist() for name, values in rows.columns.items()} == {
+        "collected_at": [datetime(2026, 1, 2, tzinfo=UTC)],
+        "video_id": ["abcdefghijk"],
+        "view_count": [7],
+    }
+
+
+def test_a_named_column_that_no_file_has_is_an_error(tmp_path: Path) -> None:
+    written(tmp_path / "t.csv", HEADER)
+    with pytest.raises(HistoryError, match="has no file with a column 'plays', which is to be view_count"):
+        open_history(tmp_path, Options({"view_count": "plays"}))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        (["view_count"], "write column=name"),
+        (["view_count="], "write column=name"),
+        (["plays=x"], "plays is no column; there are collected_at, video_id"),
+        (["plays=view_count"], "did you mean --map view_count='plays'?"),
+        (["view_count=a", "view_count=b"], "names view_count twice, as 'a' and 'b'"),
+        (["view_count=a", "like_count=a"], "says twice what 'a' is"),
+    ],
+)
+def test_names_that_cannot_be_followed_are_refused(pairs: list[str], expected: str) -> None:
+    with pytest.raises(NamingError, match=re.escape(expected)):
+        mapped_columns(pairs)
+
+
+def test_files_without_a_time_are_read_as_of_the_time_that_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "video_id,views\nabcdefghijk,7\n")
+    with pytest.raises(HistoryError, match="lacks collected_at"):
+        open_history(path)
+    history = open_history(path, Options(as_of=datetime(2026, 1, 2, 3, tzinfo=UTC)))
+    assert history.scan() == Scan(1, [date(2026, 1, 2)])
+
+
+def test_what_a_period_gained_is_not_taken_for_totals(tmp_path: Path) -> None:
+    """Reports of YouTube Analytics have a date, a video and views, too."""
+    path = written(tmp_path / "t.csv", "date,video_id,views,watch_time_minutes\n2026-01-02,abcdefghijk,7,3\n")
+    with pytest.raises(HistoryError, match="holds what was gained in a period, as watch_time_minutes tell"):
+        open_history(path)
+
+
+def test_every_synonym_means_one_thing_in_each_layout_and_is_documented() -> None:
+    """A name of two meanings would be read as the one that comes first."""
+    page = (Path(__file__).parents[2] / "docs" / "history-formats.md").read_text()
+    for column, names in SYNONYMS.items():
+        assert f"| {column} | {', '.join(name for name in names if name != column)} |" in page
+        assert [snake_case(name) for name in names] == list(names)
+    meanings = Counter(name for names in SYNONYMS.values() for name in names)
+    assert [name for name, count in meanings.items() if count > 1] == []
+
+
+def test_a_preview_shows_how_a_file_would_be_read(tmp_path: Path) -> None:
+    rows = "2026-01-03,abcdefghijk,2\n2026-01-02,abcdefghijk,x\n2026-01-01,abcdefghijk,1\n2027-01-01,abcdefghijk,9\n"
+    [file] = open_history(written(tmp_path / "t.csv", "date,video_id,views\n" + rows)).files
+    shown = preview(file, datetime(2026, 6, 1, tzinfo=UTC))
+    assert shown.columns["view_count"] == ("views", "integers or floats")
+    assert (shown.layout, shown.rows, shown.refused, shown.order) == ("readings of videos", 2, 2, "in no order")
+    assert [row["view_count"] for row in shown.shown] == [2, 1, 9]
+    [unreadable] = [line for reason, line in shown.lines.items() if reason.startswith("views: 'x' is not a ")]
+    assert unreadable == 3
 
 
 def test_real_exports_are_imported_but_for_studio_files(data_dir: Path) -> None:

@@ -6,7 +6,9 @@ and quarantine rows from what it is given.
 """
 
 from yt_platform.io.history.files import HistoryFile, Ignored
+from yt_platform.io.history.handles import plain_handle
 from yt_platform.io.history.imports import History, ImportedBatch, Scan, open_history
+from yt_platform.io.history.names import NamingError, Options, mapped_columns
 from yt_platform.io.history.problems import HistoryError, Reject
 
 __all__ = [
@@ -15,7 +17,11 @@ __all__ = [
     "HistoryFile",
     "Ignored",
     "ImportedBatch",
+    "NamingError",
+    "Options",
     "Reject",
     "Scan",
+    "mapped_columns",
     "open_history",
+    "plain_handle",
 ]

@@ -5,20 +5,21 @@ that has no known layout. Not here: reading rows.
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from yt_platform.io.history import csv_file, parquet_file
+from yt_platform.io.history import csv_file, parquet_file, studio, takeout
 from yt_platform.io.history.convert import Convert, Converted
 from yt_platform.io.history.dates import OpenDatesError
-from yt_platform.io.history.layouts import LAYOUTS, Container, Field, Layout, matching, nearest, snake_case
+from yt_platform.io.history.layouts import LAYOUTS, Container, Field, Fit, Layout, matching, nearest
+from yt_platform.io.history.names import GAINED, Options, snake_case
 from yt_platform.io.history.problems import HistoryError, excerpt
 from yt_platform.io.history.rows import Chunk, Rows, typed_rows
+from yt_platform.io.history.totals import RunningTotals, SumsOfPeriod, without_sums
 
 COLLECTED, PUBLISHED = "collected_at", "published_at"
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
@@ -37,6 +38,7 @@ class HistoryFile:
     sha256: str
     bytes: int
     layout: Layout
+    container: Container
     rows: int | None
     path: Path
     own_names: Mapping[str, str]
@@ -48,18 +50,34 @@ class HistoryFile:
 
     def read(self, columns: Collection[str] | None = None) -> Iterator[Rows]:
         """The file's rows; with `columns` only these raw columns. Raises HistoryError, also if the file changed."""
-        wanted = {one: own for one, own in self.own_names.items() if columns is None or one in columns}
+        whole = columns is None or self.layout.counts != "totals"  # what a day gained is nothing without the others
+        wanted = {one: own for one, own in self.own_names.items() if whole or one in (columns or ())}
+        as_totals = self._as_totals()
         with _readable(self.name):
             for chunk in self._chunks(wanted):
-                yield typed_rows(self.name, self.layout, self.own_names, chunk, self._convert)
+                yield as_totals(typed_rows(self.name, self.layout, self.own_names, chunk, self._convert))
             stat = self.path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (self.bytes, self.modified_ns):
             raise HistoryError(self.name, "changed while it was read", "import a copy that nothing writes to")
 
+    @property
+    def made_at(self) -> str:
+        """The time of all of its rows where the file does not say it: the same file of another time is another one."""
+        at = self.layout.constants.get("collected_at")
+        return f"\0{at.isoformat()}" if at else ""
+
+    def _as_totals(self) -> Callable[[Rows], Rows]:
+        if self.layout.counts == "gains of days":
+            return RunningTotals(self.name)
+        if self.layout.counts == "sums of a period":
+            return SumsOfPeriod(self.name, self.layout.constants["begins"])
+        return lambda rows: rows
+
     def _chunks(self, wanted: Mapping[str, str]) -> Iterator[Chunk]:
-        if self.layout.container == "parquet":
+        if self.container == "parquet":
             return parquet_file.chunks(self.path, self.name, wanted)
-        return csv_file.chunks(self.path, self.name, wanted, self.own_names.values())
+        chunks = csv_file.chunks(self.path, self.name, wanted, self.own_names.values())
+        return chunks if self.layout.counts == "totals" else map(without_sums, chunks)
 
     def _convert(self, one: Field, values: pa.Array) -> Converted:
         """Converts a piece of a column, by what the whole column tells where that is needed."""
@@ -105,13 +123,21 @@ class Found:
     unreadable: Sequence[HistoryError] = ()
 
 
-def find_files(path: Path) -> Found:
+def find_files(path: Path, options: Options) -> Found:
     """The files at a path, a file or a folder with all below it.
 
-    Raises HistoryError where none of them is history.
+    Raises HistoryError where none of them is history, or none has a column that the options name.
     """
+    found = _found(path, options)
+    for column, name in options.columns.items():
+        if all(file.own_names.get(column) != name for file in found.files):
+            raise HistoryError(path.name, f"has no file with a column {name!r}, which is to be {column}", "check --map")
+    return found
+
+
+def _found(path: Path, options: Options) -> Found:
     if path.is_file():
-        inspected = _inspect(path, path.name)
+        inspected = _inspect(path, path.name, options)
         if isinstance(inspected, Ignored):
             raise HistoryError(path.name, inspected.reason, inspected.remedy)
         return Found([inspected])
@@ -120,7 +146,7 @@ def find_files(path: Path) -> Found:
     results = [
         Ignored(name, "is a link to a file outside the folder", "copy the file itself into the folder")
         if _leads_out(file, path)
-        else _inspect_or_fail(file, name)
+        else _inspect_or_fail(file, name, options)
         for name, file in sorted(_walk(path))
     ]
     files = [one for one in results if isinstance(one, HistoryFile)]
@@ -139,9 +165,9 @@ def _nothing_known(path: Path, ignored: Sequence[Ignored], unreadable: Sequence[
     )
 
 
-def _inspect_or_fail(path: Path, name: str) -> HistoryFile | Ignored | HistoryError:
+def _inspect_or_fail(path: Path, name: str, options: Options) -> HistoryFile | Ignored | HistoryError:
     try:
-        return _inspect(path, name)
+        return _inspect(path, name, options)
     except HistoryError as error:
         return error
 
@@ -157,7 +183,7 @@ def _leads_out(path: Path, folder: Path) -> bool:
     return not path.resolve().is_relative_to(folder.resolve())
 
 
-def _inspect(path: Path, name: str) -> HistoryFile | Ignored:
+def _inspect(path: Path, name: str, options: Options) -> HistoryFile | Ignored:
     if any(part.startswith(".") for part in name.split("/")):
         return Ignored(name, HIDDEN, "give it another name")
     with _readable(name):
@@ -167,8 +193,12 @@ def _inspect(path: Path, name: str) -> HistoryFile | Ignored:
             return Ignored(name, "is empty", _give_known())
         if head.startswith(b"PAR1"):
             schema, rows = parquet_file.schema(path, name)
-            return _recognised(path, name, "parquet", schema.names, rows, schema)
-        return _inspect_text(path, name, head)
+            found = matching("parquet", schema.names, options)
+            if not found:
+                return _unknown(name, "parquet", schema.names)
+            _check_types(name, found, schema)
+            return _recognised(path, name, "parquet", found, rows, options)
+        return _inspect_text(path, name, head, options)
 
 
 @contextmanager
@@ -179,18 +209,25 @@ def _readable(name: str) -> Iterator[None]:
         raise HistoryError(name, f"cannot be read ({error.strerror})", "check the file and its permissions") from error
 
 
-def _inspect_text(path: Path, name: str, head: bytes) -> HistoryFile | Ignored:
+def _inspect_text(path: Path, name: str, head: bytes, options: Options) -> HistoryFile | Ignored:
     packed = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
     if packed:
         return Ignored(name, f"is packed with {packed}", "unpack it, or save a workbook as CSV, and import that")
     header = csv_file.header(head)
-    if matching("csv", header) or nearest("csv", header):
-        return _recognised(path, name, "csv", header, None, None)
+    options = replace(options, as_of=options.as_of or takeout.made_at(path))
+    if found := matching("csv", header, options):
+        return (
+            _of_a_period(name, header, found.layout)
+            or _of_no_period(path, name, found.layout)
+            or _recognised(path, name, "csv", found, None, options)
+        )
+    if why_not := studio.why_not(header) or takeout.why_not(header):
+        return Ignored(name, why_not, _give_known())
     named_as_data = name.lower().endswith(_DATA_SUFFIXES)
     is_text = csv_file.is_text(head)
     if not is_text and named_as_data:
         raise HistoryError(name, "is neither text nor Parquet", "copy or download the file again", line=1)
-    if is_text and (named_as_data or _is_table(name, head)):
+    if is_text and (named_as_data or nearest("csv", header, options) or _is_table(name, head)):
         return _unknown(name, "csv", header)
     return Ignored(name, "is no table", _give_known())
 
@@ -202,52 +239,86 @@ def _is_table(name: str, head: bytes) -> bool:
     return any(first.count(separator) == second.count(separator) > 0 for separator in (b",", b";", b"\t"))
 
 
+def _of_a_period(name: str, header: Sequence[str], layout: Layout) -> Ignored | None:
+    """A report about days, whose counts would be taken for totals."""
+    gained = [column for column in header if snake_case(column) in GAINED]
+    if not gained or layout.container:
+        return None
+    reason = f"holds what was gained in a period, as {', '.join(gained)} tell, and no totals"
+    return Ignored(name, reason, "import readings of totals; reports of an owner are collected by yt-platform accounts")
+
+
+def _of_no_period(path: Path, name: str, layout: Layout) -> Ignored | None:
+    if layout.counts != "sums of a period" or studio.period(path):
+        return None
+    return Ignored(
+        name,
+        "has sums of a period that neither the file nor a folder's name tells",
+        "keep the name that YouTube Studio gave the folder, like 'Content 2024-01-01_2024-12-31 Channel'",
+    )
+
+
 def _recognised(
-    path: Path, name: str, container: Container, header: Sequence[str], rows: int | None, schema: pa.Schema | None
-) -> HistoryFile | Ignored:
-    layout = matching(container, header)
-    if layout is None:
-        return _unknown(name, container, header)
-    own_names = _own_names(name, layout, header)
-    if schema is not None:
-        _check_types(name, layout, own_names, schema)
+    path: Path, name: str, container: Container, found: Fit, rows: int | None, options: Options
+) -> HistoryFile:
+    _refuse_doubled(name, found)
     stat = path.stat()
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return HistoryFile(name, sha256, stat.st_size, layout.of_file(name), rows, path, own_names, stat.st_mtime_ns)
+    layout = found.layout.of_file(name)
+    if layout.counts == "sums of a period" and (period := studio.period(path)):
+        of_period = {"collected_at": studio.end_of_day(period[1]), "begins": period[0]}
+        layout = replace(layout, constants=layout.constants | of_period)
+    elif "collected_at" not in found.own_names:
+        layout = replace(layout, constants=layout.constants | {"collected_at": options.as_of})
+    return HistoryFile(
+        name,
+        sha256,
+        stat.st_size,
+        layout,
+        container,
+        rows,
+        path,
+        found.own_names,
+        stat.st_mtime_ns,
+        options.dates,
+    )
 
 
-def _own_names(name: str, layout: Layout, header: Sequence[str]) -> dict[str, str]:
-    own = {snake_case(column): column for column in header}
-    counts = Counter(snake_case(column) for column in header)
-    for one in layout.fields:
-        if counts[one.name] > 1:
+def _refuse_doubled(name: str, found: Fit) -> None:
+    for column, own in found.doubled.items():
+        if len({snake_case(one) for one in own}) == 1:
             raise HistoryError(
-                name, f"has {counts[one.name]} columns of this name", "keep one of them", line=1, column=own[one.name]
+                name, f"has {len(own)} columns of this name", "keep one of them", line=1, column=snake_case(own[0])
             )
-    return {one.column: own[one.name] for one in layout.fields if one.name in own}
+        raise HistoryError(
+            name,
+            f"the columns {' and '.join(own)} both mean {column}",
+            f"choose one: --map {column}='{own[0]}'",
+            line=1,
+        )
 
 
-def _check_types(name: str, layout: Layout, own_names: Mapping[str, str], schema: pa.Schema) -> None:
-    for one in layout.fields:
-        if one.column not in own_names:
+def _check_types(name: str, found: Fit, schema: pa.Schema) -> None:
+    for one in found.layout.fields:
+        if one.column not in found.own_names or found.doubled:
             continue
-        found = schema.field(own_names[one.column]).type
-        if not (pa.types.is_null(found) or one.kind.accepts(found)):
+        own = found.own_names[one.column]
+        kind = schema.field(own).type
+        if not (pa.types.is_null(kind) or one.kind.accepts(kind)):
             raise HistoryError(
                 name,
-                f"is of type {found} where {one.kind.expected} belong",
+                f"is of type {kind} where {one.kind.expected} belong",
                 "write the column in that type",
-                column=own_names[one.column],
+                column=own,
             )
 
 
 def _unknown(name: str, container: Container, header: Sequence[str]) -> Ignored:
     has = f"its columns: {_listed(header)}"
-    if near := nearest(container, header):
-        layout, missing = near
-        lacking = f"lacks {', '.join(missing)} for the layout {layout.name}; {has}"
-        return Ignored(name, lacking, "add what is missing, empty if unknown")
+    if near := nearest(container, header, Options()):
+        lacking = f"lacks {', '.join(near.missing)} for the layout {near.layout.name}; {has}"
+        return Ignored(name, lacking, "add what is missing, or say which column it is by --map column=name")
     remedy = f"rename its columns to one of the known layouts: {_known()}"
     return Ignored(name, f"is in no known layout; {has}", remedy)
 

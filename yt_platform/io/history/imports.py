@@ -7,7 +7,7 @@ what is returned here).
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -18,10 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from yt_platform.core.endpoints import ENDPOINTS, VIDEOS
+from yt_platform.core.endpoints import CHANNELS, ENDPOINTS, VIDEOS
 from yt_platform.core.progress import Progress, silent
 from yt_platform.io.history.files import Found, HistoryFile, find_files
+from yt_platform.io.history.handles import plain_handle
 from yt_platform.io.history.layouts import TRENDING_VIDEOS
+from yt_platform.io.history.names import Options
 from yt_platform.io.history.problems import RejectLog
 from yt_platform.io.history.rows import endpoint_rows
 from yt_platform.io.history.spool import Spool
@@ -72,17 +74,16 @@ class History:
     `header_lines` is how many repeated headers were left out, and `records` how many rows the files have.
     """
 
-    def __init__(self, path: Path, found: Found) -> None:
+    def __init__(self, path: Path, found: Found, options: Options) -> None:
         files = found.files
         self.name = path.resolve().name
         self.files = files
         self.ignored = found.ignored
         self.unreadable = found.unreadable
         self.formats = sorted({file.layout.name for file in files})
-        manifest = "".join(f"{file.name}\0{file.sha256}\n" for file in files)
+        manifest = "".join(f"{file.name}\0{file.sha256}{file.made_at}\n" for file in files)
         self.manifest_sha256 = _sha256(manifest)
-        orders = "".join(sorted({f"{file.dates}\n" for file in files if file.dates}))
-        self.import_id = _sha256(f"{IMPORTER_VERSION}\n{orders}{manifest}")
+        self.import_id = _sha256(f"{IMPORTER_VERSION}\n{options}{manifest}")
         self.rejects: RejectLog | tuple[()] = ()
         self.header_lines = 0
         self.records = 0
@@ -94,10 +95,11 @@ class History:
 
         Raises HistoryError.
         """
-        done = 0
+        done = self.header_lines = 0
         days: set[date] = set()
         for file in self.files:
             for rows in file.read({"collected_at"}):
+                self.header_lines += rows.headers
                 days.update(pc.unique(rows.columns["collected_at"].cast(pa.date32())).to_pylist())
                 done += rows.records
                 progress(done, self._total, "scanning files, rows")
@@ -120,7 +122,7 @@ class History:
 
     def _read(self, spool: Spool, rejects: RejectLog, progress: Progress) -> None:
         identities = _Identities(self.files)
-        done = 0
+        done = self.header_lines = 0
         for file in self.files:
             for rows in file.read():
                 rejects.extend(rows.rejects)
@@ -168,15 +170,28 @@ class History:
         )
 
 
-def open_history(path: Path, dates: str | None = None) -> History:
+def open_history(path: Path, options: Options | None = None, known: Mapping[str, str] | None = None) -> History:
     """Recognises and hashes the files at a path: one file, or a folder with all below it.
 
-    `dates` names the order of day, month and year (`dates.ORDERS`) where files leave it open.
-
-    Raises HistoryError where no known layout fits any of them, naming files, columns and the known layouts.
+    `known` is the channel ids of handles. Raises HistoryError where no known layout fits any of the files, naming
+    files, columns and the known layouts.
     """
-    found = find_files(path)
-    return History(path, replace(found, files=[replace(file, dates=dates) for file in found.files]))
+    options = options or Options()
+    found = find_files(path, options)
+    handles = {**(known or {}), **_handles_of(found.files)}
+    files = [replace(file, layout=file.layout.with_handles(handles)) for file in found.files]
+    return History(path, replace(found, files=files), options)
+
+
+def _handles_of(files: Iterable[HistoryFile]) -> dict[str, str]:
+    """Channel ids by handle, from the files with records of channels beside files that have handles alone."""
+    known: dict[str, str] = {}
+    for file in files:
+        if CHANNELS.name in file.layout.endpoints and "handle" in file.own_names:
+            for rows in file.read(("channel_id", "handle", "collected_at")):
+                pairs = zip(rows.columns["channel_id"].to_pylist(), rows.columns["handle"].to_pylist(), strict=True)
+                known |= {plain_handle(handle): channel_id for channel_id, handle in pairs if handle}
+    return known
 
 
 def _day_parts(spool: Spool, titles: "_Titles", day: date) -> Iterator[tuple[str, pa.Table, str | None]]:

@@ -5,11 +5,12 @@ Not here: opening files (`files.py`), converting values (`convert.py`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
+from yt_platform.io.history import studio
 from yt_platform.io.history.convert import (
     COUNT,
     FLAG,
@@ -19,32 +20,43 @@ from yt_platform.io.history.convert import (
     TIME,
     Kind,
 )
+from yt_platform.io.history.handles import handles
+from yt_platform.io.history.names import SYNONYMS, Options, snake_case
+from yt_platform.io.history.takeout import MILLISECONDS
 
 Container = Literal["csv", "parquet"]
 
 
 @dataclass(frozen=True)
 class Field:
-    """One column of a file: the raw column it fills, its name in the file (in snake case) and what it holds."""
+    """One column of a file: the raw column it fills, its name in the file (in snake case) and what it holds;
+    `synonyms` are further names it may have."""
 
     column: str
     name: str
     kind: Kind
     required: bool = True
+    synonyms: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.synonyms)
 
 
 @dataclass(frozen=True)
 class Layout:
     """One shape of file.
 
-    `source` names the source of its rows (None: the file has a column for it), `endpoints` what every row becomes,
-    `constants` the raw columns that hold one value throughout. Rows of a layout with `title_changes` also become
-    metadata of the video wherever its title is new; rows of one with `joins_identity` get channel_id and
-    published_at from the TRENDING_VIDEOS files of the same import. `region_in_name` finds the region in a file's name.
+    `container` is None where any will do. `source` names the source of its rows (None: the file has a column for it),
+    `endpoints` what every row becomes, `constants` the raw columns that hold one value throughout. Rows of a layout
+    with `title_changes` also become metadata of the video wherever its title is new; rows of one with `joins_identity`
+    get channel_id and published_at from the TRENDING_VIDEOS files of the same import. `region_in_name` finds the region
+    in a file's name. At least one of the raw columns `any_of` is in the file. `counts` says what its counts are, before
+    they become totals.
     """
 
     name: str
-    container: Container
+    container: Container | None
     source: str | None
     endpoints: tuple[str, ...]
     fields: tuple[Field, ...]
@@ -52,11 +64,18 @@ class Layout:
     title_changes: bool = False
     joins_identity: bool = False
     region_in_name: re.Pattern[str] | None = None
+    any_of: tuple[str, ...] = ()
+    counts: Literal["totals", "gains of days", "sums of a period"] = "totals"
 
     def of_file(self, name: str) -> "Layout":
         """This layout with what the name of a file says of all of its rows: the region."""
         match = self.region_in_name and self.region_in_name.match(name.rsplit("/", 1)[-1])
         return replace(self, constants=self.constants | {"region": match["region"]}) if match else self
+
+    def with_handles(self, known: Mapping[str, str]) -> "Layout":
+        """This layout with the ids of channels that its files name by handle."""
+        fields = tuple(replace(one, kind=handles(known)) if one.name == "handle" else one for one in self.fields)
+        return replace(self, fields=fields) if self.name == HANDLE_READINGS.name else self
 
     @property
     def required(self) -> list[str]:
@@ -211,6 +230,107 @@ CHANNEL_RECORDS = Layout(
     ),
 )
 
+
+def _named(kind: Kind, *columns: str, required: bool = True) -> tuple[Field, ...]:
+    """Fields by any name that the table of synonyms has for them."""
+    return tuple(Field(one, one, kind, required, tuple(SYNONYMS[one])) for one in columns)
+
+
+VIDEO_READINGS = Layout(
+    "readings of videos",
+    None,
+    "tracker",
+    (VIDEO_SNAPSHOTS.name,),
+    (
+        *_named(TIME, "collected_at"),
+        *_named(TEXT, "video_id"),
+        *_named(COUNT, "view_count"),
+        *_named(COUNT, "like_count", "comment_count", required=False),
+        *_named(TEXT, "region", "channel_id", "channel_title", "title", "category_id", "duration", required=False),
+        *_named(TIME, "published_at", required=False),
+    ),
+    title_changes=True,
+)
+
+_STUDIO = (
+    Field("video_id", "content", TEXT, synonyms=studio.CONTENT),
+    Field("title", "video_title", TEXT, synonyms=studio.TITLE),
+    Field("published_at", "video_publish_time", studio.PUBLISHED_DAY, synonyms=studio.PUBLISHED),
+    Field("view_count", "views", COUNT, synonyms=studio.VIEWS),
+)
+
+STUDIO_CHART = Layout(
+    "YouTube Studio chart",
+    "csv",
+    "studio",
+    (VIDEO_SNAPSHOTS.name,),
+    (Field("collected_at", "date", studio.COUNTED_DAY, synonyms=studio.DAY), *_STUDIO),
+    counts="gains of days",
+)
+
+STUDIO_TABLE = Layout(
+    "YouTube Studio table",
+    "csv",
+    "studio",
+    (VIDEO_SNAPSHOTS.name, VIDEOS.name),
+    (*_STUDIO, Field("duration", "duration", studio.SECONDS, required=False, synonyms=studio.DURATION)),
+    counts="sums of a period",
+)
+
+TAKEOUT_VIDEOS = Layout(
+    "Google Takeout videos",
+    "csv",
+    "takeout",
+    (VIDEOS.name,),
+    (
+        *_same(TIME, "collected_at"),
+        *_same(TEXT, "video_id", "channel_id"),
+        Field("title", "video_title_original", TEXT),
+        Field("description", "video_description_original", TEXT, required=False),
+        Field("default_audio_language", "video_audio_language", TEXT, required=False),
+        Field("published_at", "video_publish_timestamp", TIME, required=False),
+        Field("duration", "approx_duration_ms", MILLISECONDS, required=False),
+    ),
+)
+
+TAKEOUT_CHANNELS = Layout(
+    "Google Takeout channels",
+    "csv",
+    "takeout",
+    (CHANNELS.name,),
+    (
+        *_same(TIME, "collected_at"),
+        *_same(TEXT, "channel_id"),
+        Field("title", "channel_title_original", TEXT),
+        Field("description", "channel_description_original", TEXT, required=False),
+        Field("country", "channel_country", TEXT, required=False),
+    ),
+)
+
+_TOTALS = ("subscriber_count", "view_count", "video_count")
+
+CHANNEL_READINGS = Layout(
+    "readings of channels",
+    None,
+    "channels-tracker",
+    (CHANNEL_SNAPSHOTS.name,),
+    (*_named(TIME, "collected_at"), *_named(TEXT, "channel_id"), *_named(COUNT, *_TOTALS, required=False)),
+    any_of=_TOTALS,
+)
+
+HANDLE_READINGS = Layout(
+    "readings of channels by handle",
+    None,
+    "channels-tracker",
+    (CHANNEL_SNAPSHOTS.name,),
+    (
+        *_named(TIME, "collected_at"),
+        Field("channel_id", "handle", handles({}), synonyms=SYNONYMS["handle"]),
+        *_named(COUNT, *_TOTALS, required=False),
+    ),
+    any_of=_TOTALS,
+)
+
 CHANNEL_VIDEOS = Layout(
     "videos of channels",
     "csv",
@@ -237,29 +357,62 @@ LAYOUTS = (
     CHANNEL_TOTALS,
     CHANNEL_RECORDS,
     CHANNEL_VIDEOS,
+    STUDIO_CHART,
+    STUDIO_TABLE,
+    TAKEOUT_VIDEOS,
+    TAKEOUT_CHANNELS,
+    VIDEO_READINGS,
+    CHANNEL_READINGS,
+    HANDLE_READINGS,
 )
+"""In the order in which they are tried: those known by synonyms last."""
 
 
-def snake_case(name: str) -> str:
-    """`viewCount`, `View_Count` and ` view_count ` are one column: `view_count`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip()).lower()
+@dataclass(frozen=True)
+class Fit:
+    """How the columns of a file fit a layout: raw column to own name, what is missing, and columns of one meaning."""
+
+    layout: Layout
+    own_names: Mapping[str, str]
+    missing: Sequence[str]
+    doubled: Mapping[str, Sequence[str]]
+
+    @property
+    def share_missing(self) -> float:
+        return len(self.missing) / len(self.layout.required)
 
 
-def matching(container: Container, names: Sequence[str]) -> Layout | None:
-    """The layout all of whose required columns are among these, None if there is no such."""
-    return next((layout for layout, missing in _missing(container, names) if not missing), None)
+def fit(layout: Layout, names: Sequence[str], options: Options) -> Fit:
+    """Where a layout's columns are among `names`, with what a person said of them."""
+    said = {column: name for column, name in options.columns.items() if name in names}
+    own = {one.column: _candidates(one, names, said) for one in layout.fields}
+    told = {"collected_at"} if options.as_of else set()
+    missing = [one.name for one in layout.fields if one.required and not own[one.column] and one.column not in told]
+    if layout.any_of and not any(own[column] for column in layout.any_of):
+        missing.append(" or ".join(layout.any_of))
+    fields = {name for one in layout.fields for name in (one.column, one.name)}
+    missing += [f"a place for {column}" for column in said if column not in fields]
+    own_names = {column: found[0] for column, found in own.items() if found}
+    return Fit(layout, own_names, missing, {column: found for column, found in own.items() if len(found) > 1})
 
 
-def nearest(container: Container, names: Sequence[str]) -> tuple[Layout, list[str]] | None:
-    """The layout of which at least half the columns are among these, and those that are not; None if none is near."""
-    layout, missing = min(_missing(container, names), key=lambda one: len(one[1]) / len(one[0].required))
-    return (layout, missing) if 2 * len(missing) <= len(layout.required) else None
+def _candidates(one: Field, names: Sequence[str], said: Mapping[str, str]) -> list[str]:
+    for column in (one.column, one.name):
+        if column in said:
+            return [said[column]]
+    return [name for name in names if snake_case(name) in one.names and name not in said.values()]
 
 
-def _missing(container: Container, names: Sequence[str]) -> list[tuple[Layout, list[str]]]:
-    known = {snake_case(name) for name in names}
-    return [
-        (layout, [name for name in layout.required if name not in known])
-        for layout in LAYOUTS
-        if layout.container == container
-    ]
+def matching(container: Container, names: Sequence[str], options: Options) -> Fit | None:
+    """The first layout all of whose required columns are among these, None if there is no such."""
+    return next((one for one in _fits(container, names, options) if not one.missing), None)
+
+
+def nearest(container: Container, names: Sequence[str], options: Options) -> Fit | None:
+    """The layout of which at least half the columns are among these; None if none is near."""
+    best = min(_fits(container, names, options), key=lambda one: one.share_missing)
+    return best if best.share_missing <= 1 / 2 else None
+
+
+def _fits(container: Container, names: Sequence[str], options: Options) -> list[Fit]:
+    return [fit(layout, names, options) for layout in LAYOUTS if layout.container in (container, None)]

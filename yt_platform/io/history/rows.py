@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from yt_platform.core.endpoints import ENDPOINTS, VIDEO_SNAPSHOTS
+from yt_platform.core.endpoints import ENDPOINTS, TIMESTAMP, VIDEO_SNAPSHOTS
 from yt_platform.io.history.convert import Converted
 from yt_platform.io.history.layouts import Field, Layout
 from yt_platform.io.history.problems import Reject, excerpt
@@ -25,7 +25,7 @@ class Chunk:
     """Some rows of a file as it holds them.
 
     `columns` is by raw column, `lines` says where each row begins, `record(i)` is the text of row i, and `rejects`
-    are records among them that are no rows at all. `headers` is how many header lines were left out.
+    are records among them that are no rows at all. `headers` is how many lines were left out that are headers or sums.
     """
 
     columns: dict[str, pa.Array]
@@ -44,6 +44,7 @@ class Rows:
     rejects: list[Reject]
     records: int
     headers: int = 0
+    lines: Sequence[int] = ()
 
 
 def typed_rows(
@@ -71,6 +72,8 @@ def typed_rows(
             for row in pc.indices_nonzero(pc.is_null(values)).to_pylist():
                 faults.setdefault(row, (one.column, _missing(chunk.columns[one.column][row])))
         columns[one.column] = values
+    if at := layout.constants.get("collected_at"):
+        columns["collected_at"] = pa.repeat(pa.scalar(at, TIMESTAMP), len(chunk.lines))
     rejects = [
         Reject(name, chunk.lines[row], own_names[column], reason, excerpt(chunk.record(row)))
         for row, (column, reason) in faults.items()
@@ -83,6 +86,7 @@ def typed_rows(
         sorted([*chunk.rejects, *rejects], key=lambda reject: reject.line),
         len(chunk.lines) + len(chunk.rejects),
         chunk.headers,
+        [line for row, line in enumerate(chunk.lines) if row not in faults] if faults else chunk.lines,
     )
 
 
@@ -91,6 +95,7 @@ def _required(layout: Layout) -> set[str]:
     metadata: then the contract refuses the reading alone."""
     columns = {one.name for kind in layout.endpoints for one in ENDPOINTS[kind].schema if not one.nullable}
     only_reading = layout.endpoints == (VIDEO_SNAPSHOTS.name,) and not layout.title_changes
+    only_reading = only_reading and layout.counts == "totals"  # what a day gained may be unknown before publication
     return columns | {"view_count"} if only_reading else columns
 
 
