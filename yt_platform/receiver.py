@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import uvicorn
 
+from yt_platform.bounded_http import HEADER_BYTES, BoundedProtocol
 from yt_platform.clock import Clock
 from yt_platform.core.websub import (
     LEASE_SECONDS,
@@ -31,6 +32,7 @@ from yt_platform.core.websub import (
 )
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.websub import Mode, denied, is_known, push_secret, take_in, verified
+from yt_platform.printing import log_plainly
 from yt_platform.resources import databases
 from yt_platform.settings import Settings, load_settings
 
@@ -54,7 +56,8 @@ class Receiver:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, body = await self._answer(scope, receive)
-        headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+        length = str(len(body)).encode()
+        headers = [(b"content-type", b"text/plain"), (b"content-length", length), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": status.value, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -126,6 +129,8 @@ def server(warehouse: Warehouse, settings: Settings, host: str = LOOPBACK) -> uv
             receiver,
             host=host,
             port=settings.push_port,
+            http=BoundedProtocol,
+            h11_max_incomplete_event_size=HEADER_BYTES,
             lifespan="off",
             ws="none",
             access_log=False,
@@ -138,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m yt_platform.receiver")
     parser.add_argument("--host", default=LOOPBACK, help="address to listen at; a container's is 0.0.0.0")
     host = parser.parse_args().host
-    logging.basicConfig(level=logging.INFO)
+    log_plainly(logging.INFO)
     settings = load_settings()
     with databases(settings).open() as urls:
         server(Warehouse(urls.warehouse), settings, host).run()

@@ -296,7 +296,7 @@ def test_who_does_not_know_the_callback_moves_no_lease_and_fills_no_log(
         f"{channels[0]}/{'0' * 64}",
         callback(channels[1]).removeprefix(receiver).replace(channels[1], channels[0]),
         "%00",
-        "x" * 60_000,
+        "x" * 10_000,
     ]
     with caplog.at_level("DEBUG"):
         for guess in guesses:
