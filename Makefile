@@ -14,14 +14,16 @@ help: ## List the targets
 install: .venv/installed ## Create .venv with the locked dependencies (again only when they change)
 
 # The stamp is written last, so an interrupted installation is taken up again by the next `make`.
-.venv/installed: pyproject.toml requirements.lock
+.venv/installed: pyproject.toml requirements.lock requirements.hashes
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
 	  echo "error: $(PYTHON) is not Python 3.11 or 3.12; name one: make install PYTHON=python3.11" >&2; exit 1; }
 	@echo "Installing $$(grep -c '==' requirements.lock) locked packages into .venv: minutes, 2 GB or more"
 	$(PYTHON) -m venv .venv
-	@$(PIP) -r requirements.lock | awk '\
+	@$(PIP) --require-hashes --no-deps -r requirements.hashes | awk '\
 	  /^(Collecting|Processing)/ && ++n % 20 == 0 {print "  " n " fetched"; fflush()} \
 	  /^Installing/ {print "  unpacking"; fflush()}'
+	@echo "  torch, the one package without a hash: its build is this machine's choice"
+	@$(PIP) --quiet -r requirements.lock
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -57,7 +59,7 @@ docs: install ## Remake docs/data-dictionary.md and the views of reports from th
 	$(BIN)/python scripts/report_views.py
 	$(BIN)/python scripts/data_dictionary.py > docs/data-dictionary.md
 
-lock: ## Remake requirements.lock; ARGS=--upgrade takes newer versions
+lock: ## Remake requirements.lock and .hashes; ARGS=--upgrade takes newer versions
 	PYTHON=$(PYTHON) scripts/lock.sh $(ARGS)
 
 clean: ## Remove what make built; never the data under YT_HOME

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Remakes requirements.lock from pyproject.toml; versions already locked stay unless asked: scripts/lock.sh --upgrade
+# Remakes requirements.lock and requirements.hashes from pyproject.toml; versions already locked stay unless asked: scripts/lock.sh --upgrade
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,3 +30,5 @@ cat - "$work/lock" >requirements.lock <<'HEAD'
 # another, put the wheel index that PyTorch's "Get started" page prints for it (CPU, or a CUDA version) in
 # PIP_EXTRA_INDEX_URL before `make install`: of equal versions pip takes the one labelled with its build.
 HEAD
+
+scripts/lock_hashes.sh
