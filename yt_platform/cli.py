@@ -84,6 +84,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         from yt_platform.io.raw import CorruptBatchError
         from yt_platform.io.readers import ReaderNameError
         from yt_platform.io.registry import UnknownVersionError
+        from yt_platform.io.signing import KeyFileError
         from yt_platform.io.tombstones import TombstoneError
         from yt_platform.io.youtube import ConfigurationError, UnavailableError
         from yt_platform.local import RunFailedError
@@ -105,6 +106,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             NoPreviousChampionError,
             ForgettingRefusedError,
             ReaderNameError,
+            KeyFileError,
         ) as error:
             _say(f"error: {error}")
             raise typer.Exit(MISUSED) from error
@@ -380,14 +382,22 @@ def restore(
     list_is_lost: Annotated[
         bool, typer.Option("--list-is-lost", help="forgotten.json, the list of what was forgotten, is lost.")
     ] = False,
+    trust: Annotated[
+        str | None, typer.Option(help="Key that signed the backup, as `backup` printed it; YT_HOME's by default.")
+    ] = None,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="The backup is of before they were signed; nobody else wrote to it.")
+    ] = False,
 ) -> None:
     """Bring a backup back into a new YT_HOME, or into databases that hold nothing.
 
-    The YT_HOME must have forgotten.json of the platform: what was forgotten since is deleted again.
+    The YT_HOME must have forgotten.json of the platform: what was forgotten since is deleted again. A backup that is
+    not signed by the trusted key is refused.
     """
-    from yt_platform.commands import restore_from
+    from yt_platform.commands import restore_from, trusted_key
 
-    restore_from(load_settings(), folder, list_is_lost, out)
+    settings = load_settings()
+    restore_from(settings, folder, list_is_lost, trusted_key(settings, trust, unsigned=unsigned), out)
 
 
 @app.command()

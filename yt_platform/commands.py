@@ -32,7 +32,7 @@ from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.accounts import Accounts
 from yt_platform.io.authorization import remove_of_channel
-from yt_platform.io.backup import Place, back_up, restored, unbook_incomplete
+from yt_platform.io.backup import UNSIGNED, Place, back_up, unbook_incomplete
 from yt_platform.io.champions import roll_back
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.databases import DatabaseUrls
@@ -49,8 +49,10 @@ from yt_platform.io.loading import accept_rejects, concat
 from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import collected_days, quota_plan
 from yt_platform.io.raw import RawStore
+from yt_platform.io.restoring import restored
 from yt_platform.io.sample import write_sample
 from yt_platform.io.scratch import scratch, spool
+from yt_platform.io.signing import KEY_FILE, KeyFileError, check_key, known_key, own_key
 from yt_platform.io.tombstones import bring_back, check_list, save_copies
 from yt_platform.io.training import RECIPE
 from yt_platform.io.warehouse import Warehouse, Window
@@ -64,6 +66,7 @@ from yt_platform.local import (
     import_path,
     one_at_a_time,
     open_platform,
+    table_makers,
     undo_import,
 )
 from yt_platform.report import (
@@ -346,17 +349,37 @@ def back_up_to(settings: Settings, folder: Path, out: Console) -> None:
         manifest = back_up(place, folder.absolute(), settings.keep_backups_days, progress)
     out.print(f"{len(manifest.batches):,} raw batches, the databases and the models are saved in {folder}")
     out.print(f"It may be kept until {manifest.keep_until}; delete it then")
+    out.print(f"It is signed by the key in {settings.home / KEY_FILE}. Elsewhere, `yt-platform restore` asks for it:")
+    out.print(f"    --trust {own_key(settings.home).public}", soft_wrap=True)
 
 
-def restore_from(settings: Settings, folder: Path, list_is_lost: bool, out: Console) -> None:
+def trusted_key(settings: Settings, trust: str | None, *, unsigned: bool) -> str:
+    """The key that must have signed a backup: the one that was named, or that of YT_HOME. Raises KeyFileError."""
+    if unsigned and trust:
+        raise SettingsError("--unsigned and --trust exclude each other: a backup is signed or it is not")
+    if unsigned:
+        return UNSIGNED
+    found = check_key(trust) if trust else known_key(settings.home)
+    if found is None:
+        raise KeyFileError(
+            f"nothing says whose backup this is: {settings.home} has no {KEY_FILE}. Name the key that `yt-platform "
+            f"backup` printed when it wrote the backup, by --trust KEY, or copy {KEY_FILE} of the platform's YT_HOME "
+            "there first. A backup of before they were signed needs --unsigned"
+        )
+    return found
+
+
+def restore_from(settings: Settings, folder: Path, list_is_lost: bool, trusted: str, out: Console) -> None:
     """Bring a backup back without what was forgotten since, and the structure of its databases up to date with this
     version."""
+    if trusted == UNSIGNED:
+        out.print("This backup is not signed: whoever could write to it may have changed its rows", style="yellow")
     check_list(settings.home, folder, lost=list_is_lost)
     found = databases(settings)
     with found.open_to_restore() as urls, ProgressDisplay(out) as progress:
         found.create()
         place = _place(settings, urls)
-        with restored(place, folder.absolute(), progress) as manifest:
+        with restored(place, folder, trusted, table_makers(settings, urls), progress) as manifest:
             migrate(urls.warehouse)
             unbook_incomplete(urls.warehouse)
             warehouse = Warehouse(urls.warehouse)

@@ -22,7 +22,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER
 from yt_platform.io.accuracy import accuracy_due
 from yt_platform.io.alerts import raise_alert
-from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
+from yt_platform.io.databases import DAGSTER, MLFLOW, DatabaseUrls, sqlalchemy_url
 from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.history import History, Options, open_history
@@ -76,6 +76,22 @@ def open_platform(settings: Settings) -> Iterator[Platform]:
         warehouse = Warehouse(urls.warehouse)
         registry = ModelRegistry(sqlalchemy_url(urls.mlflow), artifact_folder(settings))
         yield Platform(settings, urls, warehouse, RawStore(settings.raw_location), registry, Clock(warehouse))
+
+
+def table_makers(settings: Settings, urls: DatabaseUrls) -> Mapping[str, Callable[[], None]]:
+    """What makes the tables of Dagster's and MLflow's databases, which they do by themselves when they are first used:
+    see `restored`."""
+
+    def dagster() -> None:
+        from dagster_postgres import DagsterPostgresStorage
+
+        DagsterPostgresStorage(sqlalchemy_url(urls.dagster))
+
+    def mlflow() -> None:
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # read when it is imported
+        ModelRegistry(sqlalchemy_url(urls.mlflow), artifact_folder(settings)).client().search_experiments()
+
+    return {DAGSTER: dagster, MLFLOW: mlflow}
 
 
 @contextlib.contextmanager

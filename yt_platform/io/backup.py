@@ -1,33 +1,42 @@
 """Backups: the three databases, the raw batches the catalogue names, and the bundles of models, in one folder.
 
 A backup is written beside its name and renamed when it is complete and read back. Raw batches are immutable, so those
-copied after the warehouse was dumped are all that its catalogue names. Not here: when backups are made, and where they
-are taken to.
+copied after the warehouse was dumped are all that its catalogue names. A restore takes a backup for a stranger's until
+its manifest is signed by a key that is trusted, and then takes what the manifest names and nothing else. Not here: when
+backups are made, and where they are taken to; what is read out of a dump (`io/dumps.py`).
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import orjson
 import psycopg
 from psycopg import pq
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from yt_platform.core.progress import Progress
-from yt_platform.io.databases import RESTORING, DatabaseUrls
-from yt_platform.io.raw import RawStore
+from yt_platform.io.databases import DAGSTER, MLFLOW, WAREHOUSE, DatabaseUrls
+from yt_platform.io.raw import OWN_FILE, UNFINISHED, RawStore
+from yt_platform.io.signing import SigningKey, is_signed, own_key
+from yt_platform.io.tombstones import FILE as FORGOTTEN
 from yt_platform.io.tombstones import save
 from yt_platform.io.warehouse import Warehouse
 
 MANIFEST = "manifest.json"
-FORMAT = 2
+SIGNATURE = "manifest.sig"
+FORMAT, UNSIGNED_FORMAT = 3, 2
+BESIDE = {MANIFEST, SIGNATURE, FORGOTTEN, Path(FORGOTTEN).with_suffix(".new").name}
+"""Files of a backup that its manifest cannot name: forgetting adds to the last two later."""
+
 INCOMPLETE = ".incomplete"
 ARTIFACTS = "models"
 RAW = "raw"
@@ -37,10 +46,16 @@ class BackupError(RuntimeError):
     """A backup cannot be made or used; the message says why and what to do."""
 
 
+UNSIGNED: Literal["unsigned"] = "unsigned"
+"""In place of a trusted key: a backup of before they were signed, whoever made it."""
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
 @dataclass(frozen=True)
 class Manifest:
     """What a backup holds: sha256 by file of the dumps and bundles, and the raw batches by path in the raw store; and
-    until when it may be kept, as YouTube's terms let nobody keep its data for ever."""
+    until when it may be kept, as YouTube's terms let nobody keep its data for ever. `sizes` are the bytes of all these
+    files by path in the backup; format 2 has none."""
 
     format: int
     created_at: str
@@ -48,6 +63,17 @@ class Manifest:
     files: dict[str, str]
     batches: dict[str, str]
     keep_until: str
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def kept_until(self) -> datetime:
+        """Raises ValueError where it is no time."""
+        return datetime.fromisoformat(self.keep_until).astimezone(UTC)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """sha256 of every file by its path in the backup."""
+        return {**self.files, **{f"{RAW}/{path}": sha256 for path, sha256 in self.batches.items()}}
 
 
 @dataclass(frozen=True)
@@ -65,16 +91,17 @@ class Place:
 
     @property
     def databases(self) -> dict[str, str]:
-        return {"youtube": self.urls.warehouse, "dagster": self.urls.dagster, "mlflow": self.urls.mlflow}
+        return {WAREHOUSE: self.urls.warehouse, DAGSTER: self.urls.dagster, MLFLOW: self.urls.mlflow}
 
 
 def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> Manifest:
-    """Write a backup to `folder`, which must not exist, to be kept for so many days.
+    """Write a backup to `folder`, which must not exist, to be kept for so many days, signed by the key of YT_HOME.
 
-    Raises BackupError, and CorruptBatchError for a raw batch whose bytes are no longer the catalogue's.
+    Raises BackupError, KeyFileError, and CorruptBatchError for a raw batch whose bytes are no longer the catalogue's.
     """
     if folder.exists():
         raise BackupError(f"{folder} exists already: a backup is never written over another; name a new folder")
+    key = own_key(place.home)
     now = datetime.now(UTC)
     created_at, keep_until = (at.isoformat(timespec="seconds") for at in (now, now + timedelta(days=keep_days)))
     begun = folder.with_name(f".{folder.name}{INCOMPLETE}")
@@ -84,7 +111,7 @@ def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> M
     begun.mkdir(parents=True, mode=0o700)
     for name, url in place.databases.items():
         progress(0, None, f"backup, database {name}")
-        _run([place.programs / "pg_dump", "--format=custom", "--no-owner", "--no-acl"], url, begun / f"{name}.dump")
+        _dump(place.programs / "pg_dump", url, begun / f"{name}.dump")
     batches = dict(_catalogue(place.urls.warehouse))
     for done, (path, sha256) in enumerate(batches.items(), start=1):
         target = begun / RAW / path
@@ -92,15 +119,16 @@ def back_up(place: Place, folder: Path, keep_days: int, progress: Progress) -> M
         target.write_bytes(place.raw.read_bytes(path, sha256))
         progress(done, len(batches), "backup, raw batches")
     if place.artifacts.exists():
-        shutil.copytree(place.artifacts, begun / ARTIFACTS)
-    names = [str(path.relative_to(begun)) for path in _files(begun)]
-    files = {name: _sha256(begun / name) for name in names if not name.startswith(f"{RAW}/")}
-    manifest = Manifest(FORMAT, created_at, str(place.artifacts), files, batches, keep_until)
-    (begun / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+        shutil.copytree(place.artifacts, begun / ARTIFACTS, symlinks=True)  # a link is refused, and followed nowhere
+    sizes = _sizes(begun)
+    files = {name: digest_of(begun / name) for name in sizes if not name.startswith(f"{RAW}/")}
+    manifest = Manifest(FORMAT, created_at, str(place.artifacts), files, batches, keep_until, sizes)
+    _check_names(manifest, place.artifacts)
+    _write_signed(begun, manifest, key)
     for copied in (begun, place.home):  # none of the manifest's files, as later forgettings add to it
         save(Warehouse(place.urls.warehouse), copied)
-    for file in _files(begun):
-        _sync(file)
+    for name in _sizes(begun):
+        sync(begun / name)
     begun.replace(folder)
     _book(place, folder, created_at, keep_until)
     delete_incomplete(place.urls.warehouse)
@@ -137,76 +165,110 @@ def _book(place: Place, folder: Path, created_at: str, keep_until: str) -> None:
         )
 
 
-@contextmanager
-def restored(place: Place, folder: Path, progress: Progress) -> Iterator[Manifest]:
-    """Bring a backup back into databases that hold nothing yet, or what an interrupted restore of it brought.
-
-    What must follow before anybody uses the platform is done in the context: until it ends well, `Databases.open`
-    refuses. Everything is verified before anything is written. Raises BackupError where the folder is no whole backup,
-    or one that may be kept no longer, or the databases hold something else.
-    """
-    manifest = verify(folder, progress)
-    if datetime.fromisoformat(manifest.keep_until) < datetime.now(UTC):
+def verify(folder: Path, trusted: str, progress: Progress) -> Manifest:
+    """The manifest of a backup that is signed by the trusted key, and whose every file is there with its bytes, and no
+    other. Raises BackupError."""
+    manifest = _signed_manifest(folder, trusted)
+    _check_names(manifest, folder)
+    expected, found = manifest.hashes, _sizes(folder)
+    if unlisted := sorted(found.keys() - expected.keys() - BESIDE):
         raise BackupError(
-            f"{folder} was to be kept until {manifest.keep_until} and no longer: it holds what YouTube's terms or "
-            "people's requests have had deleted since. Delete it, and restore a newer backup or import your own files"
+            f"{folder} holds {len(unlisted)} files that its manifest does not name, like {unlisted[0]!r}: they are no "
+            "part of the backup; see who put them there, and delete them"
         )
-    marker, told = place.home / RESTORING, (folder / MANIFEST).read_bytes()
-    if not marker.exists():
-        for name, url in place.databases.items():
-            if tables := _table_count(url):
-                raise BackupError(
-                    f"database {name} holds {tables} tables already: restore into a new YT_HOME, or into databases "
-                    "that were dropped"
-                )
-        marker.write_bytes(told)
-        _sync(marker)
-    elif marker.read_bytes() != told:
-        raise BackupError(
-            f"the restore of another backup, of {json.loads(marker.read_text())['created_at']}, did not end: end that "
-            "one first, or restore into a new YT_HOME"
-        )
-    for done, (path, sha256) in enumerate(manifest.batches.items(), start=1):
-        place.raw.put_bytes(path, sha256, (folder / RAW / path).read_bytes())
-        progress(done, len(manifest.batches), "restore, raw batches")
-    if (folder / ARTIFACTS).exists():
-        shutil.copytree(folder / ARTIFACTS, place.artifacts, dirs_exist_ok=True)
-    for name, url in place.databases.items():
-        if _table_count(url):
-            continue  # filled before the interruption, in the one transaction of its restore
-        progress(0, None, f"restore, database {name}")
-        restoring = ["--no-owner", "--no-acl", "--exit-on-error", "--single-transaction", f"--dbname={_name(url)}"]
-        _run([place.programs / "pg_restore", *restoring, folder / f"{name}.dump"], url, None)
-    _move_artifacts(place.urls.mlflow, manifest.artifact_folder, str(place.artifacts))
-    yield manifest
-    marker.unlink()
-
-
-def verify(folder: Path, progress: Progress) -> Manifest:
-    """The manifest of a backup whose every file is there with its bytes. Raises BackupError."""
-    try:
-        told = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise BackupError(f"{folder} is no backup: its {MANIFEST} cannot be read ({error})") from None
-    if told.get("format") != FORMAT:
-        raise BackupError(f"{folder} has format {told.get('format')}, and this version reads format {FORMAT}")
-    manifest = Manifest(**told)
-    expected = {**manifest.files, **{f"{RAW}/{path}": sha256 for path, sha256 in manifest.batches.items()}}
+    if manifest.sizes.keys() ^ (expected.keys() if manifest.format == FORMAT else set()):
+        raise BackupError(f"{folder / MANIFEST} names sizes of other files than it names")
     for done, (name, sha256) in enumerate(expected.items(), start=1):
         path = folder / name
-        if not path.is_file() or _sha256(path) != sha256:
-            raise BackupError(f"{path} is {'damaged' if path.exists() else 'missing'}: use another backup")
+        if name not in found or found[name] != manifest.sizes.get(name, found[name]) or digest_of(path) != sha256:
+            raise BackupError(f"{path} is {'damaged' if name in found else 'missing'}: use another backup")
         progress(done, len(expected), "restore, files verified")
     return manifest
 
 
-def _run(command: list[str | Path], url: str, output: Path | None) -> None:
-    """Run a program of PostgreSQL on the database of `url`; the password is in its environment, not its arguments."""
-    redirected = [*command, f"--file={output}"] if output else command
+def _write_signed(folder: Path, manifest: Manifest, key: SigningKey) -> None:
+    told = (json.dumps(asdict(manifest), indent=2) + "\n").encode()
+    (folder / MANIFEST).write_bytes(told)
+    signature = {"key": key.public, "signature": key.sign(_signed(told))}
+    (folder / SIGNATURE).write_text(json.dumps(signature, indent=2) + "\n")
+
+
+def _signed(manifest: bytes) -> bytes:
+    """What is signed: no other thing that this key may sign one day begins so."""
+    return b"yt-platform backup\n" + manifest
+
+
+def _signed_manifest(folder: Path, trusted: str) -> Manifest:
+    try:
+        told = (folder / MANIFEST).read_bytes()
+        version = orjson.loads(told)["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackupError(f"{folder} is no backup: its {MANIFEST} cannot be read ({error})") from None
+    if version not in (FORMAT, UNSIGNED_FORMAT):
+        raise BackupError(f"{folder} has format {version}, and this version reads format {FORMAT}")
+    if version == UNSIGNED_FORMAT and trusted != UNSIGNED:
+        raise BackupError(
+            f"{folder} is of before backups were signed, so that nothing shows who made it: anyone who could write to "
+            "it may have changed it. Where nobody but you could, `yt-platform restore --unsigned` restores it"
+        )
+    if version == FORMAT:
+        _check_signature(folder, told, trusted)
+    try:
+        manifest = TypeAdapter(Manifest).validate_json(told)
+        _ = manifest.kept_until  # raises ValueError, as which ValidationError counts
+    except ValueError as error:
+        raise BackupError(f"{folder} is no backup: its {MANIFEST} says what none says: {error}") from None
+    return manifest
+
+
+def _check_signature(folder: Path, manifest: bytes, trusted: str) -> None:
+    if trusted == UNSIGNED:
+        raise BackupError(
+            f"{folder} is of a version that signs its backups: name the key that signed it, by --trust, not --unsigned"
+        )
+    try:
+        found = TypeAdapter(dict[str, str]).validate_json((folder / SIGNATURE).read_bytes())
+    except (OSError, ValidationError):
+        raise BackupError(f"{folder} has no {SIGNATURE} that can be read, so that nothing shows who made it") from None
+    if not is_signed(_signed(manifest), found.get("signature", ""), trusted):
+        raise BackupError(
+            f"{folder} is not signed by the key that is trusted, {trusted}: somebody else made or changed it, or it is "
+            "of another platform of yours, whose key `yt-platform restore --trust KEY` then names"
+        )
+
+
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .=+@,()-]{0,254}")
+
+
+def _check_names(manifest: Manifest, folder: Path) -> None:
+    """Raises BackupError unless every name lies in the backup, and in the store or folder it is restored to."""
+    dumps = {f"{name}.dump" for name in (WAREHOUSE, DAGSTER, MLFLOW)}
+    for name in manifest.files:
+        first, *parts = name.split("/")
+        if name not in dumps and not (first == ARTIFACTS and parts and all(map(_PART.fullmatch, parts))):
+            raise BackupError(
+                f"{folder} has a file that no backup takes, by its name: {name!r}. Names of models' files are letters, "
+                "digits, spaces and _.=+@,()- and begin with a letter, a digit or _"
+            )
+    if missing := dumps - manifest.files.keys():
+        raise BackupError(f"{folder} has no {', '.join(sorted(missing))}")
+    for path in manifest.batches:
+        if not is_batch(path):
+            raise BackupError(f"{folder} has a raw batch by a name that no store gives: {path!r}")
+
+
+def is_batch(path: str) -> bool:
+    """Whether a raw store gives such names to its batches."""
+    return bool(OWN_FILE.fullmatch(path)) and "/." not in path and not path.endswith(UNFINISHED)
+
+
+def _dump(pg_dump: Path, url: str, file: Path) -> None:
+    """Write a database to a file; the password is in the program's environment, not among its arguments."""
+    command = [pg_dump, "--format=custom", "--no-owner", "--no-acl", f"--file={file}"]
     environment = {**os.environ, **libpq_environment(url)}
-    done = subprocess.run(redirected, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BackupError(f"{Path(command[0]).name} failed: {done.stderr.strip() or f'exit code {done.returncode}'}")
+        raise BackupError(f"pg_dump failed: {done.stderr.strip() or f'exit code {done.returncode}'}")
 
 
 def libpq_environment(url: str) -> Mapping[str, str]:
@@ -219,10 +281,6 @@ def libpq_environment(url: str) -> Mapping[str, str]:
     }
 
 
-def _name(url: str) -> str:
-    return libpq_environment(url)["PGDATABASE"]
-
-
 def _catalogue(url: str) -> list[tuple[str, str]]:
     with psycopg.connect(url) as connection:
         return connection.execute(
@@ -230,43 +288,31 @@ def _catalogue(url: str) -> list[tuple[str, str]]:
         ).fetchall()
 
 
-def _table_count(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        ).fetchone()
-        return int(row[0]) if row else 0
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes by path of every file in a folder. Raises BackupError for what is neither file nor folder, like a link."""
+    found: dict[str, int] = {}
+    folders = [folder]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    found[str(Path(entry.path).relative_to(folder))] = entry.stat(follow_symlinks=False).st_size
+                else:
+                    raise BackupError(
+                        f"{entry.path} is a link or a device, and a backup holds files and folders alone: delete it"
+                    )
+    return dict(sorted(found.items()))
 
 
-def _move_artifacts(url: str, old: str, new: str) -> None:
-    """MLflow keeps absolute paths of bundles: those below the old folder are moved to the new one. Its tables are not
-    there before the first training."""
-    columns = {
-        "experiments": "artifact_location",
-        "runs": "artifact_uri",
-        "model_versions": "source",
-        "logged_models": "artifact_location",
-    }
-    with psycopg.connect(url) as connection:
-        there = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables")}
-        for table in columns.keys() & there:
-            column = columns[table]
-            connection.execute(
-                f"UPDATE {table} SET {column} = %(new)s || substr({column}, length(%(old)s) + 1) "
-                f"WHERE starts_with({column}, %(old)s)",
-                {"old": f"{old}/", "new": f"{new}/"},
-            )
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def _sha256(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """The sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file is on disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

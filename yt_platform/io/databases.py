@@ -24,7 +24,7 @@ MLFLOW = "mlflow"
 MINIMUM_VERSION = 15
 
 RESTORING = "restoring.json"
-"""In YT_HOME, the manifest of a backup that is being restored, until what was forgotten since is deleted again."""
+"""In YT_HOME, which backup is being restored, until what was forgotten since is deleted again."""
 
 
 @dataclass(frozen=True)

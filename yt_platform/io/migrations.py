@@ -5,7 +5,9 @@ What is as it should be is left alone: replacing a view waits for whoever reads 
 """
 
 import hashlib
+from collections.abc import Callable, Set
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -36,13 +38,24 @@ def migrate(warehouse_url: str) -> None:
             _keep_from_public(connection)
 
 
-def _apply_migrations(warehouse_url: str, what: str) -> None:
+def migrate_to(warehouse_url: str, names: Set[str]) -> set[str]:
+    """Apply these migrations alone, so that an empty database gets the tables that an older version had.
+
+    Returns the names that this version does not have; nothing is applied then.
+    """
+    unknown = set(names) - {file.stem for file in (SQL_FOLDER / "migrations").glob("*.sql")}
+    if not unknown:
+        _apply_migrations(warehouse_url, "making the tables of the backup", lambda migration: migration.id in names)
+    return unknown
+
+
+def _apply_migrations(warehouse_url: str, what: str, wanted: Callable[[Any], bool] = lambda _: True) -> None:
     # imported here: yoyo reads its package metadata at import, which a Dagster location need not pay for
     from yoyo import get_backend, read_migrations
 
     backend = get_backend(with_driver(warehouse_url, "postgresql+psycopg"))
     try:
-        migrations = read_migrations(str(SQL_FOLDER / "migrations"))
+        migrations = read_migrations(str(SQL_FOLDER / "migrations")).filter(wanted)
         with bounded(warehouse_url, backend.connection, what), backend.lock():
             backend.apply_migrations(backend.to_apply(migrations))
     finally:

@@ -228,6 +228,9 @@ class RawStore:
             self._fs.rm_file(self._full(path))
 
     def _full(self, path: str) -> str:
+        """Raises ValueError for a path that leads out of the store: some come from rows that were restored."""
+        if path.startswith("/") or ".." in path.split("/"):
+            raise ValueError(f"{path!r} is no path inside the raw store")
         return f"{self._root.rstrip('/')}/{path}"
 
     def _found(self, path: str) -> str | None:

@@ -49,6 +49,17 @@ def test_data_flows_one_way(layer: str) -> None:
             assert not name.startswith(FORBIDDEN[layer]) or name.startswith("dagster_mlflow"), f"{path} imports {name}"
 
 
+def test_no_file_is_read_as_a_pickle() -> None:
+    """Read from the source: a pickle runs code of whoever wrote it, and bundles come out of backups."""
+    for path in PACKAGE.rglob("*.py"):
+        assert not {name.partition(".")[0] for name in imports(path)} & {"pickle", "cloudpickle", "joblib", "dill"}, (
+            path
+        )
+        text = path.read_text()
+        assert text.count("torch.load(") == text.count("weights_only=True"), path
+        assert "allow_pickle=True" not in text, path
+
+
 def loaded_modules(statement: str, tmp_path: Path) -> set[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "YT_HOME": str(tmp_path / "home")}
     code = f"import sys; {statement}; print(*sys.modules)"

@@ -11,14 +11,16 @@ import pytest
 
 from yt_platform.core.progress import silent
 from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.io.backup import BackupError, Place, back_up, restored, verify
+from yt_platform.io.backup import UNSIGNED, BackupError, Place, back_up, verify
 from yt_platform.io.databases import Databases
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.migrations import migrate
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import CorruptBatchError, RawStore
+from yt_platform.io.restoring import restored
+from yt_platform.io.signing import own_key
 from yt_platform.io.warehouse import Warehouse
-from yt_platform.local import Platform, open_platform
+from yt_platform.local import Platform, open_platform, table_makers
 from yt_platform.resources import artifact_folder
 from yt_platform.settings import Settings
 from yt_platform_tests.conftest import reachable_folder
@@ -60,14 +62,15 @@ def test_a_platform_comes_back_whole_elsewhere(made: Platform, saved: Path) -> N
             place = Place(
                 urls, RawStore(settings.raw_location), Path(artifact_folder(settings)), programs, settings.home
             )
-            with restored(place, saved, silent):
+            trusted, makers = own_key(made.settings.home).public, table_makers(settings, urls)
+            with restored(place, saved, trusted, makers, silent):
                 migrate(urls.warehouse)
             assert fingerprints(Warehouse(urls.warehouse)) == fingerprints(made.warehouse)
             for old, new in ((made.urls.dagster, urls.dagster), (made.urls.mlflow, urls.mlflow)):
                 assert row_counts(new) == row_counts(old)
             with (
                 pytest.raises(BackupError, match=r"database youtube holds \d+ tables already"),
-                restored(place, saved, silent),
+                restored(place, saved, trusted, makers, silent),
             ):
                 pytest.fail("it was to be refused")
         with open_platform(settings) as again:
@@ -117,16 +120,17 @@ def test_a_backup_that_lacks_or_alters_a_file_is_refused(
     copy.symlink_to(saved)  # the files of the backup are altered in place and put back
     target = next(saved.joinpath("raw").rglob("*.parquet")) if victim == "raw" else saved / victim
     before = target.read_bytes()
+    trusted = own_key(made.settings.home).public
     target.write_bytes(before[: len(before) // 2])
     try:
         with pytest.raises(BackupError, match=r"damaged|is no backup"):
-            verify(copy, silent)
+            verify(copy, trusted, silent)
         target.unlink()
         with pytest.raises(BackupError, match=r"missing|is no backup"):
-            verify(copy, silent)
+            verify(copy, trusted, silent)
     finally:
         target.write_bytes(before)
-    verify(copy, silent)
+    verify(copy, trusted, silent)
 
 
 def test_a_server_that_does_not_answer_is_said(made: Platform, tmp_path: Path) -> None:
@@ -145,9 +149,11 @@ def test_a_backup_that_may_be_kept_no_longer_is_refused(made: Platform, saved: P
     )
     copy = tmp_path / "copy"
     shutil.copytree(saved, copy)
-    (copy / "manifest.json").write_text(json.dumps(manifest | {"keep_until": "2026-01-01T00:00:00+00:00"}))
+    old = manifest | {"format": 2, "keep_until": "2026-01-01T00:00:00+00:00"}
+    del old["sizes"]
+    (copy / "manifest.json").write_text(json.dumps(old))
     with (
         pytest.raises(BackupError, match=r"no longer: .* Delete it"),
-        restored(place_of(made), copy, silent),
+        restored(place_of(made), copy, UNSIGNED, {}, silent),
     ):
         pytest.fail("it was to be refused")
