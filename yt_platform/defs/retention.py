@@ -24,8 +24,8 @@ RETIRE = "retire"
 def build_retention() -> list[AssetsDefinition]:
     @asset(
         key=asset_key(RETENTION),
-        description="Deletes what YT_POLICY_MODE lets nobody keep longer (than 30 days, or 36 months), and the files it "
-        "came from; docs/policy.md says what that is",
+        description="Deletes what YT_POLICY_MODE lets nobody keep longer (than 30 days, or 36 months), and the files "
+        "it came from; docs/policy.md says what that is",
         group_name="ops",
         kinds={"python", "postgres"},
         owners=OWNERS,
