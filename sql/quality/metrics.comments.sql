@@ -1,6 +1,6 @@
 -- Comments by source and the day their newest state was collected: one that is collected again leaves its earlier day.
 --   complete    video, author and likes are known
---   in range    not empty; written since YouTube began, edited after that, and collected after both
+--   in range    a text or a picture; written since YouTube began, edited after that, and collected after both
 --   agreeing    a reply is on the video of its thread, and not older
 --   distinct    one comment per author, video, text and second
 -- Comments are collected when a video has new ones: no rhythm, so no gaps to judge.
@@ -14,7 +14,7 @@ WITH kept AS (
         3 * count(*) AS values_expected,
         count(video_id) + count(author_channel_id) + count(like_count) AS values_known,
         count(*) FILTER (WHERE
-            text <> ''
+            (text <> '' OR image_url IS NOT NULL)
             AND published_at BETWEEN '2005-02-14 00:00Z' AND updated_at
             AND updated_at <= collected_at
         ) AS rows_in_range
@@ -31,7 +31,8 @@ WITH kept AS (
 ), told AS (
     SELECT day, source, count(*) AS rows_distinct
     FROM (
-        SELECT DISTINCT day, source, coalesce(author_channel_id, comment_id), video_id, parent_id, md5(text),
+        SELECT DISTINCT day, source, coalesce(author_channel_id, comment_id), video_id, parent_id,
+            md5(coalesce(text, comment_id)),
             date_trunc('second', published_at)
         FROM kept
     ) AS comments

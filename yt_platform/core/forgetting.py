@@ -262,6 +262,9 @@ class Without:
         others, each on its own as comments.list has them."""
         if self._about(item):
             return []
+        if _object(_object(item).get("brandPartner")).get("channelId") in self.ids:
+            self.redacted += 1  # its handle names it as well
+            item = {name: part for name, part in item.items() if name != "brandPartner"}
         if type(item) is not dict or not ("replies" in item or "topLevelComment" in _object(item.get("snippet"))):
             return [item]
         carried = _object(item.get("replies")).get("comments")
@@ -453,6 +456,7 @@ WAREHOUSE = Columns(
             "scopes",
             "severity",
             "sha256",
+            "short_guess_rule",
             "source",
             "state",
             "status",

@@ -11,6 +11,8 @@ import pyarrow as pa
 from yt_platform.core.durations import duration_seconds
 from yt_platform.core.schemas.base import INSTANT, TEXT
 from yt_platform.core.schemas.metrics import (
+    BY_DURATION,
+    BY_SHAPE,
     CHANNEL_SNAPSHOTS,
     CHANNELS,
     IMPORT,
@@ -21,6 +23,15 @@ from yt_platform.core.view_definition import view_definition
 
 SHORT_LIMIT_CHANGE = pd.Timestamp("2024-10-15", tz="UTC")
 """From this upload date on a Short may last 180 s instead of 60 s (YouTube Help, "three-minute Shorts")."""
+
+
+_OF_ANSWERS_ALONE = {
+    "embed_width": pd.Int64Dtype(),
+    "embed_height": pd.Int64Dtype(),
+    "thumbnail_url": TEXT,
+    "brand_partner_channel_id": TEXT,
+}
+"""Columns of metadata that no import has."""
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -64,14 +75,24 @@ def channel_snapshots(raw: pa.Table) -> pd.DataFrame:
 
 
 def video_metadata(raw: pa.Table) -> pd.DataFrame:
-    """Endpoint `videos` to `metrics.videos` and `metrics.video_versions`, which share their columns."""
+    """Endpoint `videos` to `metrics.videos` and `metrics.video_versions`, which share their columns.
+
+    Where the size of the player is known, a video that is wider than high is no Short, however brief it is.
+    """
     frame = to_pandas(raw)
+    for name, kind in _OF_ANSWERS_ALONE.items():
+        if name not in frame:
+            frame[name] = pd.Series(pd.NA, index=frame.index, dtype=kind)
     frame["duration_seconds"] = duration_seconds(frame["duration"])
-    frame["is_short_guess"] = _is_short_guess(frame["duration_seconds"], frame["published_at"])
+    width, height = frame["embed_width"], frame["embed_height"]
+    shaped = ((width > 0) & (height > 0)).fillna(False)
+    frame["short_guess_rule"] = pd.Series(BY_DURATION, index=frame.index, dtype=TEXT).mask(shaped, BY_SHAPE)
+    brief = _is_brief_as_a_short(frame["duration_seconds"], frame["published_at"])
+    frame["is_short_guess"] = brief.mask(shaped, brief & (width <= height))
     return obtained(frame, IMPORT)[VIDEO_VERSIONS.column_names].sort_values("collected_at", kind="stable")
 
 
-def _is_short_guess(seconds: pd.Series, published_at: pd.Series) -> pd.Series:
+def _is_brief_as_a_short(seconds: pd.Series, published_at: pd.Series) -> pd.Series:
     limit = pd.Series(60, index=seconds.index).mask(published_at >= SHORT_LIMIT_CHANGE, 180)
     guess = (seconds > 0) & (seconds <= limit)
     return guess.astype("boolean").mask(seconds.isna() | published_at.isna())

@@ -46,6 +46,19 @@ Cells = dict[int, Malformed]
 _ABSENT: Object = {}
 """Stands for a part that an item lacks, or that is no object."""
 
+_VIDEO = pa.schema(
+    [
+        *VIDEOS.schema,
+        pa.field("embed_width", pa.int64()),
+        pa.field("embed_height", pa.int64()),
+        pa.field("thumbnail_url", pa.string()),
+        pa.field("brand_partner_channel_id", pa.string()),
+    ]
+)
+
+_PICTURES = ("default", "medium", "high", "standard", "maxres", "fhd", "qhd", "uhd")
+"""Known keys of thumbnails, in ascending order of their size."""
+
 _CHANNEL_OF_VIDEO = pa.schema(
     [VIDEOS.schema.field(name) for name in ("source", "channel_id", "channel_title", "collected_at")]
 )
@@ -65,6 +78,7 @@ _COMMENT = pa.schema(
         "updated_at": TIMESTAMP,
         "collected_at": TIMESTAMP,
         "source": pa.string(),
+        "image_url": pa.string(),
     }
 )
 
@@ -171,7 +185,7 @@ def channel_snapshots(raw: pa.Table) -> pd.DataFrame:
 
 def video_metadata(raw: pa.Table) -> pd.DataFrame:
     """Endpoint `api_videos` to `metrics.videos` and `metrics.video_versions`, which share their columns."""
-    return _through(_typed_metadata, raw, "snippet", VIDEOS.schema, _metadata_of_videos)
+    return _through(_typed_metadata, raw, "snippet", _VIDEO, _metadata_of_videos)
 
 
 def channels(raw: pa.Table) -> pd.DataFrame:
@@ -239,6 +253,7 @@ def _snapshots_of_channels(items: list[Object]) -> Values:
 
 def _metadata_of_videos(items: list[Object]) -> Values:
     snippets, details, status = (_part(items, part) for part in ("snippet", "contentDetails", "status"))
+    players, partners = _part(items, "player"), _part(items, "brandPartner")
     return {
         "video_id": _each(items, "id"),
         "channel_id": _each(snippets, "channelId"),
@@ -257,6 +272,10 @@ def _metadata_of_videos(items: list[Object]) -> Values:
         "licensed_content": _each(details, "licensedContent"),
         "embeddable": _each(status, "embeddable"),
         "made_for_kids": _each(status, "madeForKids"),
+        "embed_width": [_pixels(player.get("embedWidth")) for player in players],
+        "embed_height": [_pixels(player.get("embedHeight")) for player in players],
+        "thumbnail_url": [_best_picture(_object(snippet.get("thumbnails"))) for snippet in snippets],
+        "brand_partner_channel_id": [_channel_if_any(partner.get("channelId")) for partner in partners],
     }
 
 
@@ -308,12 +327,53 @@ def _values_of_comments(items: list[Object]) -> Values:
         "channel_id": [snippet.get("channelId", thread.get("channelId")) for snippet, thread in both],
         "author_channel_id": [_author(snippet.get("authorChannelId")) for snippet in snippets],
         "author_name": _each(snippets, "authorDisplayName"),
-        "text": [snippet.get("textOriginal", snippet.get("textDisplay")) for snippet in snippets],
+        "text": [_text_of_comment(snippet) for snippet in snippets],
         "like_count": _each(snippets, "likeCount"),
         "reply_count": _each(items, "replyCount"),
         "published_at": _each(snippets, "publishedAt"),
         "updated_at": _each(snippets, "updatedAt"),
+        "image_url": [_text_if_any(snippet.get("imageUrl")) for snippet in snippets],
     }
+
+
+def _text_of_comment(snippet: Object) -> Json:
+    """A comment that is a picture alone has an empty text, or none; one without either is malformed."""
+    text = snippet.get("textOriginal", snippet.get("textDisplay"))
+    if _text_if_any(snippet.get("imageUrl")):
+        return text or None
+    return Malformed("neither a text nor a picture") if text is None else text
+
+
+# What adorns a row and is of another shape than told is unknown: it costs no row.
+
+
+def _text_if_any(value: Json) -> str | None:
+    return value if type(value) is str and value else None
+
+
+def _channel_if_any(value: Json) -> str | None:
+    return value if type(value) is str and re.fullmatch(CHANNEL_ID, value) else None
+
+
+def _pixels(value: Json) -> int | None:
+    """Of a number, or of a text of digits, as the API writes 64-bit numbers."""
+    text = str(value) if type(value) in (int, str) else ""
+    return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
+
+
+def _best_picture(thumbnails: Object) -> str | None:
+    """The address of the largest picture, whether or not its key is known."""
+    named = [(name, _object(picture)) for name, picture in thumbnails.items()]
+    ranked = [(_rank(name, picture), picture["url"]) for name, picture in named if _text_if_any(picture.get("url"))]
+    return max(ranked)[1] if ranked else None
+
+
+def _rank(name: str, picture: Object) -> tuple[bool, int, int]:
+    """Pictures that are higher than wide, like `shortsAspectRatio`, come last, then the size counts; known keys are in
+    order where sizes are missing."""
+    width, height = (_pixels(picture.get(side)) or 0 for side in ("width", "height"))
+    known = _PICTURES.index(name) if name in _PICTURES else -1
+    return width >= height and name != "shortsAspectRatio", width * height, known
 
 
 def _replies(thread: Object) -> list[Object]:

@@ -58,8 +58,12 @@ from yt_platform.io.youtube import (
 )
 
 CHANNEL_PARTS = "id,snippet,contentDetails,statistics,status"
-VIDEO_PARTS = "id,snippet,contentDetails,statistics,status,liveStreamingDetails"
+VIDEO_PARTS = "id,snippet,contentDetails,statistics,status,liveStreamingDetails,player,brandPartner"
 STATS_PARTS = "id,snippet,contentDetails,statistics"
+
+PLAYER = {"maxWidth": 720, "maxHeight": 720}
+"""The square that players are fit into. Their size, which has the shape of the video, is told only where one is asked
+for."""
 
 ENDINGS = (
     ItemError,
@@ -160,7 +164,7 @@ class Collector:
     def videos(self) -> Collected:
         """Metadata and counts of new videos, and of those whose metadata nears 30 days."""
         chosen = due_metadata(tracked_videos(self._warehouse), self._now)
-        return self._read_videos("api_videos", list(chosen["video_id"]), "videos.list", VIDEO_PARTS)
+        return self._read_videos("api_videos", list(chosen["video_id"]), "videos.list", VIDEO_PARTS, **PLAYER)
 
     def video_stats(self) -> Collected:
         """Counts of the videos that are due, from the bucket of their own; by `videos.list` where that is refused."""
@@ -272,12 +276,12 @@ class Collector:
         self._trusted[method] = REFUSED_IN_A_ROW - 1
 
     def _list(
-        self, pull: Pull, ids: list[str], method: str, parts: str
+        self, pull: Pull, ids: list[str], method: str, parts: str, **more: int
     ) -> Iterator[tuple[list[str], Answer | ItemError]]:
         """The answer about these ids; where the call is refused, the answers about its halves, down to the ids that
         are refused alone."""
         try:
-            yield ids, self._call(method, part=parts, id=",".join(ids))
+            yield ids, self._call(method, part=parts, id=",".join(ids), **more)
         except UnavailableError as error:
             pull.fail(ids, error)
         except ItemError as error:
@@ -285,7 +289,7 @@ class Collector:
                 yield ids, error
                 return
             for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
-                yield from self._list(pull, half, method, parts)
+                yield from self._list(pull, half, method, parts, **more)
 
     def _pages(self, method: str, page_size: int, **parameters: str) -> Iterator[Answer]:
         """Every page of a listing, begun anew where a page token turns invalid. Raises ItemError."""
@@ -411,11 +415,11 @@ class Collector:
 
     # videos
 
-    def _read_videos(self, endpoint: str, videos: list[str], method: str, parts: str) -> Collected:
+    def _read_videos(self, endpoint: str, videos: list[str], method: str, parts: str, **more: int) -> Collected:
         chunks = _chunks(videos)
         with self._pull(endpoint, len(chunks), "calls") as pull:
             for ids in chunks:
-                for asked, found in self._list(pull, ids, method, parts):
+                for asked, found in self._list(pull, ids, method, parts, **more):
                     if isinstance(found, Answer):
                         pull.keep_part([found], [self._videos_polled(endpoint, asked, polled_videos(found.body))])
                     else:  # asked for weekly from now on, like one that is not returned

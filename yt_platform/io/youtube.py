@@ -30,6 +30,11 @@ ACCESS = "api_key"
 """The terms of rows obtained with a key alone: "non-authorized data" in YouTube's developer policies."""
 
 
+UNVERIFIED_PARTS = frozenset({"brandPartner"})
+"""Parts of which Google's pages do not say that a key alone may read them. Where they are refused, the rest is asked
+for without them."""
+
+
 class ConfigurationError(RuntimeError):
     """YouTube refuses the call and would again; the message names the remedy."""
 
@@ -88,6 +93,7 @@ class YouTubeClient:
         wait: Callable[[float], None],
     ) -> None:
         self._source, self._ledger, self._now, self._wait = source, ledger, now, wait
+        self._doubted_parts, self._refused_parts = UNVERIFIED_PARTS, frozenset[str]()
         self._http = httplib2.Http(timeout=TIMEOUT_SECONDS)
         self._service = build(
             "youtube",
@@ -107,9 +113,30 @@ class YouTubeClient:
     def call(self, method: str, **parameters: Any) -> Answer:
         """One call, e.g. `call("videos.list", part="id", id="…")`, tried up to `ATTEMPTS` times, each charged.
 
+        Where it is refused with one of `UNVERIFIED_PARTS` that was not answered before, it is made without them. Where
+        that is answered, so are all calls from then on.
         Raises QuotaExhaustedError, ConfigurationError, PageError, ItemError, RefusedError, and after the last try
         UnavailableError or ThrottledError.
         """
+        asked = self._without(self._refused_parts, parameters)
+        try:
+            answer = self._call(method, asked)
+        except (ConfigurationError, ItemError):
+            left = self._without(self._doubted_parts, asked)
+            if left == asked:
+                raise
+        else:
+            self._doubted_parts -= set(asked["part"].split(","))
+            return answer
+        answer = self._call(method, left)
+        self._refused_parts, self._doubted_parts = self._doubted_parts, frozenset()
+        return answer
+
+    def _without(self, parts: frozenset[str], parameters: dict[str, Any]) -> dict[str, Any]:
+        asked = [part for part in parameters["part"].split(",") if part not in parts]
+        return parameters | {"part": ",".join(asked)}
+
+    def _call(self, method: str, parameters: dict[str, Any]) -> Answer:
         fault = self._try(method, parameters)
         for attempt in range(1, ATTEMPTS):
             if not isinstance(fault, _Fault) or fault.kind not in GROWTH:

@@ -30,10 +30,13 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _OPENINGS = ("I think", "Honestly,", "Nobody says it, but", "From the first minute on", "As someone new to this,")
 _VERDICTS = ("this was great", "the sound could be better", "the second half is the best", "<3 this", "I want more")
 _EDITED_ONE_IN = 12
+_PICTURE_ONE_IN = 8
+_LINK_SECONDS = 6 * 3600
 
 
 class Comment(NamedTuple):
-    """One comment as it stands at an instant; `replies` numbers its visible replies, newest first."""
+    """One comment as it stands at an instant; `replies` numbers its visible replies, newest first. `image_url` is a
+    link that ends six hours later; half of the comments with a picture have no text."""
 
     number: int
     comment_id: str
@@ -44,6 +47,7 @@ class Comment(NamedTuple):
     published_at: float
     updated_at: float
     replies: tuple[int, ...]
+    image_url: str | None = None
 
 
 def thread_count(comments: int) -> int:
@@ -113,6 +117,9 @@ def _comment(video_id: str, number: int, published_at: float, arrived: int, at: 
         edited_at = published_at + 3600 + chance // 300 % 172_800  # an hour to two days later
         if edited_at <= at:
             text, updated_at = f"{text} (edited)", edited_at
+    picture = draw(f"{video_id}#{number}/picture") % (2 * _PICTURE_ONE_IN)
+    if picture == 0:
+        text = ""
     block, position = divmod(number, _BLOCK)
     is_thread = position in _THREADS
     comment_id, parent_id = _thread_id(video_id, number), None
@@ -130,7 +137,12 @@ def _comment(video_id: str, number: int, published_at: float, arrived: int, at: 
         published_at=published_at,
         updated_at=updated_at,
         replies=replies(video_id, number, arrived) if is_thread else (),
+        image_url=_image_url(comment_id, at) if picture < 2 else None,
     )
+
+
+def _image_url(comment_id: str, at: float) -> str:
+    return f"https://yt3.ggpht.com/synthetic/{comment_id}?expire={int(at) + _LINK_SECONDS}"
 
 
 def author_channel_id(author: int) -> str:

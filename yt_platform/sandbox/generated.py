@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from yt_platform.core.durations import duration_seconds
 from yt_platform.core.sample import LAST_DAY, generate, synthetic_video_ids
+from yt_platform.sandbox.draws import draw
 from yt_platform.sandbox.world import ChannelState, VideoDetails, VideoState
 
 Floats = NDArray[np.float64]
@@ -161,13 +162,21 @@ class GeneratedWorld:
     def details(self, video_id: str, at: float) -> VideoDetails:
         number = self._number[video_id]
         template: _Template = self._templates[self._template[number]]
-        details = template.details
+        details = template.details._replace(aspect=_aspect(video_id, template), brand_partner=self._partner(number))
         if at >= self._retitled[number]:
             later = self._templates[self._later_template[number]].details
             details = details._replace(title=f"{later.title} (new title)")
         if template.kind == "video":
             return details
         return details._replace(streams_at=float(self._growth.starts_at[number]), ends_at=float(self._ends[number]))
+
+    def _partner(self, number: int) -> tuple[str, str] | None:
+        """The brand that one video in 8 is linked to: a channel of the world, but its own."""
+        chance = draw(f"{self._ids[number]}/partner")
+        brand = self._channels[chance // 8 % len(self._channels)]
+        if chance % 8 or brand.handle is None or brand.channel_id == self.channel_ids[self._channel[number]]:
+            return None
+        return brand.channel_id, brand.handle
 
     def channels(self, ids: Sequence[str], at: float) -> list[ChannelState]:
         return [self._channel_state(self._channel_number[name], at) for name in ids if name in self._channel_number]
@@ -308,6 +317,16 @@ def _templates(versions: pd.DataFrame) -> dict[str, list[_Template]]:
         kind = "live" if row.video_id in live else "premiere" if row.video_id in announced else "video"
         found[row.channel_id].append(_Template(kind, row.duration, int(seconds), _borrowed(row)))
     return found
+
+
+def _aspect(video_id: str, template: _Template) -> tuple[int, int] | None:
+    """Most videos called Shorts are vertical, some square, and some wide all the same; one in 20 is not known."""
+    chance = draw(f"{video_id}/aspect") % 20
+    if chance == 0:
+        return None
+    if "#shorts" in template.details.title:
+        return (16, 9) if chance < 4 else (1, 1) if chance == 4 else (9, 16)
+    return (9, 16) if chance == 1 else (16, 9)
 
 
 def _borrowed(row: Any) -> VideoDetails:

@@ -118,7 +118,8 @@ _CHANNELS: dict[str, Callable[[Call], list[str]]] = {
 def videos_list(call: Call) -> tuple[str, str]:
     call.filter("id", others=("chart",))
     states = call.world.videos(call.ids(), call.at)
-    items = [resources.video(state, _details(call, state), call.parts) for state in states]
+    within = call.parameters.get("maxWidth"), call.parameters.get("maxHeight")
+    items = [resources.video(state, _details(call, state), call.parts, within) for state in states]
     return resources.listing(call.method.kind, items, total=len(items), per_page=len(items))
 
 

@@ -17,6 +17,9 @@ from yt_platform.sandbox.world import ChannelState, VideoDetails, VideoState
 Json = str
 """The text of a JSON value."""
 
+Box = tuple[int | None, int | None]
+"""Greatest width and height; None where none is given."""
+
 Parts = Mapping[str, Callable[[], Json | None]]
 
 _text: Callable[[str], Json] = encode_basestring
@@ -52,6 +55,7 @@ _THUMBNAILS = _object(
     standard=_image("https://i.ytimg.com/vi/ID/sddefault.jpg", 640, 480),
     maxres=_image("https://i.ytimg.com/vi/ID/maxresdefault.jpg", 1280, 720),
 )
+_VERTICAL = _image("https://i.ytimg.com/vi/ID/oardefault.jpg", 1080, 1920)
 _AVATARS = _object(
     default=_image("https://yt3.ggpht.com/ytc/ID=s88-c-k-c0x00ffffff-no-rj", 88, 88),
     medium=_image("https://yt3.ggpht.com/ytc/ID=s240-c-k-c0x00ffffff-no-rj", 240, 240),
@@ -97,12 +101,10 @@ def instant(seconds: float) -> Json:
     return time.strftime('"%Y-%m-%dT%H:%M:%SZ"', time.gmtime(seconds))
 
 
-def video(state: VideoState, details: Callable[[], VideoDetails], asked: Iterable[str]) -> Json:
-    """A resource of videos.list."""
-    embedded = (
-        f'<iframe width="480" height="270" src="//www.youtube.com/embed/{state.video_id}" frameborder="0" '
-        "allowfullscreen></iframe>"
-    )
+def video(
+    state: VideoState, details: Callable[[], VideoDetails], asked: Iterable[str], within: Box = (None, None)
+) -> Json:
+    """A resource of videos.list, its player fit `within` a width and a height."""
     parts: Parts = {
         "snippet": lambda: _video_snippet(state, details()),
         "contentDetails": lambda: _content_details(state, details()),
@@ -121,7 +123,8 @@ def video(state: VideoState, details: Callable[[], VideoDetails], asked: Iterabl
             madeForKids=_flag(details().made_for_kids),
         ),
         "liveStreamingDetails": lambda: _streaming(state, details()),
-        "player": lambda: _object(embedHtml=_text(embedded)),
+        "player": lambda: _player(state.video_id, details().aspect, within),
+        "brandPartner": lambda: _partner(details().brand_partner),
     }
     return resource("youtube#video", state.video_id, parts, asked)
 
@@ -186,7 +189,7 @@ def playlist_item(
             channelId=_text(channel_id),
             title=_text(details().title),
             description=_text(details().description),
-            thumbnails=_THUMBNAILS.replace("ID", state.video_id),
+            thumbnails=_thumbnails(state.video_id, details().aspect),
             channelTitle=_optional(details().channel_title),
             playlistId=_text(playlist),
             position=str(position),
@@ -236,6 +239,7 @@ def comment(state: VideoState, one: comments.Comment, text_format: str, asked: I
             videoId=_text(state.video_id),
             textDisplay=_text(one.text if text_format == "plainText" else html.escape(one.text)),
             textOriginal=_text(one.text),
+            imageUrl=_optional(one.image_url),
             parentId=_optional(one.parent_id),
             authorDisplayName=_text(f"@synthetic-viewer-{one.author % 100_000}"),
             authorProfileImageUrl=_text(f"https://yt3.ggpht.com/synthetic/{author}=s48-c-k-c0x00ffffff-no-rj"),
@@ -269,7 +273,7 @@ def _video_snippet(state: VideoState, details: VideoDetails) -> Json:
         channelId=_optional(state.channel_id),
         title=title,
         description=description,
-        thumbnails=_THUMBNAILS.replace("ID", state.video_id),
+        thumbnails=_thumbnails(state.video_id, details.aspect),
         channelTitle=_optional(details.channel_title),
         tags=f"[{tags}]" if tags else None,
         categoryId=_optional(details.category_id),
@@ -278,6 +282,34 @@ def _video_snippet(state: VideoState, details: VideoDetails) -> Json:
         localized=_object(title=title, description=description),
         defaultAudioLanguage=_optional(details.default_audio_language),
     )
+
+
+def _thumbnails(video_id: str, aspect: tuple[int, int] | None) -> Json:
+    """Videos that are higher than wide have one picture more."""
+    vertical = aspect is not None and aspect[0] < aspect[1]
+    pictures = f'{_THUMBNAILS[:-1]},"shortsAspectRatio":{_VERTICAL}}}' if vertical else _THUMBNAILS
+    return pictures.replace("ID", video_id)
+
+
+def _player(video_id: str, aspect: tuple[int, int] | None, within: Box) -> Json:
+    """The size is told only where one was asked for and the shape is known."""
+    size = _fit(aspect, within) if aspect else None
+    width, height = size or (480, 270)
+    embedded = (
+        f'<iframe width="{width}" height="{height}" src="//www.youtube.com/embed/{video_id}" frameborder="0" '
+        "allowfullscreen></iframe>"
+    )
+    told = {"embedHeight": _count(height), "embedWidth": _count(width)} if size else {}
+    return _object(embedHtml=_text(embedded), **told)
+
+
+def _fit(aspect: tuple[int, int], within: Box) -> tuple[int, int] | None:
+    scales = [greatest / side for greatest, side in zip(within, aspect, strict=True) if greatest]
+    return (round(aspect[0] * min(scales)), round(aspect[1] * min(scales))) if scales else None
+
+
+def _partner(partner: tuple[str, str] | None) -> Json | None:
+    return _object(channelId=_text(partner[0]), channelHandle=_text(partner[1])) if partner else None
 
 
 def _content_details(state: VideoState, details: VideoDetails) -> Json:

@@ -27,7 +27,10 @@ class VideoState(NamedTuple):
 
 
 class VideoDetails(NamedTuple):
-    """The metadata of a video at an instant; None where it has none. `streams_at` is set on broadcasts only."""
+    """The metadata of a video at an instant; None where it has none. `streams_at` is set on broadcasts only.
+
+    `aspect` is width to height, None where YouTube does not know it; `brand_partner` the id and handle of a channel.
+    """
 
     title: str
     description: str
@@ -43,6 +46,8 @@ class VideoDetails(NamedTuple):
     made_for_kids: bool
     streams_at: float | None
     ends_at: float | None
+    aspect: tuple[int, int] | None = None
+    brand_partner: tuple[str, str] | None = None
 
 
 class ChannelState(NamedTuple):

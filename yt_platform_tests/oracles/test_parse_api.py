@@ -90,8 +90,30 @@ def video(item: Row, label: Row) -> Iterator[Row]:
         "licensed_content": details.get("licensedContent"),
         "embeddable": status.get("embeddable"),
         "made_for_kids": status.get("madeForKids"),
-        "is_short_guess": None if length is None or published is None else 0 < length <= limit,
+        **shape(item.get("player", {}), None if length is None or published is None else 0 < length <= limit),
+        "thumbnail_url": picture(snippet.get("thumbnails", {})),
+        "brand_partner_channel_id": item.get("brandPartner", {}).get("channelId"),
     }
+
+
+def shape(player: Row, brief: bool | None) -> Row:
+    """A video that is wider than high is no Short, whatever else is known of it."""
+    width, height = number(player.get("embedWidth")), number(player.get("embedHeight"))
+    told = bool(width and height)
+    wide = width is not None and height is not None and told and width > height
+    return {
+        "embed_width": width,
+        "embed_height": height,
+        "short_guess_rule": "duration_and_shape" if told else "duration",
+        "is_short_guess": False if wide else brief,
+    }
+
+
+def picture(thumbnails: Row) -> str | None:
+    """The largest that is not higher than wide; all have their sizes here."""
+    wide = [one for one in thumbnails.values() if one["width"] >= one["height"]]
+    found = sorted(wide or thumbnails.values(), key=lambda one: one["width"] * one["height"])
+    return found[-1]["url"] if found else None
 
 
 def channel(item: Row, label: Row) -> Iterator[Row]:
@@ -141,7 +163,8 @@ def comment(item: Row, of_thread: Row, reply_count: int | None, label: Row) -> R
         "channel_id": snippet.get("channelId") or of_thread.get("channelId"),
         "author_channel_id": snippet.get("authorChannelId", {}).get("value"),
         "author_name": snippet.get("authorDisplayName"),
-        "text": snippet.get("textOriginal") or snippet.get("textDisplay"),
+        "text": snippet.get("textOriginal", snippet["textDisplay"]) or (None if "imageUrl" in snippet else ""),
+        "image_url": snippet.get("imageUrl"),
         "like_count": snippet.get("likeCount"),
         "reply_count": reply_count,
         "published_at": time(snippet["publishedAt"]),
@@ -188,6 +211,7 @@ def a_video(draw: Draw) -> Row:
         liveBroadcastContent="none",
         defaultLanguage="en",
         defaultAudioLanguage="de",
+        thumbnails=some_pictures(draw),
     )
     details = draw.some(
         duration=draw.duration(),
@@ -195,12 +219,26 @@ def a_video(draw: Draw) -> Row:
         caption=draw.choice(["true", "false"]),
         licensedContent=draw.random() < 0.5,
     )
-    parts = draw.some(contentDetails=details, status=draw.some(embeddable=True, madeForKids=False))
+    sides = draw.choice([("720", "405"), ("405", "720"), ("720", "720"), ("0", "0"), ("720", "0")])
+    parts = draw.some(
+        contentDetails=details,
+        status=draw.some(embeddable=True, madeForKids=False),
+        player=draw.some(embedWidth=sides[0], embedHeight=sides[1]),
+        brandPartner={"channelId": draw.channel_id(), "channelHandle": "@brand"},
+    )
     return {
         "id": draw.letters(11),
         "snippet": {"title": draw.words(), **snippet},
         "statistics": {"viewCount": draw.count(), **counts},
         **parts,
+    }
+
+
+def some_pictures(draw: Draw) -> Row:
+    sizes = {"default": (120, 90), "maxres": (1280, 720), "shortsAspectRatio": (1080, 1920), "of 2030": (9000, 5000)}
+    return {
+        name: {"url": f"https://i.ytimg.com/{draw.letters(9)}", "width": width, "height": height}
+        for name, (width, height) in draw.some(**sizes).items()
     }
 
 
@@ -235,6 +273,8 @@ def a_comment(draw: Draw, comment_id: str, video: Row, **fields: Any) -> Row:
         textOriginal=draw.words() + "x",
         likeCount=draw.randrange(9),
     )
+    if draw.random() < 0.2:
+        snippet |= {"imageUrl": "https://yt3.ggpht.com/" + draw.letters(9), "textOriginal": draw.choice(["", "x"])}
     return {
         "id": comment_id,
         "snippet": {

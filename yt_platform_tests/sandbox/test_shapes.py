@@ -76,8 +76,8 @@ def bodies(api: Any) -> dict[str, dict[str, Any]]:
         part=parts, playlistId=f"UU{channel['id'][2:]}", maxResults=10, pageToken=uploads["nextPageToken"]
     )
     ids = [item["contentDetails"]["videoId"] for item in uploads["items"]]
-    parts = "snippet,contentDetails,statistics,status,player,liveStreamingDetails"
-    videos = api.videos().list(part=parts, id=ids).execute()
+    parts = "snippet,contentDetails,statistics,status,player,liveStreamingDetails,brandPartner"
+    videos = api.videos().list(part=parts, id=ids, maxWidth=720, maxHeight=720).execute()
     talked = max(videos["items"], key=lambda video: int(video["statistics"].get("commentCount", 0)))["id"]
     threads = api.commentThreads().list(part="snippet,replies", videoId=talked, maxResults=30).execute()
     parent = max(threads["items"], key=lambda thread: thread["snippet"]["totalReplyCount"])["id"]
@@ -97,6 +97,40 @@ def test_answers_match_the_discovery_document(bodies: dict[str, dict[str, Any]])
     for method, body in bodies.items():
         assert body["items"], method
         assert_matches_schema(body, {"$ref": RESPONSES[method]}, method)
+
+
+def test_what_is_new_in_2026_is_served(api: Any, bodies: dict[str, dict[str, Any]]) -> None:
+    """Players of every shape, pictures of vertical videos, brand partners, and comments that are a picture alone."""
+    videos = bodies["videos"]["items"]
+    sizes = {(video["player"].get("embedWidth"), video["player"].get("embedHeight")) for video in videos}
+    assert {("720", "405"), ("405", "720"), (None, None)} <= sizes
+    vertical = [video for video in videos if video["player"].get("embedHeight") == "720"]
+    tall = [video for video in vertical if video["player"]["embedWidth"] == "405"]
+    assert tall == [video for video in videos if "shortsAspectRatio" in video["snippet"]["thumbnails"]]
+    assert 0 < sum("brandPartner" in video for video in videos) < len(videos)
+    video = bodies["commentThreads"]["items"][0]["snippet"]["videoId"]
+    listing = api.commentThreads().list(part="snippet", videoId=video, maxResults=100).execute()
+    threads = [item["snippet"]["topLevelComment"]["snippet"] for item in listing["items"]]
+    pictures = [one["textOriginal"] == "" for one in threads if "imageUrl" in one]
+    assert set(pictures) == {True, False}
+    assert all(one["textOriginal"] for one in threads if "imageUrl" not in one)
+
+
+@pytest.mark.parametrize(
+    ("box", "size"),
+    [
+        ({}, (None, None)),
+        ({"maxHeight": 360}, ("640", "360")),
+        ({"maxWidth": 320}, ("320", "180")),
+        ({"maxWidth": 320, "maxHeight": 90}, ("160", "90")),
+    ],
+)
+def test_a_player_is_fit_into_the_box_that_is_asked_for(
+    api: Any, bodies: dict[str, dict[str, Any]], box: dict[str, int], size: tuple[str | None, str | None]
+) -> None:
+    wide = next(video["id"] for video in bodies["videos"]["items"] if video["player"].get("embedWidth") == "720")
+    [video] = api.videos().list(part="player", id=wide, **box).execute()["items"]
+    assert (video["player"].get("embedWidth"), video["player"].get("embedHeight")) == size
 
 
 @pytest.mark.parametrize("method", RECORDED)

@@ -250,6 +250,18 @@ def test_any_place_in_a_text_is_found(text: str) -> None:
     assert not any(needle in redacted(few) for needle in NEEDLES)
 
 
+@pytest.mark.parametrize("ids", [IDS, STONES])
+def test_a_forgotten_brand_is_taken_out_of_the_videos_of_others(ids: Ids) -> None:
+    """Its handle would still have named it."""
+    item = {"id": OTHERS, "snippet": {"channelId": OTHER}}
+    partner = {"brandPartner": {"channelId": FORGOTTEN, "channelHandle": "@theirs"}}
+    other = {"brandPartner": {"channelId": AUTHOR, "channelHandle": "@another"}}
+    without = Without(ids)
+    left = without.answers(answers("videos.list", json.dumps({"items": [item | partner, item | other]})))
+    assert json.loads(left["body"][0].as_py()) == {"items": [item, item | other]}
+    assert (without.removed, without.redacted) == (0, 1)
+
+
 def test_a_tombstone_tells_nothing_without_its_salt() -> None:
     assert digest(b"salt", FORGOTTEN) != digest(b"other", FORGOTTEN)
     assert digest(b"salt", f"UU{FORGOTTEN[2:]}") == digest(b"salt", FORGOTTEN)

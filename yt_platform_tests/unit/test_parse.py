@@ -65,6 +65,7 @@ def test_shorts_are_guessed_by_the_limit_of_their_upload_date() -> None:
         )
     )
     assert found["is_short_guess"].tolist() == [False, True, True, False, False, pd.NA, pd.NA]
+    assert set(found["short_guess_rule"]) == {"duration"}
     assert judge(VIDEO_VERSIONS, found).rejected.empty
 
 

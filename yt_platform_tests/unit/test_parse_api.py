@@ -244,6 +244,107 @@ def test_metadata_of_a_video() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "seconds", "guess", "rule"),
+    [
+        ("405", "720", 179, True, "duration_and_shape"),
+        ("720", "720", 179, True, "duration_and_shape"),
+        (405, 720, 179, True, "duration_and_shape"),
+        ("720", "405", 30, False, "duration_and_shape"),
+        ("405", "720", 181, False, "duration_and_shape"),
+        ("0", "0", 30, True, "duration"),
+        ("0", "720", 30, True, "duration"),
+        (None, None, 30, True, "duration"),
+        ("720", None, 30, True, "duration"),
+        ("wide", "405", 30, True, "duration"),
+        ("-720", "405", 30, True, "duration"),
+        (True, [], 30, True, "duration"),
+        ("9" * 5000, "1", 30, True, "duration"),
+    ],
+)
+def test_a_short_is_brief_and_where_the_shape_is_told_not_wide(
+    width: Any, height: Any, seconds: int, guess: bool, rule: str
+) -> None:
+    """What is no size costs no row: the guess is that of before sizes were told."""
+    item = video() | {"player": {"embedHtml": "<iframe>", "embedWidth": width, "embedHeight": height}}
+    item["snippet"] |= {"publishedAt": "2026-01-01T00:00:00Z"}
+    item["contentDetails"] |= {"duration": f"PT{seconds}S"}
+    found = judge(VIDEO_VERSIONS, parse_api.video_metadata(answers("videos.list", body(item))))
+    assert found.rejected.empty
+    assert found.accepted[["is_short_guess", "short_guess_rule"]].to_numpy().tolist() == [[guess, rule]]
+
+
+def picture(name: str, width: Any = None, height: Any = None) -> Item:
+    return {"url": f"https://i.ytimg.com/{name}", "width": width, "height": height}
+
+
+@pytest.mark.parametrize(
+    ("thumbnails", "best"),
+    [
+        ({"high": picture("h", 480, 360), "default": picture("d", 120, 90)}, "h"),
+        ({"maxres": picture("m", 1280, 720), "shortsAspectRatio": picture("s", 1080, 1920)}, "m"),
+        ({"shortsAspectRatio": picture("s", 1080, 1920)}, "s"),
+        ({"shortsAspectRatio": picture("s"), "default": picture("d")}, "d"),
+        ({"of 2030": picture("o", 9000, 5000), "maxres": picture("m", 1280, 720)}, "o"),
+        ({"maxres": picture("m"), "uhd": picture("u"), "default": picture("d"), "of 2030": picture("o")}, "u"),
+        ({"maxres": {"width": 1280, "height": 720}, "default": picture("d", 120, 90)}, "d"),
+        ({"maxres": None, "high": "h", "medium": {"url": 7}}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_best_picture_is_chosen_among_keys_known_and_unknown(thumbnails: Any, best: str | None) -> None:
+    item = video()
+    item["snippet"] |= {"thumbnails": thumbnails}
+    found = judge(VIDEO_VERSIONS, parse_api.video_metadata(answers("videos.list", body(item))))
+    assert found.rejected.empty
+    [url] = found.accepted["thumbnail_url"]
+    assert (None if pd.isna(url) else url) == (best and f"https://i.ytimg.com/{best}")
+
+
+@pytest.mark.parametrize(
+    ("partner", "channel"),
+    [
+        ({"channelId": OTHER_CHANNEL, "channelHandle": "@brand"}, OTHER_CHANNEL),
+        ({"channelId": OTHER_CHANNEL, "since": 2027}, OTHER_CHANNEL),
+        ({"channelHandle": "@brand"}, None),
+        ({"channelId": "a brand"}, None),
+        ({"channelId": 7}, None),
+        ([{"channelId": OTHER_CHANNEL}], None),
+        ("a brand", None),
+        (None, None),
+    ],
+)
+def test_a_brand_partner_costs_no_row_whatever_it_looks_like(partner: Any, channel: str | None) -> None:
+    found = judge(
+        VIDEO_VERSIONS, parse_api.video_metadata(answers("videos.list", body(video() | {"brandPartner": partner})))
+    )
+    assert found.rejected.empty
+    assert [None if pd.isna(one) else one for one in found.accepted["brand_partner_channel_id"]] == [channel]
+
+
+def test_a_comment_may_be_a_picture_alone() -> None:
+    """It has an empty text, or none: it once was refused, or would have passed for an empty comment."""
+    url = "https://yt3.ggpht.com/picture"
+    silent = comment(OTHER_THREAD, imageUrl=url)
+    del silent["snippet"]["textOriginal"], silent["snippet"]["textDisplay"]
+    mute = comment(THREAD, imageUrl=url, textOriginal="", textDisplay="")
+    both = comment("Ugthread000000000000000003", imageUrl=url)
+    found = judge(COMMENTS, parse_api.comments(answers("comments.list", body(silent, mute, both))))
+    assert found.rejected.empty
+    assert found.accepted["image_url"].tolist() == [url] * 3
+    assert [None if pd.isna(text) else text for text in found.accepted["text"]] == [None, None, "x <3"]
+
+
+@pytest.mark.parametrize("image", [None, "", 7, {}])
+def test_a_comment_without_text_and_picture_is_refused(image: Any) -> None:
+    item = comment(imageUrl=image)
+    del item["snippet"]["textOriginal"], item["snippet"]["textDisplay"]
+    found = judge(COMMENTS, parse_api.comments(answers("comments.list", body(item))))
+    assert found.accepted.empty
+    assert "text" in found.rejected["reason"].item()
+
+
 def test_a_video_names_its_channel_but_does_not_complete_it() -> None:
     old, new = video(channelTitle="old"), video(channelTitle="new")
     found = parse_api.channels_of_videos(

@@ -22,6 +22,10 @@ IMPORT = "import"
 ACCESS = (API_KEY, OWNER, IMPORT)
 """Terms under which rows are obtained: figures read with an API key alone may be kept 30 days (YouTube's policy)."""
 
+BY_DURATION, BY_SHAPE = "duration", "duration_and_shape"
+SHORT_GUESS_RULES = (BY_DURATION, BY_SHAPE)
+"""A Short lasts at most so long; and it is square or vertical, where the shape of its player is known."""
+
 _SOURCE = text("Where the row came from: api, or the name of the import; 'synthetic' for generated data")
 _VIDEO = text("YouTube video id", pattern=VIDEO_ID)
 _OBTAINED = {
@@ -102,10 +106,16 @@ _VIDEO_METADATA = {
     "embeddable": flag("Whether the video may be embedded", nullable=True),
     "made_for_kids": flag("Whether the video is made for children", nullable=True),
     "is_short_guess": flag(
-        "Guess, as YouTube has no flag: up to 180 s since 2024-10-15, up to 60 s before; square or vertical unknown",
+        "Guess, as YouTube has no flag: up to 180 s since 2024-10-15, up to 60 s before, and not wider than high where "
+        "the shape is known; short_guess_rule says by which of these",
         nullable=True,
     ),
     **_OBTAINED,
+    "embed_width": count("Width of the player, fit into a square; NULL where not told", "pixels", nullable=True),
+    "embed_height": count("Height of the player, fit into the same square", "pixels", nullable=True),
+    "short_guess_rule": text("What is_short_guess was made from", among=SHORT_GUESS_RULES),
+    "thumbnail_url": text("Address of the largest picture that is not higher than wide", nullable=True),
+    "brand_partner_channel_id": text("Channel of the brand that the video is linked to", nullable=True),
 }
 
 VIDEOS = Table(
@@ -176,7 +186,7 @@ COMMENTS = Table(
             "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             "author_channel_id": text("Channel of the author", pattern=CHANNEL_ID, nullable=True),
             "author_name": text("Name of the author as shown", nullable=True),
-            "text": text("Text of the comment as last edited"),
+            "text": text("Text of the comment as last edited; NULL where it is a picture alone", nullable=True),
             "like_count": count("Likes of the comment", "likes", nullable=True),
             "reply_count": count("Replies to a top-level comment; NULL for replies", "replies", nullable=True),
             "published_at": instant("When the comment was written"),
@@ -184,6 +194,10 @@ COMMENTS = Table(
             "collected_at": instant("When this state was collected"),
             "source": _SOURCE,
             **_OBTAINED,
+            "image_url": text(
+                "Address of the comment's picture or animation, which YouTube serves for six hours after collected_at",
+                nullable=True,
+            ),
         }
     ),
 )
