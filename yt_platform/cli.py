@@ -21,7 +21,7 @@ import typer
 
 from yt_platform.io.databases import DatabaseError
 from yt_platform.io.embedded import EmbeddedPostgresError
-from yt_platform.io.watchlist import WatchListError
+from yt_platform.io.private import close_umask
 from yt_platform.printing import PlainConsole, PlainFormatter
 from yt_platform.settings import Settings, SettingsError, load_settings
 
@@ -72,74 +72,88 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        from yt_platform.core.analytics import QueryError
-        from yt_platform.core.models.protocol import NotEnoughRowsError
-        from yt_platform.io.accounts import AccountError, AuthorizationError
-        from yt_platform.io.backup import BackupError
-        from yt_platform.io.champions import NoPreviousChampionError
-        from yt_platform.io.forgetting import ForgettingRefusedError
-        from yt_platform.io.history import HistoryError, NamingError
-        from yt_platform.io.importing import ImportRefusedError
-        from yt_platform.io.ledger import QuotaExhaustedError
-        from yt_platform.io.raw import CorruptBatchError
-        from yt_platform.io.readers import ReaderNameError
-        from yt_platform.io.registry import UnknownVersionError
-        from yt_platform.io.signing import KeyFileError
-        from yt_platform.io.tombstones import TombstoneError
-        from yt_platform.io.youtube import ConfigurationError, UnavailableError
-        from yt_platform.local import RunFailedError
-        from yt_platform.up import UpError
-        from yt_platform.web.login import TokenError
-
         try:
             command(*args, **kwargs)
-        except (
-            SettingsError,
-            HistoryError,
-            NamingError,
-            ImportRefusedError,
-            NotEnoughRowsError,
-            AccountError,
-            QueryError,
-            WatchListError,
-            UnknownVersionError,
-            NoPreviousChampionError,
-            ForgettingRefusedError,
-            ReaderNameError,
-            KeyFileError,
-        ) as error:
-            _say(f"error: {error}")
-            raise typer.Exit(MISUSED) from error
-        except (
-            DatabaseError,
-            EmbeddedPostgresError,
-            RunFailedError,
-            UpError,
-            ConfigurationError,
-            AuthorizationError,
-            UnavailableError,
-            QuotaExhaustedError,
-            BackupError,
-            TombstoneError,
-            CorruptBatchError,
-            TokenError,
-        ) as error:
-            _say(f"error: {error}", _remedy_of_full_disk(error))
-            raise typer.Exit(FAILED) from error
-        except OSError as error:
-            remedy = _remedy_of_full_disk(error)
-            if not remedy:
-                raise
-            _say(f"error: {error}", remedy)
-            raise typer.Exit(FAILED) from error
-        except _database_errors() as error:
-            if not _is_of_the_database(error):
-                raise
-            reason = str(error).strip().splitlines()[0]
-            _say(f"error: the database stopped answering: {reason}", _remedy_of_full_disk(error) or NOTHING_LOST)
-            raise typer.Exit(FAILED) from error
+        except typer.Exit:
+            raise
+        except Exception as error:
+            _explain(error)
 
     return run
+
+
+def _explain(error: Exception) -> None:
+    """Say what went wrong, and exit; what nobody can mend is raised again.
+
+    The classes are imported here, as most commands meet none of them and importing them takes seconds.
+    """
+    from yt_platform.core.analytics import QueryError
+    from yt_platform.core.models.protocol import NotEnoughRowsError
+    from yt_platform.io.accounts import AccountError, AuthorizationError
+    from yt_platform.io.backup import BackupError
+    from yt_platform.io.champions import NoPreviousChampionError
+    from yt_platform.io.forgetting import ForgettingRefusedError
+    from yt_platform.io.history import HistoryError, NamingError
+    from yt_platform.io.importing import ImportRefusedError
+    from yt_platform.io.ledger import QuotaExhaustedError
+    from yt_platform.io.raw import CorruptBatchError
+    from yt_platform.io.readers import ReaderNameError
+    from yt_platform.io.registry import UnknownVersionError
+    from yt_platform.io.signing import KeyFileError
+    from yt_platform.io.tombstones import TombstoneError
+    from yt_platform.io.watchlist import WatchListError
+    from yt_platform.io.youtube import ConfigurationError, UnavailableError
+    from yt_platform.local import RunFailedError
+    from yt_platform.up import UpError
+    from yt_platform.web.login import TokenError
+
+    try:
+        raise error
+    except (
+        SettingsError,
+        HistoryError,
+        NamingError,
+        ImportRefusedError,
+        NotEnoughRowsError,
+        AccountError,
+        QueryError,
+        WatchListError,
+        UnknownVersionError,
+        NoPreviousChampionError,
+        ForgettingRefusedError,
+        ReaderNameError,
+        KeyFileError,
+    ) as known:
+        _say(f"error: {known}")
+        raise typer.Exit(MISUSED) from known
+    except (
+        DatabaseError,
+        EmbeddedPostgresError,
+        RunFailedError,
+        UpError,
+        ConfigurationError,
+        AuthorizationError,
+        UnavailableError,
+        QuotaExhaustedError,
+        BackupError,
+        TombstoneError,
+        CorruptBatchError,
+        TokenError,
+    ) as known:
+        _say(f"error: {known}", _remedy_of_full_disk(known))
+        raise typer.Exit(FAILED) from known
+    except OSError as known:
+        remedy = _remedy_of_full_disk(known)
+        if not remedy:
+            raise
+        _say(f"error: {known}", remedy)
+        raise typer.Exit(FAILED) from known
+    except _database_errors() as known:
+        if not _is_of_the_database(known):
+            raise
+        reason = str(known).strip().splitlines()[0]
+        _say(f"error: the database stopped answering: {reason}", _remedy_of_full_disk(known) or NOTHING_LOST)
+        raise typer.Exit(FAILED) from known
 
 
 def _say(error: str, remedy: str | None = None) -> None:
@@ -182,6 +196,7 @@ def _is_of_the_database(error: Exception) -> bool:
 
 @app.callback()
 def _before_any_command(context: typer.Context) -> None:
+    close_umask()
     # In pg_stat_activity, and so in messages about who holds whom up.
     os.environ.setdefault("PGAPPNAME", f"yt-platform {context.invoked_subcommand}")
     # LightGBM's threads spin while they wait for each other. On a busy machine that made a fit of 2 s take 60 s; after
@@ -320,13 +335,22 @@ def migrate() -> None:
 @app.command()
 @_explained
 def status(as_json: AsJson = False) -> None:
-    """Rows, partitions, checks and what is broken; exits with 1 when something is."""
+    """Rows, partitions, checks and what is broken; exits with 1 when something is.
+
+    Where the database should answer and does not, it says so within seconds.
+    """
+    from yt_platform.outage import outage
+
+    settings = load_settings()
+    if down := outage(settings):
+        _print_outage(down, as_json)
+        raise typer.Exit(FAILED)
     from yt_platform.core.progress import silent
     from yt_platform.local import Runs, open_platform
     from yt_platform.report import print_status
     from yt_platform.status import platform_status
 
-    with open_platform(load_settings()) as platform:
+    with open_platform(settings) as platform:
         runs = Runs(platform, silent)
         found = platform_status(platform, runs.instance, runs.definitions)
     if as_json:
@@ -335,6 +359,18 @@ def status(as_json: AsJson = False) -> None:
         print_status(found, out)
     if found["broken"]:
         raise typer.Exit(FAILED)
+
+
+def _print_outage(down: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(down, indent=2))
+        return
+    for broken in down["broken"]:
+        out.print(f"broken: {broken['what']}: {broken['reason']}; {broken['remedy']}", style="red", soft_wrap=True)
+    out.print(f"`yt-platform up` {'runs' if down['database']['up'] else 'does not run'} on this YT_HOME")
+    for line in down["database"]["log"]:
+        out.print(f"its log: {line}", soft_wrap=True)
+    out.print("Nothing else is known until the database answers; nothing that was committed is lost.")
 
 
 @app.command()
@@ -669,6 +705,9 @@ def remove_reader(name: ReaderName) -> None:
     remove_reader(load_settings(), name, out)
 
 
+AsReader = Annotated[bool, typer.Option("--reader", help="The role that may read bi and nothing else.")]
+
+
 @db.command()
 @_explained
 def start() -> None:
@@ -689,25 +728,30 @@ def stop() -> None:
 @db.command()
 @_explained
 def url(
-    reader: Annotated[bool, typer.Option("--reader", help="The role that may read bi and nothing else.")] = False,
+    reader: AsReader = False,
+    old_client: Annotated[
+        bool, typer.Option("--old-client", help="For libpq 15 and older, which cannot be told to require SCRAM.")
+    ] = False,
 ) -> None:
     """Print a libpq URL of the warehouse, for psql and BI tools; it works while the server runs."""
+    from yt_platform.io.databases import for_old_client
     from yt_platform.resources import databases
 
     urls = databases(load_settings()).urls()
-    print(urls.reader if reader else urls.warehouse)
+    found = urls.reader if reader else urls.warehouse
+    print(for_old_client(found) if old_client else found)
 
 
 @db.command()
 @_explained
-def shell() -> None:
+def shell(reader: AsReader = False) -> None:
     """Open psql on the warehouse."""
     from yt_platform.resources import databases
 
     found = databases(load_settings())
     psql = str(found.server.bin_dir / "psql") if found.server else "psql"
     with found.open() as urls:
-        raise typer.Exit(subprocess.call([psql, urls.warehouse]))
+        raise typer.Exit(subprocess.call([psql, urls.reader if reader else urls.warehouse]))
 
 
 def _warehouse_url() -> str:

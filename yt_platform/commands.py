@@ -47,7 +47,9 @@ from yt_platform.io.imports import listed as list_imports
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.io.loading import accept_rejects, concat
 from yt_platform.io.migrations import migrate
+from yt_platform.io.notify import Message
 from yt_platform.io.planning import collected_days, quota_plan
+from yt_platform.io.private import files_for_others
 from yt_platform.io.raw import RawStore
 from yt_platform.io.restoring import restored
 from yt_platform.io.sample import write_sample
@@ -334,12 +336,17 @@ def report_day(settings: Settings, day: date | None, folder: Path | None, out: C
         message = as_message(daily_report(platform.warehouse, day or platform.clock.now().date()))
     out.print(f"{message.subject}\n\n{message.text}", soft_wrap=True)
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        page = message.html or ""
-        for picture in message.pictures:
-            (folder / f"{picture.name}.png").write_bytes(picture.png)
-            page = page.replace(f"cid:{picture.name}", f"{picture.name}.png")
-        (folder / "index.html").write_text(page)
+        with files_for_others():
+            _write_page(folder, message)
+
+
+def _write_page(folder: Path, message: Message) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    page = message.html or ""
+    for picture in message.pictures:
+        (folder / f"{picture.name}.png").write_bytes(picture.png)
+        page = page.replace(f"cid:{picture.name}", f"{picture.name}.png")
+    (folder / "index.html").write_text(page)
 
 
 def back_up_to(settings: Settings, folder: Path, out: Console) -> None:

@@ -19,7 +19,7 @@ from yt_platform.io.analytics_pulls import AnalyticsPull
 from yt_platform.io.authorization import enter_dead
 from yt_platform.io.channel_revenue import RevenuePull
 from yt_platform.io.collecting import Collector
-from yt_platform.io.databases import Databases, sqlalchemy_url
+from yt_platform.io.databases import sqlalchemy_url
 from yt_platform.io.embedded import EmbeddedPostgresError
 from yt_platform.io.importing import SYNTHETIC, refuse_mixture
 from yt_platform.io.ledger import QuotaLedger
@@ -34,15 +34,11 @@ from yt_platform.io.scratch import scratch
 from yt_platform.io.video_retention import RetentionPull
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.youtube import ConfigurationError, YouTubeClient
+from yt_platform.outage import databases as databases
 from yt_platform.settings import Settings
 
 EXPERIMENT = "forecasters"
 Asking = TypeVar("Asking", bound=AnalyticsPull)
-
-
-def databases(settings: Settings) -> Databases:
-    urls = (settings.database_url, settings.dagster_database_url, settings.mlflow_database_url)
-    return Databases(settings.home, *(url.get_secret_value() if url else None for url in urls))
 
 
 def written_folders(settings: Settings) -> list[Path]:

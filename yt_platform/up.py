@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
+from yt_platform.io.private import make_private
 from yt_platform.local import HOST_TAG, dagster_environment
 from yt_platform.settings import PROJECT_ROOT, Settings
 
@@ -64,7 +65,7 @@ def services(settings: Settings, urls: DatabaseUrls) -> list[Service]:
 @contextlib.contextmanager
 def only_one(home: Path) -> Iterator[None]:
     """Hold the home's lock, so that a second `up` says so instead of fighting over ports. Raises UpError."""
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)  # first: who could open the lock could hold it
     with (home / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

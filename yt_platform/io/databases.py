@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.io.private import close_umask, make_private
 from yt_platform.io.readers import Reader, Readers, reader_role
 from yt_platform.io.sessions import DatabaseError as DatabaseError
 from yt_platform.io.sessions import bounded
@@ -22,6 +23,9 @@ WAREHOUSE = "youtube"
 DAGSTER = "dagster"
 MLFLOW = "mlflow"
 MINIMUM_VERSION = 15
+
+ANSWER_SECONDS = 4
+"""A server that takes longer for a connection is said not to answer."""
 
 RESTORING = "restoring.json"
 """In YT_HOME, which backup is being restored, until what was forgotten since is deleted again."""
@@ -58,6 +62,13 @@ def with_driver(url: str, scheme: str) -> str:
 
 def with_database(url: str, database: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database)}"))
+
+
+def for_old_client(url: str) -> str:
+    """The same database for libpq 15 and older, which refuses URLs with a parameter that it does not know."""
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name != "require_auth"]
+    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
 
 
 def database_name(url: str) -> str:
@@ -101,6 +112,8 @@ class Databases:
     @contextlib.contextmanager
     def open_to_restore(self) -> Iterator[DatabaseUrls]:
         """As `open`, for the restore itself."""
+        close_umask()
+        make_private(self.home)
         with self.server or contextlib.nullcontext():
             yield self.urls()
 
@@ -117,6 +130,21 @@ class Databases:
             dagster, mlflow = (with_database(warehouse, f"{name}_{part}") for part in (DAGSTER, MLFLOW))
             reader = _external_reader_url(warehouse, reader_role(name), self._reader_file)
         return DatabaseUrls(warehouse, self._dagster_url or dagster, self._mlflow_url or mlflow, reader)
+
+    def unanswered(self) -> str | None:
+        """Why the server that should answer does not, within a few seconds; None where it does, or is not there yet."""
+        if self.server and (reason := self.server.outage()):
+            return reason
+        if self.server and not self.server.running():
+            return None
+        url = self.server.url("postgres") if self.server else str(self._warehouse_url)
+        try:
+            psycopg.connect(url, connect_timeout=ANSWER_SECONDS).close()
+        except psycopg.OperationalError as error:
+            # a database that does not exist is made, and a wrong password is told by whoever needs it
+            known = ("does not exist", "authentication failed", "no password supplied")
+            return None if any(text in str(error) for text in known) else str(error).strip().splitlines()[0]
+        return None
 
     def create(self) -> None:
         """Create what is missing of the three databases and the reader role; repeating it changes nothing.

@@ -61,7 +61,7 @@ class EmbeddedPostgres:
         """Start the server if needed and let it run without users, until `stop`."""
         with self._prepared():
             self._ensure_running()
-            self._keep.touch()
+            self._keep.touch(mode=0o600)
 
     def stop(self) -> None:
         """Stop the server, quietly if there is none. Refuses while processes other than this one use it."""
@@ -86,6 +86,21 @@ class EmbeddedPostgres:
         data = self._place.data
         return data is not None and ready_port(data) is not None
 
+    def outage(self) -> str | None:
+        """Why the server does not run although somebody uses it; None where it runs, or nobody does.
+
+        Waits for nothing and starts nothing.
+        """
+        data = self._place.data
+        if data is None or ready_port(data):
+            return None
+        if server_pid(data) is not None:
+            return "it is starting, recovering after a crash, or stopping"
+        users = sorted(set(live_leases(self._state / "leases")) - {os.getpid()})
+        if users:
+            return f"it does not run, although process {', '.join(map(str, users))} uses it: it was killed or crashed"
+        return "it does not run, although `yt-platform db start` started it" if self._keep.exists() else None
+
     def url(self, database: str, role: str = SUPERUSER, passfile: Path | None = None) -> str:
         """libpq URL over loopback TCP, which names the file of the role's password (None: the superuser's).
 
@@ -102,12 +117,14 @@ class EmbeddedPostgres:
                 "start it with `yt-platform db start`",
             )
         file = quote(os.fsencode(passfile or self._place.pgpass))
-        return f"postgresql://{quote(role, safe='')}@127.0.0.1:{port}/{quote(database, safe='')}?passfile={file}"
+        # A program that took the port while the server is down would ask for the password itself.
+        options = f"require_auth=scram-sha-256&passfile={file}"
+        return f"postgresql://{quote(role, safe='')}@127.0.0.1:{port}/{quote(database, safe='')}?{options}"
 
     @property
     def log_folder(self) -> Path:
         """Folder of the server's own log."""
-        return self._place.server().base / "log"
+        return (self._place.data or self._place.state / "data") / "log"
 
     @property
     def bin_dir(self) -> Path:
@@ -194,12 +211,11 @@ class EmbeddedPostgres:
                 fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            account = map(str, server.account) if server.account else ("", "")
             paths = (self._state, server.bin_dir, server.data)
             # The keeper inherits the locked file, so there is no moment in which two could be started.
             with (self._state / "keeper.log").open("ab") as log:
                 subprocess.run(
-                    [sys.executable, "-I", "-S", embedded_keeper.__file__, *paths, *account, str(guard.fileno())],
+                    [sys.executable, "-I", "-S", embedded_keeper.__file__, *paths, str(guard.fileno())],
                     pass_fds=[guard.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,

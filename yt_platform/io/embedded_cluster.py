@@ -11,6 +11,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +19,12 @@ from pathlib import Path
 
 from yt_platform.io import pgpass
 from yt_platform.io.embedded_keeper import (
+    HERE,
+    MARK,
+    account_of,
     command_line,
     config_path,
+    named,
     postmaster_file,
     recorded_pid,
     run_as,
@@ -31,6 +36,7 @@ from yt_platform.io.embedded_place import (
     Place,
     Server,
     digest,
+    hand_over,
     may,
     wheel_binaries,
     workspace,
@@ -128,7 +134,9 @@ class Cluster:
             )
         pid = recorded_pid(self.server.data)
         # Asked under the server's account: a container's root may not look at what others' processes do.
-        on_it = may(self.server.account, f'test "$(readlink /proc/{pid}/cwd)" = "$0"', self.server.data.resolve())
+        on_it = may(
+            account_of(self.server.data), f'test "$(readlink /proc/{pid}/cwd)" = "$0"', self.server.data.resolve()
+        )
         if on_it and server_pid(self.server.data) is None:
             raise EmbeddedPostgresError(
                 "The data directory is in use by another server",
@@ -139,20 +147,21 @@ class Cluster:
 
     def make(self) -> None:
         """initdb in a folder of its own and a rename, so that a cluster is there whole or not at all."""
-        with workspace(self.server.base) as work:
-            password = work / "password"
-            password.touch(mode=0o600)
-            password.write_text(pgpass.role_password(self.place.pgpass, SUPERUSER))
+        with workspace(self.server.base) as work, tempfile.TemporaryFile() as password:
+            data = work / "data"
+            data.mkdir(mode=0o700)
+            password.write(pgpass.role_password(self.place.pgpass, SUPERUSER).encode())
+            password.seek(0)
             if self.server.account:
-                for path in (work, password):
-                    os.chown(path, *self.server.account)
+                os.chown(data, *self.server.account)
+                os.fchown(password.fileno(), *self.server.account)  # initdb opens it anew
             # Builtin C.UTF-8: code point order and Unicode case rules that no update of the system's locales changes.
             # initdb syncs what it wrote: a power cut after the rename below must not leave a cluster that looks whole.
             arguments: list[str | Path] = [
                 self.server.bin_dir / "initdb",
-                f"--pgdata={work / 'data'}",
+                f"--pgdata={HERE if self.server.account else data}",
                 f"--username={SUPERUSER}",
-                f"--pwfile={password}",
+                "--pwfile=/dev/stdin",
                 "--auth-local=scram-sha-256",
                 "--auth-host=scram-sha-256",
                 "--encoding=UTF8",
@@ -163,12 +172,12 @@ class Cluster:
                 "--set=scram_iterations=1",  # as in SETTINGS: the superuser's password is hashed here
             ]
             with (self.place.state / "start.log").open("wb") as log:
-                status = run_as(self.server.account, arguments, log)
+                status = run_as(self.server.account, arguments, log, data, password)
             if status != 0:
                 raise self.failed("initdb could not make the cluster of the embedded PostgreSQL")
             _sync(self.place.pgpass)
             _sync(self.place.state)
-            (work / "data").rename(self.server.data)
+            data.rename(self.server.data)
             _sync(self.server.base)
 
     def clear_leftovers(self) -> None:
@@ -195,22 +204,22 @@ class Cluster:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def start(self) -> None:
-        socket_dir, log_dir = _socket_dir(self.server), self.server.base / "log"
+        data, account = self.server.data, self.server.account
+        self._bring_up_to_date()
+        socket_dir, log_dir, config = _socket_dir(self.server), data / "log", config_path(data)
         for folder in (socket_dir, log_dir):
             _make_owned_folder(folder, self.server)
-        config = config_path(self.server.data)
         for port in _free_ports(config):
-            config.write_text(
-                SETTINGS.format(
-                    port=port,
-                    socket_dir=_setting(str(socket_dir)),
-                    cluster_name=self.server.cluster_name,
-                    wal_compression=_wal_compression(self.server.bin_dir),
-                    log_dir=_setting(str(log_dir)),
-                )
+            settings = SETTINGS.format(
+                port=port,
+                socket_dir=_setting(named(socket_dir, data, account)),
+                cluster_name=self.server.cluster_name,
+                wal_compression=_wal_compression(self.server.bin_dir),
+                log_dir=_setting(named(log_dir, data, account)),
             )
-            config.chmod(0o644)  # read by the server's account; holds no secret
-            options = f"-c config_file={shlex.quote(str(config))}"
+            _write_owned(config, settings, self.server)
+            arguments = [f"config_file={named(config, data, account)}", f"{MARK}={data}"]
+            options = " ".join(f"-c {shlex.quote(argument)}" for argument in arguments)
             start: list[str | Path] = [self.server.bin_dir / "pg_ctl", "start", "-t", str(START_SECONDS), "-o", options]
             with (self.place.state / "start.log").open("wb") as log:
                 if run_as(self.server.account, start, log, self.server.data) == 0:
@@ -225,9 +234,18 @@ class Cluster:
             "end what listens there",
         )
 
+    def _bring_up_to_date(self) -> None:
+        """What older versions put beside the data directory, or gave to an account of others."""
+        base, data = self.server.base, self.server.data
+        for name in ("log", "server.conf"):
+            if (base / name).exists() and not (data / name).exists():
+                (base / name).rename(data / name)
+        if self.server.account and data.stat().st_uid != self.server.owner:
+            hand_over(data, self.server.account)
+
     def failed(self, what: str) -> EmbeddedPostgresError:
         """The error for a program of PostgreSQL's that failed, with the last lines it and the server wrote."""
-        logs = [self.place.state / "start.log", *sorted((self.server.base / "log").glob("server-*.log"))[-1:]]
+        logs = [self.place.state / "start.log", *sorted((self.server.data / "log").glob("server-*.log"))[-1:]]
         lines = [line for log in logs if log.exists() for line in log.read_text(errors="replace").splitlines()[-8:]]
         return EmbeddedPostgresError(
             what,
@@ -256,7 +274,7 @@ def await_ready(data: Path) -> bool:
                 "The embedded PostgreSQL is not ready",
                 data,
                 f"it has been starting or stopping for {START_SECONDS} s, perhaps recovering after a crash",
-                f"try again later; {data.parent / 'log'} says what it does",
+                f"try again later; {data / 'log'} says what it does",
             )
         time.sleep(0.1)
     return False
@@ -274,7 +292,7 @@ def _make_owned_folder(path: Path, server: Server) -> None:
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
         if server.account:
-            os.chown(path, *server.account)
+            os.chown(path, *server.account, follow_symlinks=False)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != server.owner:
         raise EmbeddedPostgresError(
@@ -283,6 +301,15 @@ def _make_owned_folder(path: Path, server: Server) -> None:
             f"it is not a folder of user {server.owner}, but of user {found.st_uid}",
             "remove it",
         )
+
+
+def _write_owned(path: Path, text: str, server: Server) -> None:
+    """Write a file of the server's account, a new one: the old one could be a link that the account has put there."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        if server.account:
+            os.fchown(file.fileno(), *server.account)
+        file.write(text)
 
 
 def _sync(path: Path) -> None:
@@ -294,11 +321,11 @@ def _sync(path: Path) -> None:
 
 
 def _socket_dir(server: Server) -> Path:
-    beside = server.base / "run"
-    longest = os.fsencode(beside / f".s.PGSQL.{PORTS.stop}")
+    inside = server.data / "run"
+    longest = os.fsencode(inside / f".s.PGSQL.{PORTS.stop}")
     # libpq takes a comma for the end of one host, PostgreSQL's setting a comma or quote for that of one folder.
     usable = len(longest) <= SOCKET_PATH_BYTES and b"," not in longest and b'"' not in longest
-    return beside if usable else Path("/tmp") / f"yt-platform-{digest(server.data)}"
+    return inside if usable or server.account else Path("/tmp") / f"yt-platform-{digest(server.data)}"
 
 
 def _free_ports(config: Path) -> Iterator[int]:

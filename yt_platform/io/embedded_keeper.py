@@ -72,9 +72,30 @@ def live_leases(folder: Path) -> list[int]:
     return pids
 
 
+HERE = "/proc/self/cwd"
+"""The data directory, to a program of the server's account that is started in it: root's folders above are closed."""
+
+
+MARK = "yt.data"
+"""A setting that means nothing to PostgreSQL: in the arguments of a server it says whose it is."""
+
+
 def config_path(data: Path) -> Path:
     """The configuration file of ours that the server of a data directory runs with."""
-    return data.parent / "server.conf"
+    return data / "server.conf"
+
+
+def named(path: Path, data: Path, account: Account | None) -> str:
+    """How the server under that account names a path in its data directory."""
+    return str(path) if account is None else f"{HERE}/{path.relative_to(data)}"
+
+
+def account_of(data: Path) -> Account | None:
+    """The account of a cluster's server: to root its owner, to others themselves."""
+    if os.geteuid() != 0:
+        return None
+    owner = data.stat()
+    return owner.st_uid, owner.st_gid
 
 
 def postmaster_file(data: Path) -> list[str]:
@@ -93,8 +114,8 @@ def recorded_pid(data: Path) -> int:
 
 def server_pid(data: Path) -> int | None:
     """Process id of the running postmaster that we started on this data directory, or None."""
-    pid = recorded_pid(data)
-    return pid if f"config_file={config_path(data)}" in command_line(pid) else None
+    pid, before = recorded_pid(data), f"config_file={data.parent / 'server.conf'}"  # of an older version's server
+    return pid if {f"{MARK}={data}", before} & {*command_line(pid)} else None
 
 
 def run_as(
@@ -102,8 +123,13 @@ def run_as(
     arguments: list[str | Path],
     output: IO[bytes] | None = None,
     pgdata: Path | None = None,
+    given: IO[bytes] | None = None,
 ) -> int:
-    """Run a program under the server's account, quiet unless given a file, and return its exit status."""
+    """Run a program under the server's account, quiet unless given a file, and return its exit status.
+
+    With `pgdata` it is started in that data directory, by root before it changes to the account: see `HERE`.
+    `given` is its input.
+    """
     import subprocess
 
     user, group = account or (None, None)
@@ -111,16 +137,17 @@ def run_as(
     # The data directory goes by PGDATA because pg_ctl puts -D unquoted into a shell's command line.
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
     if pgdata is not None:
-        environment["PGDATA"] = str(pgdata)
+        environment["PGDATA"] = str(pgdata) if account is None else HERE
     return subprocess.run(
         arguments,
         user=user,
         group=group,
         extra_groups=None if account is None else [],
-        stdin=subprocess.DEVNULL,
+        stdin=given or subprocess.DEVNULL,
         stdout=output or subprocess.DEVNULL,
         stderr=subprocess.STDOUT,
-        cwd="/",  # the account may not be allowed into the caller's folder
+        cwd=pgdata or "/",  # the account may not be allowed into the caller's folder
+        umask=0o077,
         env=environment,
         check=False,
     ).returncode
@@ -136,7 +163,7 @@ def _remove_old_logs(folder: Path) -> None:
         log.unlink()
 
 
-def watch(state: Path, bin_dir: Path, data: Path, account: Account | None, guard: int) -> None:
+def watch(state: Path, bin_dir: Path, data: Path, guard: int) -> None:
     """Stop the server when the last lease is gone and nobody asked to keep it; return when there is no server.
 
     `guard` is the descriptor of the locked file that says a keeper is there.
@@ -151,23 +178,17 @@ def watch(state: Path, bin_dir: Path, data: Path, account: Account | None, guard
                 elif live_leases(state / "leases") or (state / "keep").exists():
                     absent = 0
                 else:
-                    stop_server(bin_dir, data, account)  # one that did not stop is met again in a second
+                    stop_server(bin_dir, data, account_of(data))  # one that did not stop is met again in a second
                 # Twice, as a client killed while it was starting the server may leave one that has no pid file yet.
                 if absent == 2:
                     # Before the lock opens: whoever starts the server next must see that it needs a new keeper.
                     os.close(guard)
                     return
-                _remove_old_logs(data.parent / "log")
+                _remove_old_logs(data / "log")
 
 
 if __name__ == "__main__":
     # The first process ends at once, so that no client is left with a dead child to reap.
     if os.fork() == 0:
-        state_dir, binaries, data_dir, uid, gid, guard_fd = sys.argv[1:]
-        watch(
-            Path(state_dir),
-            Path(binaries),
-            Path(data_dir),
-            (int(uid), int(gid)) if uid else None,
-            int(guard_fd),
-        )
+        state_dir, binaries, data_dir, guard_fd = sys.argv[1:]
+        watch(Path(state_dir), Path(binaries), Path(data_dir), int(guard_fd))

@@ -4,9 +4,13 @@ Here: choosing them, and the folders and copies that takes. What runs there is `
 `embedded.py`'s.
 
 YT_HOME/postgres holds, owned by the caller: `pgpass` (passwords), `lock` (one change of server or leases at a
-time), `leases/` (who uses the server), `keep` (it stays without users), `keeper.lock`, `keeper.log`, `start.log`.
-Beside them, or in /var/lib/yt-platform/<hash of YT_HOME> where the account of a server started by root cannot
-reach them: `data/` (the cluster), `log/`, `run/` (the socket), `server.conf`; there also a copy of the binaries.
+time), `leases/` (who uses the server), `keep` (it stays without users), `keeper.lock`, `keeper.log`, `start.log`; and
+`data/`, the cluster, owned by the server's account, with the server's `log/`, `run/` (the socket) and `server.conf`.
+
+Root's server runs under the account `yt-platform`. YT_HOME is closed to it as to everybody: its programs are started in
+the data directory, and never go there by its path. Only the programs must be where any account may run them: where the
+wheel's are not, a copy in /var/lib/yt-platform/<hash of YT_HOME> is. Older versions put a cluster there as well, which
+stays.
 """
 
 import contextlib
@@ -16,15 +20,20 @@ import importlib.util
 import os
 import pwd
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from yt_platform.io.embedded_keeper import Account, run_as
+from yt_platform.io.embedded_keeper import Account, run_as, server_pid
+from yt_platform.io.private import PRIVATE, make_private
 
 MAJOR = "18"
+ACCOUNT = "yt-platform"
+"""The account of root's servers: no other program's, and nobody's to log in with."""
+
 OUTSIDE = Path("/var/lib/yt-platform")
 
 
@@ -49,6 +58,7 @@ class Server:
 
     @property
     def base(self) -> Path:
+        """Folder that the data directory is in."""
         return self.data.parent
 
     @property
@@ -77,13 +87,12 @@ class Place:
         return self.state / "pgpass"
 
     def make_state(self) -> None:
-        """The home, and the folder of the server's state in it."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        # The account of a server started by root has to pass through; what is private inside has its own mode.
-        _make_folder(self.state, 0o755 if os.geteuid() == 0 else 0o700)
-        _make_folder(self.state / "leases", 0o700)
-        for name in ("lock", "keeper.lock"):
-            (self.state / name).touch(mode=0o600)  # who can open one can hold it, and stall the server
+        """The home, and the folder of the server's state in it, both closed to others."""
+        make_private(self.home)
+        for folder in (self.state, self.state / "leases"):
+            make_folder(folder, PRIVATE)
+        for name in ("lock", "keeper.lock", "keeper.log", "start.log"):
+            (self.state / name).touch(mode=0o600)  # who can open a lock can hold it, and stall the server
 
     @property
     def data(self) -> Path | None:
@@ -102,20 +111,18 @@ class Place:
         data = self.data
         if os.geteuid() != 0:
             return Server(data or self.state / "data", wheel_binaries(), None)
-        account = _account_of(data) if data else _unprivileged_account()
-        if data is None:
-            inside = may(account, 'cd "$0"', self.state)
-            data = (self.state if inside else self._make_outside()) / "data"
-        elif not may(account, 'cd "$0"', data):
-            raise EmbeddedPostgresError(
-                "The embedded PostgreSQL cannot be started",
-                data,
-                f"its account, user {account[0]}, cannot enter that folder or one above it",
-                "move the project to where that user may go, or open the folders above it to others (chmod o+x)",
-            )
+        account = self._account(data) if data else _own_account()
         wheel = wheel_binaries()
         reachable = may(account, 'exec "$0" --version', wheel / "postgres")
-        return Server(data, wheel if reachable else self._copied_binaries(wheel), account)
+        return Server(data or self.state / "data", wheel if reachable else self._copied_binaries(wheel), account)
+
+    def _account(self, data: Path) -> Account:
+        """Who the server of an existing cluster runs as: whoever it does now, or the user whose YT_HOME root uses, or
+        root's own account, even where an older version gave the cluster to another one."""
+        owner = data.stat()
+        if server_pid(data) is not None or owner.st_uid == self.home.stat().st_uid != 0:
+            return owner.st_uid, owner.st_gid
+        return _own_account()
 
     def _copied_binaries(self, wheel: Path) -> Path:
         """A copy of the wheel's server programs that any account can run, made once per version of the wheel."""
@@ -140,7 +147,7 @@ class Place:
 
     def _make_outside(self) -> Path:
         for folder in (OUTSIDE, self._outside):
-            _make_folder(folder, 0o755)
+            make_folder(folder, 0o755)
         return self._outside
 
 
@@ -177,29 +184,43 @@ def digest(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
 
 
-def _account_of(data: Path) -> Account:
-    owner = data.stat()
-    if owner.st_uid == 0:
-        raise EmbeddedPostgresError(
-            "The data directory belongs to root",
-            data,
-            "PostgreSQL does not run as root, nor on files of root's",
-            "give the folder back to the account that made it (chown -R), or move it away to start afresh",
-        )
-    return owner.st_uid, owner.st_gid
-
-
-def _unprivileged_account() -> Account:
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            account = pwd.getpwnam(name)
-            return account.pw_uid, account.pw_gid
+def _own_account() -> Account:
+    """The account of root's servers, made where it is missing. initdb wants one that has a name."""
+    for attempt in (_found_account, _made_account):
+        if account := attempt():
+            return account
     raise EmbeddedPostgresError(
         "The embedded PostgreSQL does not run as root",
         Path("/etc/passwd"),
-        "there is neither an account `postgres` nor `nobody` to run it",
-        "run as an ordinary user, or add such an account",
+        f"there is no account {ACCOUNT} to run it, and `useradd` could not make it",
+        f"run as an ordinary user, or add a system account named {ACCOUNT}",
     )
+
+
+def _found_account() -> Account | None:
+    with contextlib.suppress(KeyError):
+        account = pwd.getpwnam(ACCOUNT)
+        return account.pw_uid, account.pw_gid
+    return None
+
+
+def _made_account() -> Account | None:
+    options = ("--system", "--user-group", "--no-create-home", "--home-dir=/nonexistent", "--shell=/usr/sbin/nologin")
+    with contextlib.suppress(FileNotFoundError):
+        # another process may make it at the same time, which fails here and is as good
+        subprocess.run(["useradd", *options, ACCOUNT], capture_output=True, check=False)
+    return _found_account()
+
+
+def hand_over(data: Path, account: Account) -> None:
+    """Give a cluster to another account, the data directory itself last: one that was interrupted is done again.
+
+    By open folders and without following links: what is inside is another account's to change.
+    """
+    for _, folders, files, folder in os.fwalk(data, topdown=False):
+        for name in [*files, *folders]:
+            os.chown(name, *account, dir_fd=folder, follow_symlinks=False)
+    os.chown(data, *account, follow_symlinks=False)
 
 
 def may(account: Account | None, command: str, path: Path) -> bool:
@@ -207,7 +228,7 @@ def may(account: Account | None, command: str, path: Path) -> bool:
     return run_as(account, ["/bin/sh", "-c", command, path]) == 0
 
 
-def _make_folder(path: Path, mode: int) -> None:
+def make_folder(path: Path, mode: int) -> None:
     """Make a folder with that mode, whatever the umask; one that exists is left as it is."""
     with contextlib.suppress(FileExistsError):
         path.mkdir()

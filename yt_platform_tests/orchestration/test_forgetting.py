@@ -205,4 +205,4 @@ def searched_after_restore(saved: Path, ids: Known) -> list[str]:
 
 def files_of(server: EmbeddedPostgres) -> list[Path]:
     """Files of tables and indexes; what the log of changes holds goes when it is recycled."""
-    return [path for path in (server.log_folder.parent / "data" / "base").rglob("*") if path.is_file()]
+    return [path for path in (server.log_folder.parent / "base").rglob("*") if path.is_file()]

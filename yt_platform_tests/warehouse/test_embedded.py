@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -25,9 +26,12 @@ import pytest
 import sqlalchemy
 
 from yt_platform.io import embedded_keeper
+from yt_platform.io.databases import Databases
 from yt_platform.io.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from yt_platform.io.embedded_keeper import command_line, postmaster_file, run_as
 from yt_platform.io.pgpass import role_password
+from yt_platform.outage import outage
+from yt_platform.settings import Settings
 from yt_platform_tests.conftest import reachable_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,9 +116,11 @@ def _execute(url: str, *statements: str) -> None:
 
 
 def _data(home: Path) -> Path:
-    digest = hashlib.sha256(bytes(home.resolve())).hexdigest()[:12]
-    inside = home / "postgres" / "data"
-    return inside if inside.exists() else OUTSIDE / digest / "data"
+    return home / "postgres" / "data"
+
+
+def _outside(home: Path) -> Path:
+    return OUTSIDE / hashlib.sha256(bytes(home.resolve())).hexdigest()[:12]
 
 
 def _postmaster(home: Path) -> int:
@@ -122,7 +128,8 @@ def _postmaster(home: Path) -> int:
 
 
 def _socket_folder(home: Path) -> str:
-    return postmaster_file(_data(home))[4]
+    """Root's server names it by its own folder."""
+    return postmaster_file(_data(home))[4].replace(embedded_keeper.HERE, str(_data(home)))
 
 
 def _has_keeper(home: Path) -> bool:
@@ -149,9 +156,9 @@ def _mode(path: Path) -> int:
 
 
 def _remove_outside(home: Path) -> None:
-    """Remove what a server started by root keeps outside a home that its account cannot reach."""
+    """Remove the copy of programs that a server started by root keeps outside a home."""
     EmbeddedPostgres(home).stop()
-    shutil.rmtree(_data(home).parent, ignore_errors=True)
+    shutil.rmtree(_outside(home), ignore_errors=True)
     with contextlib.suppress(OSError):
         OUTSIDE.rmdir()  # only if nothing of another home is in it
 
@@ -176,6 +183,9 @@ def test_every_client_reads_the_url_whatever_the_path_holds(fresh_home: Path) ->
         psql = [server.bin_dir / "psql", url, "-Atc", "SELECT 42"]
         assert subprocess.run(psql, capture_output=True, text=True, check=True).stdout == "42\n"
         sockets = Path(_socket_folder(home))
+        if IS_ROOT:
+            assert sockets == _data(home) / "run"
+            return
         assert sockets.parent == Path("/tmp")  # a comma would end the host for libpq
         assert _answer(psycopg.conninfo.make_conninfo(url, host=str(sockets))) == 42
     sockets.rmdir()
@@ -213,20 +223,63 @@ def test_secrets_stay_in_a_file_of_the_callers(home: Path) -> None:
         password = role_password(home / "postgres" / "pgpass", "youtube")
         with pytest.raises(psycopg.errors.DuplicateObject):
             _execute(server.url("postgres"), f"CREATE ROLE youtube PASSWORD '{password}'")
-        state = home / "postgres"
+        state, data = home / "postgres", _data(home)
         pgpass = state / "pgpass"
-        assert _mode(state) == (0o755 if IS_ROOT else 0o700)
+        assert (_mode(home), _mode(state)) == (0o700, 0o700)
         assert (_mode(pgpass), pgpass.stat().st_uid) == (0o600, os.geteuid())
-        assert [_mode(state / name) for name in ("lock", "keeper.lock", "leases", "data", "log", "run")] == [
+        assert [_mode(state / name) for name in ("lock", "keeper.lock", "leases", "data")] == [
             0o600,
             0o600,
-            *[0o700] * 4,
+            0o700,
+            0o700,
         ]
-        logs = list((state / "log").iterdir())
+        assert [_mode(data / name) for name in ("server.conf", "log", "run")] == [0o600, 0o700, 0o700]
+        logs = list((data / "log").iterdir())
         assert logs
-        for file in [*logs, state / "start.log", state / "keeper.log", state / "server.conf"]:
+        for file in [*logs, state / "start.log", state / "keeper.log", data / "server.conf"]:
             assert password not in file.read_text()
         assert all(_mode(log) == 0o600 for log in logs)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can be other users")
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_no_other_user_reaches_a_lock_a_password_a_socket_or_a_row(fresh_home: Path, umask: int) -> None:
+    """As a real user of the machine: who can open a lock can hold it and stop every command."""
+    before = os.umask(umask)
+    try:
+        with EmbeddedPostgres(fresh_home):
+            for path in [fresh_home, *fresh_home.rglob("*")]:
+                assert not _mode(path) & 0o077 or path.is_socket(), path
+                seen = subprocess.run(
+                    ["ls", path], user="nobody", group="nogroup", extra_groups=[], capture_output=True
+                )
+                assert seen.returncode, path
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root's server has an account of its own")
+def test_roots_server_has_an_account_of_its_own_and_takes_older_homes_over(fresh_home: Path) -> None:
+    """A home as commit 9529093 made it for root: open, its cluster nobody's, log and configuration beside that."""
+    account = pwd.getpwnam("yt-platform")
+    with EmbeddedPostgres(fresh_home) as server:
+        url = server.url("postgres")
+        _execute(url, "CREATE TABLE kept AS SELECT 42 AS n")
+        assert Path(f"/proc/{_postmaster(fresh_home)}").stat().st_uid == account.pw_uid
+    state, data = fresh_home / "postgres", _data(fresh_home)
+    for path in (data / "log", data / "server.conf"):
+        path.rename(state / path.name)
+    for path in [data, *data.rglob("*"), state / "log", *(state / "log").iterdir()]:
+        os.chown(path, 65534, 65534)
+    (fresh_home / "forgotten.json").touch(mode=0o644)
+    for folder in (fresh_home, state):
+        folder.chmod(0o755)
+    with EmbeddedPostgres(fresh_home) as server:
+        assert server.url("postgres") == url
+        assert _answer(url, "SELECT n FROM kept") == 42
+        assert Path(f"/proc/{_postmaster(fresh_home)}").stat().st_uid == account.pw_uid
+        assert {path.stat().st_uid for path in [data, *data.rglob("*")]} == {account.pw_uid}
+        assert [_mode(path) for path in (fresh_home, state, fresh_home / "forgotten.json")] == [0o700, 0o700, 0o600]
 
 
 def test_settings_are_the_ones_in_force(home: Path) -> None:
@@ -423,8 +476,8 @@ def test_a_data_directory_in_use_by_another_server_is_refused(home: Path) -> Non
         pass
     data = _data(home)
     account = (data.stat().st_uid, data.stat().st_gid) if IS_ROOT else None
-    options = f"-c listen_addresses= -k {home / 'postgres' / 'run'}"
-    run_as(account, [ours.bin_dir / "pg_ctl", "start", "-D", data, "-o", options])
+    options = "-c listen_addresses= -k run"
+    run_as(account, [ours.bin_dir / "pg_ctl", "start", "-o", options], None, data)
     try:
         with pytest.raises(EmbeddedPostgresError, match=f"in use by another(.|\n)*process {_postmaster(home)}\n"):
             ours.acquire()
@@ -432,7 +485,7 @@ def test_a_data_directory_in_use_by_another_server_is_refused(home: Path) -> Non
         ours.stop()
         assert postmaster_file(data)
     finally:
-        run_as(account, [ours.bin_dir / "pg_ctl", "stop", "-D", data, "-m", "fast"])
+        run_as(account, [ours.bin_dir / "pg_ctl", "stop", "-m", "fast"], None, data)
 
 
 def test_files_that_are_no_cluster_are_refused_and_left_alone(fresh_home: Path) -> None:
@@ -513,13 +566,14 @@ def test_the_port_is_kept_unless_it_is_taken(home: Path) -> None:
 def test_old_logs_are_removed(home: Path) -> None:
     """The real keeper does it, while the server runs."""
     with EmbeddedPostgres(home):
-        log = home / "postgres" / "log"
+        log = _data(home) / "log"
         for minute in range(10, 20):
             (log / f"server-20200101-00{minute}00.log").touch()
         _eventually(lambda: len(list(log.iterdir())) <= 5)
         assert max(log.iterdir()).name > "server-2021"
 
 
+@pytest.mark.skipif(IS_ROOT, reason="root's server names its socket by a short path of its own")
 def test_a_long_path_gets_its_socket_elsewhere(fresh_home: Path, tmp_path: Path) -> None:
     """A real socket: the kernel allows its path 107 bytes. In /tmp the name may be another's, and then is not used."""
     home = fresh_home / ("long" * 30)
@@ -571,14 +625,37 @@ def test_a_home_and_a_wheel_closed_to_others_work(tmp_path: Path) -> None:
         with _client(home, "import os\nos.umask(0o077)\n" + CLIENT, PYTHONPATH=str(site)) as client:
             assert _answer(_url(client)) == 42
             program = Path(f"/proc/{_postmaster(home)}/cmdline").read_text().split("\0")[0]
-            if IS_ROOT:
-                assert Path(program).is_relative_to(_data(home).parent)
-                assert _data(home).parent.parent == OUTSIDE
-            else:
-                assert _data(home) == home / "postgres" / "data"
+            assert not IS_ROOT or Path(program).is_relative_to(_outside(home))
+            assert _data(home).exists()
             client.communicate()
         with EmbeddedPostgres(home) as server:  # now by the wheel of this environment, which may be open
             assert _answer(server.url("postgres")) == 42
         assert (_mode(closed), _mode(tmp_path)) == (0o700, 0o700)
     finally:
         _remove_outside(home)
+
+
+def test_a_killed_server_that_somebody_uses_is_told_without_starting_it(home: Path) -> None:
+    """With a real client that holds its lease, as `up` does: `status` once waited a minute for it."""
+    server, settings = EmbeddedPostgres(home), Settings(home=home, _env_file=None)
+    with _client(home) as client:
+        _url(client)
+        assert outage(settings) is None
+        os.kill(_postmaster(home), signal.SIGKILL)
+        _eventually(lambda: not server.running())
+        told = outage(settings)
+        assert told
+        assert told["broken"][0]["reason"].startswith(f"it does not run, although process {client.pid} uses it")
+        assert (told["database"]["answers"], told["database"]["up"]) == (False, False)
+        assert told["database"]["log"]
+        assert not server.running()
+    assert outage(settings) is None  # nobody uses it: whoever needs it starts it
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_told_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yt_platform.io.databases.ANSWER_SECONDS", 2)  # libpq's least
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/youtube"
+        assert "timeout" in str(Databases(tmp_path, url).unanswered())

@@ -170,7 +170,7 @@ def test_the_files_of_tables_hold_nothing_of_it_even_of_rows_that_were_deleted_b
         connection.execute("DELETE FROM ops.watched_channels")
         (oid,) = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
         connection.execute("CHECKPOINT")
-    base = server.log_folder.parent / "data" / "base" / str(oid)
+    base = server.log_folder.parent / "base" / str(oid)
 
     def holding() -> list[str]:
         return [path.name for path in base.iterdir() if b"@theirs" in path.read_bytes()]
