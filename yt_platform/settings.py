@@ -5,7 +5,7 @@ import re
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -15,12 +15,11 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from yt_platform.core.lineage import FIRST_DAY
-from yt_platform.core.models.catalog import KINDS
-from yt_platform.core.policy import PolicyMode
+from yt_platform.core.known import FIRST_DAY, HUB, KINDS, PolicyMode
 from yt_platform.core.quota import Bucket
-from yt_platform.core.revenue import RevenueRates
-from yt_platform.core.websub import HUB
+
+if TYPE_CHECKING:
+    from yt_platform.core.revenue import RevenueRates
 
 PREFIX = "YT_"
 TEST_PREFIX = "YT_TEST_"
@@ -229,7 +228,9 @@ class Settings(BaseSettings):
         return {bucket: max(1, int(self.quota_share * limit)) for bucket, limit in limits.items()}
 
     @property
-    def revenue_rates(self) -> RevenueRates:
+    def revenue_rates(self) -> "RevenueRates":
+        from yt_platform.core.revenue import RevenueRates
+
         return RevenueRates(**{field.name: getattr(self, f"revenue_{field.name}") for field in fields(RevenueRates)})
 
     @property

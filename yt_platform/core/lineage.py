@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
+from yt_platform.core.known import FIRST_DAY as FIRST_DAY
 from yt_platform.core.schemas.reports import REPORTS
 from yt_platform.core.steps import DAILY, HOURLY
 
@@ -23,9 +24,6 @@ GAP_DAYS = 7
 """How far back the score of quality looks for data before the day's; longer gaps count as this one."""
 HOURS_DAYS = 3
 """How far back the features of an hour look: the increment 48 hours earlier is against a reading 49 hours earlier."""
-
-FIRST_DAY = date(2005, 2, 14)
-"""YouTube's first day: nothing is older."""
 
 Versions = Mapping[str, Mapping[date, str]]
 """Version of each input's rows, by input and day."""

@@ -8,11 +8,11 @@ import calendar
 from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import Enum
-from typing import Literal, get_args
+from typing import get_args
 
+from yt_platform.core.known import PolicyMode as PolicyMode
 from yt_platform.core.schemas.reports import REPORTS
 
-PolicyMode = Literal["owned", "amended", "strict", "synthetic"]
 MODES: tuple[PolicyMode, ...] = get_args(PolicyMode)
 
 KEPT_DAYS = 29

@@ -16,7 +16,6 @@ import pandas as pd
 
 from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID
 
-HUB = "https://pubsubhubbub.appspot.com/subscribe"
 TOPIC = "https://www.youtube.com/feeds/videos.xml?channel_id="
 LEASE_SECONDS = 864_000
 """Ten days, the longest lease that Google's hub grants. A hub may grant less, and says so when it verifies."""

@@ -11,20 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+from yt_platform.core.known import KINDS as KINDS
 from yt_platform.core.models.protocol import Forecaster
 from yt_platform.core.tasks import TASKS, Task
 
-KINDS = {
-    "naive": "naive.NaiveForecaster",
-    "drift": "drift.DriftForecaster",
-    "szabo_huberman": "szabo_huberman.SzaboHubermanForecaster",
-    "linear": "linear.LinearForecaster",
-    "random_forest": "random_forest.RandomForestForecaster",
-    "xgboost": "xgboost.XGBoostForecaster",
-    "lightgbm": "lightgbm.LightGBMForecaster",
-    "lstm": "lstm.LSTMForecaster",
-    "ensemble": "ensemble.EnsembleForecaster",
-}
 RECIPE = "recipe.json"
 
 
