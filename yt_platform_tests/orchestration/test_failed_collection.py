@@ -6,12 +6,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRequest, SkipReason, build_sensor_context
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, build_sensor_context
 
+from yt_platform.build import build_defs
 from yt_platform.defs.automation import failed_collections
 from yt_platform.defs.jobs import COLLECT, REFRESH
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.local import Platform, RunFailedError, Runs, collect
+from yt_platform.settings import Settings
 from yt_platform_tests.warehouse.test_collecting import Rig, rigged
 
 LOADED = frozenset(
@@ -58,13 +60,16 @@ def test_a_command_loads_what_was_stored_before_it_fails(held: SimpleNamespace) 
     ("status", "asks"), [(DagsterRunStatus.FAILURE, True), (DagsterRunStatus.SUCCESS, False), (None, False)]
 )
 def test_under_up_a_sensor_loads_it(held: SimpleNamespace, status: DagsterRunStatus | None, asks: bool) -> None:
+    definitions = build_defs(Settings(_env_file=None))
+    resources: dict[str, Any] = {name: getattr(held, name) for name in ("warehouse", "clock", "settings")}
     with DagsterInstance.ephemeral() as instance:
         if status:
             instance.add_run(DagsterRun(job_name=COLLECT, status=status))
-        resources: dict[str, Any] = {name: getattr(held, name) for name in ("warehouse", "clock", "settings")}
-        found = failed_collections(build_sensor_context(instance, resources=resources))
+        with build_sensor_context(instance, resources=resources, definitions=definitions) as context:
+            found = failed_collections.evaluate_tick(context)
     if not asks:
-        assert isinstance(found, SkipReason)
+        assert not found.run_requests
+        assert found.skip_message
         return
-    [request] = cast("list[RunRequest]", found)
+    [request] = found.run_requests or ()
     assert {".".join(key.path) for key in request.asset_selection or ()} == LOADED
