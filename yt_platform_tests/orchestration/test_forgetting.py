@@ -24,6 +24,7 @@ from yt_platform.core.websub import topic_of
 from yt_platform.io.backup import Place
 from yt_platform.io.embedded import EmbeddedPostgres
 from yt_platform.io.forgetting import search
+from yt_platform.io.signing import own_key
 from yt_platform.io.watchlist import add_channels, listed
 from yt_platform.io.websub import Hub, ask_hub, push_secret
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, open_platform
@@ -138,6 +139,7 @@ def test_a_channel_and_an_author_are_gone_and_the_rest_is_as_if_they_had_never_b
         assert {"database youtube", "database dagster"} <= set(search(found.place, found.logs, ids, silent))
         saved = tmp_path / "saved"
         back_up_to(found.platform.settings, saved, Console(quiet=True))
+        signed_by = own_key(found.platform.settings.home).public
         told = found.forget("channel", channel, verify=False)
         assert str(saved) in told
         assert f"{len(videos):,} videos" in told
@@ -154,7 +156,7 @@ def test_a_channel_and_an_author_are_gone_and_the_rest_is_as_if_they_had_never_b
         assert "Nothing of it was stored" in found.forget("channel", channel, verify=False)
         data = files_of(EmbeddedPostgres(found.platform.settings.home))
         assert not [path for path in data if channel[2:].encode() in path.read_bytes()]
-    assert searched_after_restore(saved, ids) == []
+    assert searched_after_restore(saved, signed_by, ids) == []
     with collecting(others) as never:
         assert never.state(author) == rest
 
@@ -187,11 +189,11 @@ def forgotten(settings: Settings, kind: str, name: str, verify: bool = True) -> 
     return out.export_text()
 
 
-def searched_after_restore(saved: Path, ids: Known) -> list[str]:
+def searched_after_restore(saved: Path, trusted: str, ids: Known) -> list[str]:
     """Where the ids are found once a backup from before the forgetting is restored elsewhere."""
     with reachable_folder() as folder:
         settings = Settings(home=folder / "home", _env_file=None)
-        restore_from(settings, saved, True, Console(quiet=True))
+        restore_from(settings, saved, True, trusted, Console(quiet=True))
         with open_platform(settings) as restored:
             place = Place(
                 restored.urls,
