@@ -1095,7 +1095,7 @@ def test_real_kaggle_2017(data_dir: Path) -> None:
     assert snapshots["like_count"].sum() == expected["likes"].sum()
     assert snapshots["like_zero_is_missing"].sum() == expected["ratings_disabled"].sum() == 59
     assert snapshots["comment_zero_is_missing"].sum() == expected["comments_disabled"].sum() == 80
-    assert set(snapshots["region"]) == {""}
+    assert set(snapshots["region"]) == {"FR"}
     assert snapshots["channel_id"].isna().all()
     assert videos["channel_id"].isna().all()
     first = videos[videos["video_id"] == "Ro6eob0LrCY"].iloc[0]
