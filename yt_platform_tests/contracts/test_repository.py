@@ -103,12 +103,13 @@ def test_containers_have_no_rights_that_they_do_not_use() -> None:
 
 
 def test_only_the_daemon_has_the_secrets_of_collecting_and_telling() -> None:
-    """On the file: of what is read from .env, the others are given nothing in place of these."""
+    """On the file: of what is read from .env, the others are given nothing in place of these. The pages ask for the
+    token of the UI."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     secret = {
         f"YT_{name.upper()}"
         for name, field in Settings.model_fields.items()
-        if "SecretStr" in str(field.annotation) and not name.endswith("database_url")
+        if "SecretStr" in str(field.annotation) and not name.endswith(("database_url", "ui_token"))
     }
     for name in services.keys() - {"postgres", "daemon"}:
         given = services[name]["environment"]
