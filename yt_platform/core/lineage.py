@@ -56,10 +56,21 @@ class Node:
 NODES = (
     Node(
         "metrics.video_snapshots",
-        "3",
-        (Input("raw.video_snapshots"), Input("raw.api_videos"), Input("raw.api_video_stats")),
+        "4",
+        (
+            Input("raw.video_snapshots", lookback_days=LOOKBACK_DAYS),
+            Input("raw.api_videos", lookback_days=LOOKBACK_DAYS),
+            Input("raw.api_video_stats", lookback_days=LOOKBACK_DAYS),
+        ),
     ),
-    Node("metrics.channel_snapshots", "2", (Input("raw.channel_snapshots"), Input("raw.api_channels"))),
+    Node(
+        "metrics.channel_snapshots",
+        "3",
+        (
+            Input("raw.channel_snapshots", lookback_days=LOOKBACK_DAYS),
+            Input("raw.api_channels", lookback_days=LOOKBACK_DAYS),
+        ),
+    ),
     Node("metrics.videos", "3", (Input("raw.videos"), Input("raw.api_videos"))),
     Node("metrics.video_versions", "3", (Input("raw.videos"), Input("raw.api_videos"))),
     Node(

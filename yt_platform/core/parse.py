@@ -51,12 +51,20 @@ _PANDAS_TYPES = {
 }
 
 
+SUBSCRIBERS_HIDDEN_FROM_VIEWS = 1_000
+"""Channels of so many views have a subscriber: where an import has none, its collector wrote 0 for hidden."""
+LIKES_HIDDEN_FROM_VIEWS = 100_000
+"""The same of a video's likes: of real videos that show them, none of so many views has none."""
+
+
 def video_snapshots(raw: pa.Table) -> pd.DataFrame:
     """Endpoint `video_snapshots` to `metrics.video_snapshots`.
 
-    Where the source writes 0 for missing, likes and comments of 0 are unknown; raw keeps the 0.
+    Where the source writes 0 for missing, likes and comments of 0 are unknown; raw keeps the 0. So are likes of 0
+    beside `LIKES_HIDDEN_FROM_VIEWS`.
     """
     frame = to_pandas(raw)
+    frame["like_zero_is_missing"] |= (frame["view_count"] >= LIKES_HIDDEN_FROM_VIEWS).fillna(False).astype(bool)
     for count, zero_is_missing, known in (
         ("like_count", "like_zero_is_missing", "likes_known"),
         ("comment_count", "comment_zero_is_missing", "comments_known"),
@@ -68,8 +76,13 @@ def video_snapshots(raw: pa.Table) -> pd.DataFrame:
 
 
 def channel_snapshots(raw: pa.Table) -> pd.DataFrame:
-    """Endpoint `channel_snapshots` to `metrics.channel_snapshots`."""
+    """Endpoint `channel_snapshots` to `metrics.channel_snapshots`.
+
+    Subscribers of 0 beside `SUBSCRIBERS_HIDDEN_FROM_VIEWS` are unknown; raw keeps the 0.
+    """
     frame = to_pandas(raw)
+    hidden = (frame["subscriber_count"] == 0) & (frame["view_count"] >= SUBSCRIBERS_HIDDEN_FROM_VIEWS)
+    frame["subscriber_count"] = frame["subscriber_count"].mask(hidden.fillna(False))
     frame["view_definition"] = view_definition(frame["collected_at"])
     return obtained(frame, IMPORT)[CHANNEL_SNAPSHOTS.column_names]
 

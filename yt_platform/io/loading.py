@@ -23,6 +23,7 @@ from yt_platform.core.progress import Progress
 from yt_platform.core.reports import ReportError
 from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import DAY, TEXT, Table, Write, judge
+from yt_platform.io.false_zeros import withdraw_false_zeros
 from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import DuplicateKeyError, Transaction, Warehouse, Window
 
@@ -161,7 +162,7 @@ def load_from_raw(
     """
     node = NODE[table.name]
     _refuse_purged(warehouse, list(parsers), window)
-    versions = raw_versions(warehouse, window)
+    versions = _versions_behind(warehouse, node, list(parsers), window)
     batches: dict[date, list[Batch]] = {day: [] for day in window.days} | _by_day(
         batches_of(warehouse, list(parsers), window)
     )
@@ -191,6 +192,30 @@ def load_from_raw(
     return _booked(warehouse, table, total)
 
 
+def _versions_behind(
+    warehouse: Warehouse, node: Node, endpoints: list[str], window: Window
+) -> dict[str, dict[date, str]]:
+    """Versions of the raw endpoints on the days that the rows of `window` depend on.
+
+    Rows of earlier days are looked up in the table itself. One that is not loaded from all of its batches has no
+    version here, so that what is made without it stays stale.
+    """
+    lookback = max(upstream.lookback_days for upstream in node.inputs)
+    if not lookback:
+        return raw_versions(warehouse, window)
+    reach = window.reaching(lookback)
+    loaded = _loaded_batches(warehouse, node, reach)
+    unloaded = {
+        batch.day
+        for batch in batches_of(warehouse, endpoints, reach)
+        if batch.day < window.first and batch.batch_id not in loaded.get(batch.day, set())
+    }
+    return {
+        name: {day: version for day, version in versions.items() if day not in unloaded}
+        for name, versions in raw_versions(warehouse, reach).items()
+    }
+
+
 UPSERT = ("upsert",)
 APPEND_OR_UPSERT = ("append", "upsert")
 """Rows of a report have dimensions of their own, says Google: they are upserted where that was not so."""
@@ -218,6 +243,12 @@ def _load_chunk(
                 transaction.add_to_quarantine(table.name, rejected, run_id)
                 counts = _added(counts, count_by_day(accepted, table.window, chunk))
                 rejects = _added(rejects, rejects_by_day(rejected))
+            withdrawn = withdraw_false_zeros(transaction, table, chunk)
+            if len(withdrawn):  # no fault of a row, so that no day is unusable for them
+                told = as_rejects(withdrawn, withdrawn[table.window], withdrawn["source"])
+                transaction.add_to_quarantine(table.name, told, run_id)
+                gone = rejects_by_day(told)
+                counts = {day: max(0, count - gone.get(day, 0)) for day, count in counts.items()}
             for day, (version, ids) in books.items():
                 book(transaction, node.table, day, version, counts[day], run_id, node.code_version, ids)
     except DuplicateKeyError:

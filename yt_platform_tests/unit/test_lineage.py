@@ -48,11 +48,12 @@ def test_a_late_batch_makes_stale_exactly_what_looks_at_its_day() -> None:
     changed = {**RAW, "raw.video_snapshots": {**RAW["raw.video_snapshots"], late: "other"}}
     stale = tables_of(changed, loaded(RAW), DAYS)
     by_table = {node.table: [day for day in DAYS if node.table in stale.get(day, ())] for node in NODES}
-    assert by_table["metrics.video_snapshots"] == [late]
+    # zeros that stand for missing are told by what was read up to 28 days before them
+    assert by_table["metrics.video_snapshots"] == DAYS[20 : 20 + LOOKBACK_DAYS + 1]
     assert by_table["metrics.videos"] == []
-    assert by_table["metrics.video_daily"] == [late, late + timedelta(days=1)]
+    assert by_table["metrics.video_daily"] == DAYS[20 : 20 + LOOKBACK_DAYS + 2]
     # features read daily rows, which a day later still differ, over their own lookback
-    assert by_table["features.video_day"] == DAYS[20 : 20 + LOOKBACK_DAYS + 2]
+    assert by_table["features.video_day"] == DAYS[20 : 20 + 2 * LOOKBACK_DAYS + 2]
 
 
 def test_what_looks_ahead_is_stale_again_when_later_days_arrive() -> None:

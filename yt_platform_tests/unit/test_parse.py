@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from yt_platform.core import parse
-from yt_platform.core.endpoints import CHANNELS, VIDEO_SNAPSHOTS, VIDEOS, Endpoint
+from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, VIDEO_SNAPSHOTS, VIDEOS, Endpoint
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.metrics import CHANNELS as CHANNELS_TABLE
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS as SNAPSHOTS_TABLE
@@ -44,6 +44,27 @@ def test_zero_is_unknown_only_where_the_source_writes_it_for_missing() -> None:
 def test_zero_views_are_views() -> None:
     found = parse.video_snapshots(raw(VIDEO_SNAPSHOTS, snapshot(view_count=0, like_zero_is_missing=True)))
     assert found["view_count"].tolist() == [0]
+
+
+def test_no_likes_beside_many_views_are_hidden_ones() -> None:
+    found = parse.video_snapshots(
+        raw(
+            VIDEO_SNAPSHOTS,
+            snapshot(view_count=100_000, like_count=0, comment_count=0),
+            snapshot(view_count=99_999, like_count=0, comment_count=0),
+        )
+    )
+    assert found["like_count"].tolist() == [pd.NA, 0]
+    assert found["likes_known"].tolist() == [False, True]
+    assert found["comment_count"].tolist() == [0, 0]
+
+
+def test_no_subscribers_beside_views_are_hidden_ones() -> None:
+    counts = [(0, 2_000_000), (0, 999), (1, 2_000_000), (0, None), (None, 5)]
+    rows = [{"channel_id": CHANNEL, "subscriber_count": of, "view_count": views} for of, views in counts]
+    found = parse.channel_snapshots(raw(CHANNEL_SNAPSHOTS, *rows))
+    assert found["subscriber_count"].tolist() == [pd.NA, 0, 1, 0, pd.NA]
+    assert found["view_count"].tolist() == [2_000_000, 999, 2_000_000, pd.NA, 5]
 
 
 def video(**columns: Any) -> dict[str, Any]:

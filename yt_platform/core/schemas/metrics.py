@@ -57,8 +57,8 @@ VIDEO_SNAPSHOTS = Table(
             "comment_count": count(
                 "Comments since publication; NULL when disabled or unknown", "comments", nullable=True
             ),
-            "likes_known": flag("False when the source hides likes or writes 0 for missing"),
-            "comments_known": flag("False when comments are disabled or the source writes 0 for missing"),
+            "likes_known": flag("False when the source hides likes or 0 stands for missing"),
+            "comments_known": flag("False when comments are disabled or 0 stands for missing"),
             "view_definition": text("What counted as a view at that time", among=REGIMES),
             **_OBTAINED,
         }
@@ -77,9 +77,13 @@ CHANNEL_SNAPSHOTS = Table(
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
             "collected_at": instant("When the counts were read"),
             "subscriber_count": count(
-                "Subscribers, rounded down to 3 significant figures; NULL when hidden", "subscribers", nullable=True
+                "Subscribers, rounded down to 3 significant figures; NULL when hidden or unknown",
+                "subscribers",
+                nullable=True,
             ),
-            "view_count": count("Views of all videos since the channel began", "views", nullable=True),
+            "view_count": count(
+                "Views of all videos since the channel began; NULL when unknown", "views", nullable=True
+            ),
             "video_count": count("Public videos", "videos", nullable=True),
             "view_definition": text("What counted as a view at that time", among=REGIMES),
             **_OBTAINED,
