@@ -97,6 +97,7 @@ class Videos:
                 "tags": "one,two,three",
                 "live_broadcast_content": "none",
                 "is_short_guess": False,
+                "short_guess_rule": "duration",
                 "access": "import",
                 "refreshed_at": at,
             }
