@@ -381,7 +381,7 @@ class Columns:
 
 
 WAREHOUSE = Columns(
-    owners=frozenset({"video_id", "channel_id", "author_channel_id", "series", "reference"}),
+    owners=frozenset({"video_id", "channel_id", "author_channel_id", "series", "reference", "item"}),
     # an alert about it, a row that was refused, and parts of a report's key, which cannot be overwritten: views that
     # came from a video, or from a page or playlist that names it
     naming=frozenset(
@@ -454,12 +454,14 @@ WAREHOUSE = Columns(
             "revenue_assumptions",
             "salt",
             "scopes",
+            "setback",
             "severity",
             "sha256",
             "short_guess_rule",
             "source",
             "state",
             "status",
+            "stopped_key",
             "subscribed_status",
             "subtitle_language",
             "subtitle_language_autotranslated",
@@ -470,6 +472,7 @@ WAREHOUSE = Columns(
             "told",
             "tracked_basis",
             "traffic_source_type",
+            "undoing",
             "unknown_columns",
             "uploader_type",
             "view_definition",

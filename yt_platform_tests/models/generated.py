@@ -82,7 +82,6 @@ def versions(videos: int, days: int, seed: int = 1, first: pd.Timestamp = FIRST)
             "tags": "one,two",
             "live_broadcast_content": "none",
             "is_short_guess": words < 3,
-            "short_guess_rule": "duration",
             "access": "import",
         }
     )

@@ -106,7 +106,7 @@ def test_status_prints_json_and_nothing_else(home: Path) -> None:
     found = call(home, "status", "--json")
     assert found.returncode == 0, found.stderr
     status = json.loads(found.stdout)
-    assert set(status) == {"clock", "tables", "partitions", "checks", "alerts", "broken"}
+    assert set(status) == {"clock", "tables", "partitions", "checks", "alerts", "skipped", "broken"}
     assert status["tables"]["metrics.videos"] == 0
     assert status["broken"] == []
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from dagster import AssetRecordsFilter, DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
+from yt_platform.core.lineage import LOOKBACK_DAYS
 from yt_platform.core.policy import first_kept
 from yt_platform.core.progress import silent
 from yt_platform.defs.jobs import COLLECT, REFRESH, REFRESH_VIEWS, build_schedules
@@ -28,7 +29,9 @@ from yt_platform.local import Platform, RunFailedError, Runs, dagster_environmen
 from yt_platform.status import platform_status
 
 LAST_DAY = date(2026, 3, 1)
-DAY = date(2026, 2, 10)
+DAY = date(2026, 1, 29)
+REACHED = DAY + timedelta(days=LOOKBACK_DAYS)
+"""The last day whose readings those of DAY can show to be none: zeros after larger counts."""
 
 
 @pytest.fixture(autouse=True)
@@ -169,7 +172,7 @@ def test_a_row_lost_from_the_books_is_missing_again(refreshed: Platform, runs: R
 def test_late_data_that_cannot_be_loaded_is_asked_for_once(late: Platform, runs: Runs) -> None:
     evaluated = tick(late, runs)
     (window, tables), *after = asked(evaluated)
-    assert window == Window(DAY, DAY)
+    assert window == Window(DAY, REACHED)
     assert "metrics.video_snapshots" in tables
     assert not any("metrics.video_snapshots" in others for _, others in after)
     with pytest.raises(RunFailedError, match="is damaged: expected sha256"):
@@ -180,17 +183,17 @@ def test_late_data_that_cannot_be_loaded_is_asked_for_once(late: Platform, runs:
     assert not again.run_requests
 
     batch(late, DAY, "late too")  # its input changed: that may be the repair
-    assert asked(tick(late, runs, evaluated.cursor))[0][0] == Window(DAY, DAY)
+    assert asked(tick(late, runs, evaluated.cursor))[0][0] == Window(DAY, REACHED)
 
 
 def test_only_the_ranges_that_changed_are_asked_for_again(late: Platform, runs: Runs) -> None:
     """A day that fails for good is not asked for again because a later day got late data."""
     evaluated = tick(late, runs)
-    later = DAY + timedelta(days=10)
+    later = REACHED + timedelta(days=2)
     batch(late, later, "late elsewhere")
     news = asked(tick(late, runs, evaluated.cursor))
     assert any(window.first == later and "metrics.video_snapshots" in tables for window, tables in news)
-    assert not any(window == Window(DAY, DAY) and "metrics.video_snapshots" in tables for window, tables in news)
+    assert not any(window.first == DAY and "metrics.video_snapshots" in tables for window, tables in news)
 
 
 def test_nothing_is_asked_for_while_a_run_makes_tables(late: Platform, runs: Runs) -> None:
@@ -219,7 +222,7 @@ def test_days_that_are_still_collected_are_left_to_the_daily_run(refreshed: Plat
         assert [(found.window, found.tables) for found in over] == stale_ranges(refreshed.warehouse, today)
         batch(refreshed, DAY, "late")
         found = overdue_ranges(refreshed.warehouse, today, yesterday)
-        assert found[0].window == Window(DAY, DAY)
+        assert found[0].window == Window(DAY, REACHED)
         assert all(item.window.last < today for item in found)
         reports = [item.window.last for item in found if "metrics.channel_daily" in item.tables]
         assert max(reports) <= today - timedelta(days=8)
@@ -237,9 +240,8 @@ def standing(platform: Platform, runs: Runs) -> Any:
 def test_the_standing_check_and_status_list_what_was_left_behind(late: Platform, runs: Runs) -> None:
     evaluation = standing(late, runs)
     assert not evaluation.passed
-    assert f"metrics.video_snapshots is missing or older than its inputs, on 1 days between {DAY} and {DAY}" in (
-        evaluation.description
-    )
+    days = f"on {LOOKBACK_DAYS + 1} days between {DAY} and {REACHED}"
+    assert f"metrics.video_snapshots is missing or older than its inputs, {days}" in evaluation.description
     broken = [item["what"] for item in platform_status(late, runs.instance, runs.definitions)["broken"]]
     assert "metrics.video_snapshots is missing or older than its inputs" in broken
     with late.warehouse.transaction() as transaction:

@@ -38,9 +38,9 @@ THEIRS, RAW_ONLY, NEW, OTHERS = "theirVideo1", "theirVideo2", "theirVideo3", "vi
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 TEXTS = {
-    *("author_name", "channel_title", "comments_failure", "description", "detail", "failure", "handle", "link"),
-    *("message", "name", "origin", "original_name", "reason", "remedy", "stop_reason", "subject", "tags", "text"),
-    *("title", "uploads_playlist_id"),
+    *("author_name", "brand_partner_channel_id", "channel_title", "comments_failure", "description", "detail"),
+    *("failure", "handle", "image_url", "link", "message", "name", "origin", "original_name", "reason", "remedy"),
+    *("stop_reason", "subject", "tags", "text", "thumbnail_url", "title", "uploads_playlist_id"),
 }
 """Columns that hold texts of YouTube's or of people's, in which ids of others are overwritten."""
 
