@@ -57,14 +57,12 @@ LIKES_HIDDEN_FROM_VIEWS = 100_000
 """The same of a video's likes: of real videos that show them, none of so many views has none."""
 
 
-def video_snapshots(raw: pa.Table) -> pd.DataFrame:
-    """Endpoint `video_snapshots` to `metrics.video_snapshots`.
+def video_counts(raw: pa.Table) -> pd.DataFrame:
+    """Counts of videos as they were told, in the columns of `metrics.video_snapshots`.
 
-    Where the source writes 0 for missing, likes and comments of 0 are unknown; raw keeps the 0. So are likes of 0
-    beside `LIKES_HIDDEN_FROM_VIEWS`.
+    Where the source writes 0 for missing, likes and comments of 0 are unknown; raw keeps the 0.
     """
     frame = to_pandas(raw)
-    frame["like_zero_is_missing"] |= (frame["view_count"] >= LIKES_HIDDEN_FROM_VIEWS).fillna(False).astype(bool)
     for count, zero_is_missing, known in (
         ("like_count", "like_zero_is_missing", "likes_known"),
         ("comment_count", "comment_zero_is_missing", "comments_known"),
@@ -75,16 +73,29 @@ def video_snapshots(raw: pa.Table) -> pd.DataFrame:
     return obtained(frame, IMPORT)[VIDEO_SNAPSHOTS.column_names]
 
 
-def channel_snapshots(raw: pa.Table) -> pd.DataFrame:
-    """Endpoint `channel_snapshots` to `metrics.channel_snapshots`.
+def video_snapshots(raw: pa.Table) -> pd.DataFrame:
+    """Counts of an import; likes of 0 beside `LIKES_HIDDEN_FROM_VIEWS` are unknown."""
+    frame = video_counts(raw)
+    hidden = ((frame["like_count"] == 0) & (frame["view_count"] >= LIKES_HIDDEN_FROM_VIEWS)).fillna(False)
+    frame["like_count"] = frame["like_count"].mask(hidden)
+    frame["likes_known"] = frame["like_count"].notna()
+    return frame
 
-    Subscribers of 0 beside `SUBSCRIBERS_HIDDEN_FROM_VIEWS` are unknown; raw keeps the 0.
-    """
+
+def channel_counts(raw: pa.Table) -> pd.DataFrame:
+    """Counts of channels as they were told, in the columns of `metrics.channel_snapshots`."""
     frame = to_pandas(raw)
-    hidden = (frame["subscriber_count"] == 0) & (frame["view_count"] >= SUBSCRIBERS_HIDDEN_FROM_VIEWS)
-    frame["subscriber_count"] = frame["subscriber_count"].mask(hidden.fillna(False))
     frame["view_definition"] = view_definition(frame["collected_at"])
     return obtained(frame, IMPORT)[CHANNEL_SNAPSHOTS.column_names]
+
+
+def channel_snapshots(raw: pa.Table) -> pd.DataFrame:
+    """Endpoint `channel_snapshots` to `metrics.channel_snapshots`: subscribers of 0 beside
+    `SUBSCRIBERS_HIDDEN_FROM_VIEWS` are unknown."""
+    frame = channel_counts(raw)
+    hidden = (frame["subscriber_count"] == 0) & (frame["view_count"] >= SUBSCRIBERS_HIDDEN_FROM_VIEWS)
+    frame["subscriber_count"] = frame["subscriber_count"].mask(hidden.fillna(False))
+    return frame
 
 
 def video_metadata(raw: pa.Table) -> pd.DataFrame:

@@ -175,12 +175,12 @@ def video_snapshots(raw: pa.Table) -> pd.DataFrame:
 
     batchGetStats names no channel, and the publication `publishTime`.
     """
-    return _through(parse.video_snapshots, raw, "statistics", VIDEO_SNAPSHOTS.schema, _snapshots_of_videos)
+    return _through(parse.video_counts, raw, "statistics", VIDEO_SNAPSHOTS.schema, _snapshots_of_videos)
 
 
 def channel_snapshots(raw: pa.Table) -> pd.DataFrame:
     """Endpoint `api_channels` to `metrics.channel_snapshots`; hidden subscribers are unknown."""
-    return _through(parse.channel_snapshots, raw, "statistics", CHANNEL_SNAPSHOTS.schema, _snapshots_of_channels)
+    return _through(parse.channel_counts, raw, "statistics", CHANNEL_SNAPSHOTS.schema, _snapshots_of_channels)
 
 
 def video_metadata(raw: pa.Table) -> pd.DataFrame:
