@@ -56,10 +56,23 @@ def _apply_migrations(warehouse_url: str, what: str, wanted: Callable[[Any], boo
     backend = get_backend(with_driver(warehouse_url, "postgresql+psycopg"))
     try:
         migrations = read_migrations(str(SQL_FOLDER / "migrations")).filter(wanted)
-        with bounded(warehouse_url, backend.connection, what), backend.lock():
-            backend.apply_migrations(backend.to_apply(migrations))
+        with bounded(warehouse_url, backend.connection, what):
+            # Processes take turns by the lock of `migrate`; a row of yoyo's own is what a killed process left.
+            backend.break_lock()
+            for migration in backend.to_apply(migrations):
+                _apply(backend, migration)
     finally:
         backend.connection.close()
+
+
+def _apply(backend: Any, migration: Any) -> None:
+    """The file and the record that it was applied, both or neither: yoyo itself commits them one after the other, and
+    a process that was killed between the two would leave a file that is applied again, which fails."""
+    backend.ensure_internal_schema_updated()
+    with backend.transaction():
+        migration.process_steps(backend, "apply")
+        backend.log_migration(migration, "apply")
+        backend.mark_one(migration, log=False)
 
 
 def _make_views(connection: psycopg.Connection[tuple[object, ...]]) -> None:
