@@ -9,7 +9,7 @@ bodies that people reported up to November 2026.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -114,13 +114,23 @@ class Refusal:
         asked = [_duration(item.get("retryDelay")) for item in listed]
         return cls(status, (*named, *exhausted), tuple(_limits(error, listed)), max(header, *asked, 0.0))
 
+    @classmethod
+    def within(cls, answer: Mapping[str, Any], body: bytes) -> "Refusal | None":
+        """What an answer of status 200 refuses in its body, as gateways pass errors on: its own code counts, or else
+        it passes like any failure of a server."""
+        if "error" not in answer:
+            return None
+        error = answer["error"]
+        code = error.get("code") if isinstance(error, dict) else None
+        return cls.read(code if type(code) is int and 400 <= code < 600 else 502, body)
+
     @cached_property
     def kind(self) -> Kind:
         """What to do about the answer.
 
         A known reason decides, and for quota the period that it counts for. Then the status: 408, 409, 429 and 5xx
-        pass; 401 and a 404 that names no reason, as a server of another kind answers, are the configuration's. Any
-        other 4xx may be the item's or the key's.
+        pass; 401 and what is below 400 are the configuration's. Any other 4xx may be the item's or the key's, and one
+        without a reason that of a server of another kind, which refuses every call alike.
         """
         known = self._known
         if self._is_limit(known):
@@ -131,7 +141,7 @@ class Refusal:
             return Kind.CONFIGURATION
         if self.status in (408, 409) or self.status >= 500:
             return Kind.TRANSIENT
-        if self.status == 401 or not self.reasons or self.status < 400:
+        if self.status == 401 or self.status < 400:
             return Kind.CONFIGURATION
         return Kind.REFUSED
 

@@ -111,6 +111,11 @@ def next_page_token(body: str | bytes) -> str | None:
     return token if isinstance(token, str) and token else None
 
 
+def item_ids(body: str | bytes) -> set[str]:
+    """The ids of an answer's items. Raises ValueError for what is not a JSON object."""
+    return {item["id"] for item in _items(_answer(body)) if isinstance(item.get("id"), str)}
+
+
 def uploads_playlists(body: str | bytes) -> dict[str, str | None]:
     """The uploads playlist of every channel of a channels.list answer; None where the answer names none that can be
     asked for. Raises ValueError for what is not a JSON object."""

@@ -18,6 +18,7 @@ import pandas as pd
 
 from yt_platform.core.parse_api import (
     PolledVideo,
+    item_ids,
     next_page_token,
     polled_videos,
     threads,
@@ -77,6 +78,9 @@ ENDINGS = (
 
 LISTINGS = 3
 """Times a listing is begun when its page tokens turn invalid."""
+
+IDLE_PAGES = 10
+"""Pages in a row without an item that is new in their listing, after which it is given up: each costs a unit."""
 
 REFUSED_IN_A_ROW = 3
 """Refusals in a row after which the key is in doubt again, though it was accepted before."""
@@ -218,7 +222,7 @@ class Collector:
         called, parameters = _OF_NOBODY[CHANNELS]
         try:
             self._client.call(called, part="id", **parameters)
-        except (UnavailableError, ThrottledError, QuotaExhaustedError, ConfigurationError):
+        except (UnavailableError, ThrottledError, QuotaExhaustedError, ConfigurationError, RefusedError):
             return False
         except ItemError:
             pass
@@ -292,19 +296,26 @@ class Collector:
                 yield from self._list(pull, half, method, parts, **more)
 
     def _pages(self, method: str, page_size: int, **parameters: str) -> Iterator[Answer]:
-        """Every page of a listing, begun anew where a page token turns invalid. Raises ItemError."""
+        """Every page of a listing, begun anew where a page token turns invalid. Raises ItemError, also where its
+        pages go on and tell nothing new: such a listing may have no end."""
         for _ in range(LISTINGS):
             token: dict[str, str] = {}
+            told: set[str] = set()
+            idle = 0
             try:
-                while True:
+                while idle < IDLE_PAGES:
                     answer = self._call(method, maxResults=page_size, **parameters, **token)
                     yield answer
+                    ids = item_ids(answer.body)
+                    idle = idle + 1 if ids <= told else 0
+                    told |= ids
                     following = next_page_token(answer.body)
                     if not following:
                         return
                     token = {"pageToken": following}
             except PageError:
                 continue
+            raise ItemError(f"{IDLE_PAGES} pages in a row told nothing new")
         raise ItemError(f"page tokens turned invalid {LISTINGS} times")
 
     def _require_share(self, purpose: Purpose) -> None:

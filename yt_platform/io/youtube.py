@@ -155,8 +155,7 @@ class YouTubeClient:
         try:
             content: bytes = request.execute()
         except HttpError as error:
-            refusal = Refusal.read(error.status_code, error.content, error.resp.get("retry-after"))
-            return _Fault(refusal.kind, refusal.reason, refusal.remedy, refusal.wait)
+            return _fault(Refusal.read(error.status_code, error.content, error.resp.get("retry-after")))
         except (ConnectionRefusedError, httplib2.ServerNotFoundError) as error:
             self._ledger.refund(method)  # nothing was sent
             return _Fault(Kind.TRANSIENT, f"{type(error).__name__}: check YT_API_ENDPOINT and the network")
@@ -164,10 +163,14 @@ class YouTubeClient:
             # a kept connection may have died: the next try opens another
             self._http.close()
             return _Fault(Kind.TRANSIENT, type(error).__name__)
-        body = json_text(content)
-        if body is None:
+        answer = json_object(content)
+        if answer is None:
             return _Fault(Kind.TRANSIENT, "the answer is not JSON")
-        return Answer(self._source, ACCESS, self._now(), method, parameters, body)
+        if refusal := Refusal.within(answer, content):
+            return _fault(refusal)
+        if not is_list_response(answer):
+            return _Fault(Kind.TRANSIENT, "the answer is no list of items")
+        return Answer(self._source, ACCESS, self._now(), method, parameters, content.decode())
 
     def _error(self, method: str, fault: _Fault) -> Exception:
         if fault.kind is Kind.QUOTA:
@@ -201,10 +204,32 @@ def as_received(_: object, content: bytes) -> bytes:
     return content
 
 
-def json_text(content: bytes) -> str | None:
+def json_object(content: bytes) -> dict[str, Any] | None:
     """The body, where it is a JSON object in UTF-8."""
     try:
-        text = content.decode()
-        return text if isinstance(json.loads(text), dict) else None
-    except ValueError:
+        answer = json.loads(content.decode())
+    except (ValueError, RecursionError):
         return None
+    return answer if isinstance(answer, dict) else None
+
+
+def json_text(content: bytes) -> str | None:
+    """As `json_object`, as received."""
+    return None if json_object(content) is None else content.decode()
+
+
+def is_list_response(answer: dict[str, Any]) -> bool:
+    """Whether the answer can be one of the API's lists. A list of nothing has no `items`, but then its `kind`.
+
+    What passed for one would say that channels are closed, videos are gone, and a playlist has ended.
+    """
+    items = answer.get("items", [])
+    return bool(answer.keys() & {"kind", "items"}) and isinstance(items, list) and all(map(_is_object, items))
+
+
+def _is_object(item: Any) -> bool:
+    return isinstance(item, dict)
+
+
+def _fault(refusal: Refusal) -> _Fault:
+    return _Fault(refusal.kind, refusal.reason, refusal.remedy, refusal.wait)

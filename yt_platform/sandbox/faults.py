@@ -25,8 +25,9 @@ class Fault:
 
     What a strike does: answers `status` with `reason`, of which one implies the other (and with `retry_after`
     seconds, the reason where `reason_in` says, another `message`, and the name of a `quota_limit` in the details), or
-    `cut`s the connection in the middle of the body, or answers `garbage` instead of JSON; after `latency` seconds,
-    which may stand alone. Raises ValueError for rules that contradict themselves.
+    `cut`s the connection in the middle of the body, or answers `garbage` instead of JSON, or this `body` with `status`
+    (200 unless given); after `latency` seconds, which may stand alone. Raises ValueError for rules that contradict
+    themselves.
     """
 
     method: str | None = None
@@ -47,6 +48,7 @@ class Fault:
     latency: float = 0.0
     cut: bool = False
     garbage: bool = False
+    body: str | None = None
 
     def __post_init__(self) -> None:
         known = [*METHODS, *REPORTING_METHODS, analytics.METHOD]
@@ -54,10 +56,13 @@ class Fault:
             raise ValueError(f"fault for an unknown method {self.method!r}; there are {', '.join(known)}")
         if sum(chosen is not None for chosen in (self.nth, self.after, self.every, self.rate)) > 1:
             raise ValueError(f"a fault strikes by one of nth, every and rate, or after so many: {self}")
-        if sum((self.reason is not None or self.status is not None, self.cut, self.garbage)) > 1:
-            raise ValueError(f"a fault has one effect of reason or status, cut and garbage: {self}")
-        if self.reason is None and self.status is None and not (self.cut or self.garbage or self.latency > 0):
-            raise ValueError(f"a fault without effect: give reason or status, cut, garbage or latency: {self}")
+        told = self.body is not None
+        is_error = self.reason is not None or (self.status is not None and not told)
+        effects = (is_error, self.cut, self.garbage, told)
+        if sum(effects) > 1:
+            raise ValueError(f"a fault has one effect of reason or status, cut, garbage and body: {self}")
+        if not (any(effects) or self.latency > 0):
+            raise ValueError(f"a fault without effect: give reason or status, cut, garbage, body or latency: {self}")
         if self.reason_in not in get_args(ReasonPlace):
             raise ValueError(f"reason_in is one of {', '.join(get_args(ReasonPlace))}, not {self.reason_in!r}")
 
@@ -72,7 +77,7 @@ class Fault:
 
     def error(self) -> ApiError | None:
         """The error to answer with, None for other effects."""
-        if self.reason is None and self.status is None:
+        if self.body is not None or (self.reason is None and self.status is None):
             return None
         reason = self.reason or usual_reason(self.status)
         return ApiError(reason, self.message, status=self.status, quota_limit=self.quota_limit)

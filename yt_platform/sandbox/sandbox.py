@@ -192,6 +192,8 @@ def _struck(fault: Fault, serve: Callable[[], Answer]) -> Answer:
         return error_answer(error, fault.reason_in, retry, fault.latency)
     if fault.garbage:
         return Answer(200, b'{"kind": "youtube#', latency=fault.latency)
+    if fault.body is not None:
+        return Answer(fault.status or 200, fault.body.encode(), latency=fault.latency)
     try:
         served = serve()
     except ApiError as refused:

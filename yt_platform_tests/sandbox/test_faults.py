@@ -79,6 +79,11 @@ def test_garbage_is_no_json(api_with: Callable[..., Any]) -> None:
         json.loads(answer)
 
 
+def test_a_body_of_its_own_is_answered_with_its_status(api_with: Callable[..., Any]) -> None:
+    assert api_with({"body": '{"items": []}'}).videos().list(part="id", id="x").execute() == {"items": []}
+    assert statuses(api_with({"body": "closed", "status": 403, "times": 1}), 2) == [403, 200]
+
+
 def test_latency_runs_into_a_timeout(url: str, api: Any) -> None:
     """With a client that waits less; another call is answered meanwhile, and a shorter delay is only a delay."""
     control(url, "faults", [{"item": "slow", "latency": 30}, {"item": "late", "latency": 0.2}])
@@ -108,6 +113,7 @@ def test_rules_are_replaced_while_it_serves(url: str, api: Any) -> None:
         ({"nth": 1, "every": 2, "status": 500}, "one of nth, every and rate"),
         ({"nth": 1, "after": 2, "status": 500}, "or after so many"),
         ({"cut": True, "garbage": True}, "one effect"),
+        ({"body": "x", "reason": "forbidden"}, "one effect"),
         ({"method": "videos.delete", "cut": True}, "unknown method"),
         ({"reason": "forbidden", "reason_in": "nowhere"}, "reason_in"),
     ],

@@ -51,7 +51,8 @@ def detailed(reason: str, message: str = "told", **metadata: str) -> Refusal:
         (403, "accessNotConfigured", Kind.CONFIGURATION),
         (401, None, Kind.CONFIGURATION),
         (401, "somethingNew", Kind.CONFIGURATION),
-        (404, None, Kind.CONFIGURATION),  # a server of another kind
+        (404, None, Kind.REFUSED),  # a server of another kind, or a gateway's word about one item
+        (403, None, Kind.REFUSED),
         (302, None, Kind.CONFIGURATION),
     ],
 )
@@ -67,6 +68,8 @@ def test_every_answer_has_its_kind(status: int, reason: str | None, kind: Kind) 
         (answer(403, "quotaExceeded", "you have exceeded your quota."), Kind.QUOTA, 0),
         (answer(403, "somethingNew", "You have exceeded your <a>quota</a>."), Kind.QUOTA, 0),
         (answer(403, "somethingNew", "Daily Limit Exceeded."), Kind.QUOTA, 0),
+        (answer(403, "forbidden", QUOTA.format("day")), Kind.QUOTA, 0),
+        (answer(403, "dailyLimitExceededUnreg", "Daily Limit for Unauthenticated Use Exceeded."), Kind.QUOTA, 0),
         (answer(403, "quotaExceeded", QUOTA.format("minute")), Kind.RATE, 60),
         (answer(429, "rateLimitExceeded", QUOTA.format("minute per user")), Kind.RATE, 60),
         (answer(403, "userRateLimitExceeded", QUOTA.format("100 seconds per user")), Kind.RATE, 100),
@@ -117,7 +120,8 @@ def test_a_known_reason_decides_wherever_it_stands() -> None:
 def test_a_body_that_is_no_error_names_no_reason(body: bytes) -> None:
     refusal = Refusal.read(403, body)
     assert refusal.reasons == ()
-    assert (refusal.kind, refusal.reason) == (Kind.CONFIGURATION, "HTTP 403")
+    assert (refusal.kind, refusal.reason) == (Kind.REFUSED, "HTTP 403")
+    assert "YT_API_ENDPOINT" in refusal.remedy
 
 
 def test_the_longest_of_the_waits_that_are_asked_for_counts() -> None:
@@ -132,3 +136,26 @@ def test_a_remedy_is_always_named() -> None:
     assert "restrictions refuse" in answer(403, None, details=[{"reason": "API_KEY_IP_ADDRESS_BLOCKED"}]).remedy
     assert "YT_API_KEY" in answer(403, "neverHeardOf").remedy
     assert "YT_API_ENDPOINT" in answer(404, None).remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": 403, "errors": [{"reason": "quotaExceeded"}]}, Kind.QUOTA),
+        ({"code": 403, "errors": [{"reason": "forbidden"}]}, Kind.REFUSED),
+        ({"code": 404, "errors": [{"reason": "playlistNotFound"}]}, Kind.ITEM),
+        ({"message": "upstream"}, Kind.TRANSIENT),
+        ({"code": 200}, Kind.TRANSIENT),
+        ("broken", Kind.TRANSIENT),
+        (None, Kind.TRANSIENT),
+    ],
+)
+def test_an_error_inside_an_answer_of_status_200_is_an_error(error: Any, kind: Kind) -> None:
+    answered = {"error": error}
+    refusal = Refusal.within(answered, json.dumps(answered).encode())
+    assert refusal
+    assert refusal.kind is kind
+
+
+def test_an_answer_without_error_refuses_nothing() -> None:
+    assert Refusal.within({"items": []}, b'{"items": []}') is None

@@ -3,6 +3,7 @@
 Against a real Postgres and, over HTTP, the sandbox, as only the order of calls shows that nobody else is in the way.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -361,6 +362,70 @@ def test_a_limit_of_a_minute_backs_off_for_longer_than_that_and_then_ends_the_pu
     assert (calls(rig, UPLOADS), len(rig.waits)) == (5, 4)
     assert sum(rig.waits) > 60
     assert rig.collect("uploads")["uploads"].missing is None
+
+
+ERROR_INSIDE = json.dumps({"error": {"code": 500, "errors": [{"reason": "backendError"}]}})
+NO_LISTS = [ERROR_INSIDE, '{"kind": "k", "items": null}', '{"items": "none"}', '{"items": [1]}', "{}"]
+
+
+@pytest.mark.parametrize("body", NO_LISTS)
+def test_an_answer_that_is_no_list_of_items_says_nothing_of_channels_and_videos(rig: Rig, body: str) -> None:
+    """It said that channels were closed and videos were gone, and ended listings."""
+    [first, *_] = rig.channel_ids()
+    with faulty(rig, Fault(method=CHANNELS, body=body)):
+        assert "failed 5 times" in str(rig.collect("channels")["channels"].missing)
+    assert {(one.failure, one.uploads_polled_at) for one in listed(rig.warehouse_url)} == {(None, None)}
+    rig.collect("channels")
+    with faulty(rig, Fault(method=UPLOADS, item=playlist(first), body=body), Fault(method="videos.list", body=body)):
+        rig.collect("uploads", "videos")
+    assert [row[:3] for row in skipped(rig)] == [(UPLOADS, first, "failed")]
+    assert rig.rows("SELECT count(*) AS n FROM ops.tracked_videos WHERE unreturned_at IS NOT NULL") == [{"n": 0}]
+    rig.collect("uploads", "videos")
+    assert (tracked(rig), skipped(rig)) == (rig.public_videos(), [])
+
+
+def test_a_quota_error_inside_an_answer_of_status_200_stops_the_bucket(rig: Rig) -> None:
+    body = json.dumps({"error": {"code": 403, "message": PER_DAY, "errors": [{"reason": "quotaExceeded"}]}})
+    with faulty(rig, Fault(body=body)):
+        assert "it resets at" in str(rig.collect("channels")["channels"].missing)
+    assert rig.sandbox.usage()["requests"] == 1
+
+
+def test_a_refusal_without_a_reason_is_the_items_where_the_key_may_ask_about_others(rig: Rig) -> None:
+    """A gateway's page about one channel stopped all others in every run."""
+    rig.collect("channels")
+    [first, *_] = rig.channel_ids()
+    page = "<html>Forbidden</html>"
+    with faulty(rig, Fault(method=UPLOADS, item=playlist(first), status=403, body=page)):
+        assert rig.collect("uploads")["uploads"].skipped == {first: "HTTP 403"}
+    assert {row["channel_id"] for row in rig.rows("SELECT DISTINCT channel_id FROM ops.tracked_videos")} == {
+        *rig.channel_ids()[1:]
+    }
+    rig.advance(hours=3)
+    with faulty(rig, Fault(status=403, body=page)), pytest.raises(ConfigurationError, match="check YT_API_ENDPOINT"):
+        rig.collect("uploads")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"items": [], "nextPageToken": "again"}',
+        '{"items": [{"id": "the same"}], "nextPageToken": "again"}',
+    ],
+)
+def test_a_listing_whose_pages_never_end_is_cut_short_before_it_costs_a_day(rig: Rig, body: str) -> None:
+    """It was followed until the day's quota was spent, and nothing else was collected."""
+    rig.collect("channels")
+    first, *others = rig.channel_ids()
+    with faulty(rig, Fault(method=UPLOADS, item=playlist(first), body=body)):
+        rig.collect("uploads")
+        assert calls(rig, UPLOADS) <= len(others) * 10 + 11
+    [row] = skipped(rig)
+    assert row[:3] == (UPLOADS, first, "cut short")
+    assert "told nothing new" in str(row[3])
+    rig.advance(hours=3)
+    rig.collect("uploads")
+    assert (tracked(rig), skipped(rig)) == (rig.public_videos(), [])
 
 
 def test_what_is_skipped_goes_with_its_channel(rig: Rig) -> None:
