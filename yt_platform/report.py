@@ -23,6 +23,7 @@ from yt_platform.io.authorization import Listed
 from yt_platform.io.forgetting import Forgotten
 from yt_platform.io.history import History
 from yt_platform.io.history.preview import Preview
+from yt_platform.io.history.problems import excerpt
 from yt_platform.io.imports import SHORT_ID, SHOWN_REASONS, Import
 from yt_platform.io.readers import Reader
 from yt_platform.io.watchlist import Watched
@@ -135,6 +136,8 @@ def print_preview(shown: Preview, start: date, out: Console) -> None:
     say(f"{shown.name}: {shown.layout}, {shown.rows:,} rows, {shown.refused:,} refused")
     for column, (own, expected) in shown.columns.items():
         say(f"  {own} is {column}, read as {expected}")
+    if shown.unused:
+        say(f"  not taken: {excerpt(', '.join(shown.unused))}")
     if shown.first and shown.last:
         say(f"  from {shown.first:%Y-%m-%d %H:%M} to {shown.last:%Y-%m-%d %H:%M} UTC, {shown.order}")
         if shown.first.date() < start:

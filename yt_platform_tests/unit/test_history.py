@@ -647,7 +647,7 @@ def test_a_folder_may_hold_several_layouts_under_any_names(tmp_path: Path) -> No
         (".cache/x.csv", "is hidden"),
         ("PLAIN", "is no table"),
         ("empty.csv", "is empty"),
-        ("map.json", "is no table"),
+        ("map.json", "is JSON, which is not imported"),
         ("notes.md", "is no table"),
     }
     originals = {(batch.day.day, batch.original_name, batch.original_sha256) for batch in result.batches}
@@ -705,7 +705,7 @@ def test_a_bad_file_is_named_with_place_reason_and_remedy_and_stores_nothing(
     [
         (None, "there is no such file or folder. Remedy: check the path"),
         ("", "is empty. Remedy: give one of the known layouts: trending snapshots (video_id, region"),
-        ('{"a": 1}', "is no table. Remedy: give one of the known layouts"),
+        ('{"a": 1}', "is JSON, which is not imported. Remedy: write its readings as CSV or Parquet"),
     ],
 )
 def test_a_path_without_any_data_is_an_error(tmp_path: Path, content: str | None, expected: str) -> None:
@@ -717,6 +717,15 @@ def test_a_path_without_any_data_is_an_error(tmp_path: Path, content: str | None
     assert expected in str(error.value)
     with pytest.raises(HistoryError, match=r"holds no history file|no such file"):
         open_history(tmp_path / "in")
+
+
+def test_a_pointer_of_git_lfs_and_a_workbook_are_told_from_tables(tmp_path: Path) -> None:
+    for name, content, reason in (
+        ("a.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "is a pointer of Git LFS"),
+        ("b.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "is a workbook of Excel"),
+    ):
+        with pytest.raises(HistoryError, match=reason):
+            open_history(written(tmp_path / name, content))
 
 
 def test_what_is_known_is_imported_and_the_rest_is_named(tmp_path: Path) -> None:
@@ -773,6 +782,33 @@ def test_a_header_inside_a_file_is_read_and_the_rows_after_it_by_it(tmp_path: Pa
     result = imported(written(tmp_path / "t.csv", HEADER + "2026-01-02,a,1,2,3\n" + header + row * 2))
     assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3], ["b", 4, 5, 6], ["b", 4, 5, 6]]
     assert (result.rejects, result.history.header_lines, result.scan.rows) == ([], 1, 3)
+
+
+def test_a_header_without_a_column_that_may_be_missing_is_followed(tmp_path: Path) -> None:
+    """Of as many fields as the first: rows after it were taken for rows of the first, likes for views."""
+    content = "timestamp,video_id,title,view_count,like_count,comment_count\n2026-01-02,a,Title,1,2,3\n"
+    content += "timestamp,video_id,view_count,like_count,comment_count,favorites\n2026-01-03,b,4,5,6,9\n"
+    result = imported(written(tmp_path / "t.csv", content))
+    assert counts(result.rows["video_snapshots"]) == [["a", 1, 2, 3], ["b", 4, 5, 6]]
+    assert (result.rejects, result.history.header_lines) == ([], 1)
+
+
+@pytest.mark.parametrize("time", ["timestamp", "datetime"])
+def test_what_a_tracker_writes_beside_counts_is_taken(tmp_path: Path, time: str) -> None:
+    """Rows of three countries at one time became three readings of no country, two of them refused later."""
+    header = f"{time},video_id,country,channel_id,title,published_at,view_count,like_count,comment_count\n"
+    rows = "".join(f"2026-01-02,a,{region},UC1,Title,2025-12-31,1,2,3\n" for region in ("US", "DE", "FR"))
+    result = imported(written(tmp_path / "t.csv", header + rows))
+    assert set(result.rows["video_snapshots"]["region"]) == {"US", "DE", "FR"}
+    assert set(result.rows["video_snapshots"]["channel_id"]) == {"UC1"}
+    assert list(result.rows["videos"]["title"]) == ["Title"]
+
+
+def test_a_country_in_a_column_of_a_kaggle_file_is_its_region(tmp_path: Path) -> None:
+    names = "video_id,trending_date,title,channel_title,category_id,publish_time,views,likes,comment_count"
+    content = f"{names},comments_disabled,ratings_disabled,country\n"
+    content += "a,17.14.11,T,C,1,2017-11-13T17:13:01.000Z,1,2,3,False,False,MX\n"
+    assert list(imported(written(tmp_path / "all.csv", content)).rows["video_snapshots"]["region"]) == ["MX"]
 
 
 def test_rows_refused_after_a_wider_header_are_measured_by_it(tmp_path: Path) -> None:
@@ -1282,6 +1318,8 @@ def test_what_a_period_gained_is_not_taken_for_totals(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", "date,video_id,views,watch_time_minutes\n2026-01-02,abcdefghijk,7,3\n")
     with pytest.raises(HistoryError, match="holds what was gained in a period, as watch_time_minutes tell"):
         open_history(path)
+    [file] = open_history(path, Options({"view_count": "views"})).files
+    assert (file.own_names["view_count"], file.unused) == ("views", ["watch_time_minutes"])
 
 
 def test_every_synonym_means_one_thing_in_each_layout_and_is_documented() -> None:
@@ -1296,11 +1334,12 @@ def test_every_synonym_means_one_thing_in_each_layout_and_is_documented() -> Non
 
 def test_a_preview_shows_how_a_file_would_be_read(tmp_path: Path) -> None:
     rows = "2026-01-03,abcdefghijk,2\n2026-01-02,abcdefghijk,x\n2026-01-01,abcdefghijk,1\n2027-01-01,abcdefghijk,9\n"
+    rows += "1999-01-01,abcdefghijk,9\n"
     [file] = open_history(written(tmp_path / "t.csv", "date,video_id,views\n" + rows)).files
     shown = preview(file, datetime(2026, 6, 1, tzinfo=UTC))
     assert shown.columns["view_count"] == ("views", "integers or floats")
-    assert (shown.layout, shown.rows, shown.refused, shown.order) == ("readings of videos", 2, 2, "in no order")
-    assert [row["view_count"] for row in shown.shown] == [2, 1, 9]
+    assert (shown.layout, shown.rows, shown.refused, shown.order) == ("readings of videos", 2, 3, "in no order")
+    assert [row["view_count"] for row in shown.shown] == [2, 1, 9, 9]
     [unreadable] = [line for reason, line in shown.lines.items() if reason.startswith("views: 'x' is not a ")]
     assert unreadable == 3
 

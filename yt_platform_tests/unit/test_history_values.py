@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yt_platform.core.endpoints import TIMESTAMP
-from yt_platform.io.history.convert import COUNT, FLAG, KAGGLE_DAY, KAGGLE_TAGS, TEXT, TIME, Kind
+from yt_platform.io.history.convert import CHANNEL_ID, COUNT, FLAG, KAGGLE_DAY, KAGGLE_TAGS, TEXT, TIME, VIDEO_ID, Kind
 from yt_platform.io.history.dates import OpenDatesError
 
 
@@ -109,7 +109,7 @@ def test_counts_that_are_none_are_named_and_their_neighbours_kept(text: str) -> 
     "text",
     [
         *("NA", "N/A", "#N/A", "None", "null", "NULL", "NaN", "nan", "<NA>", "-", "--", "\N{EM DASH}", "\\N", "Hidden"),
-        *("hidden", " NA ", "-1", "Disabled", "n.a.", "?", "unknown", ""),
+        *("hidden", " NA ", "-1", "Disabled", "n.a.", "?", "unknown", "", "#VALUE!", "#DIV/0!", "Comments disabled"),
     ],
 )
 def test_words_for_missing_are_null_and_cost_no_row(text: str) -> None:
@@ -218,6 +218,11 @@ def test_unsigned_columns_may_be_beyond_64_bits() -> None:
         ("1/13/26, 12:05 am", datetime(2026, 1, 13, 0, 5)),
         ("13-01-2026T03:04:05.5+02:00", datetime(2026, 1, 13, 1, 4, 5, 500000)),
         ("1767323045.5", datetime(2026, 1, 2, 3, 4, 5, 500000)),
+        ("2 January 2026", datetime(2026, 1, 2)),
+        ("Jan 2, 2026", datetime(2026, 1, 2)),
+        ("Jan. 2, 2026, 3:04", datetime(2026, 1, 2, 3, 4)),
+        ("02-Jan-2026 03:04:05", datetime(2026, 1, 2, 3, 4, 5)),
+        ("Fri, 02 Jan 2026 03:04:05 GMT", datetime(2026, 1, 2, 3, 4, 5)),
     ],
 )
 def test_times(text: str, time: datetime) -> None:
@@ -233,6 +238,9 @@ def test_times(text: str, time: datetime) -> None:
     [
         "yesterday",
         "2026-02-30",
+        "30 February 2026",
+        "Jan 2, 2026 03:04 PST",
+        "2 Janvier 2026",
         "20261302",
         "176732304500",  # 12 digits: no date, and milliseconds of 1975
         "17673230450000",
@@ -380,6 +388,40 @@ def test_dates_that_begin_with_the_year_go_on_with_the_month() -> None:
     values, reasons = _converted(TIME, "2009/12/15", "2017-11-13T17:32:55.000Z", "2009/15/12")
     assert values == [datetime(2009, 12, 15, tzinfo=UTC), datetime(2017, 11, 13, 17, 32, 55, tzinfo=UTC), None]
     assert sorted(reasons) == [2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a-c_EFGHIJ9",
+        " a-c_EFGHIJ9 ",
+        '="a-c_EFGHIJ9"',
+        "https://www.youtube.com/watch?v=a-c_EFGHIJ9&t=5s",
+        "https://m.youtube.com/watch?list=PL1&v=a-c_EFGHIJ9",
+        "https://youtu.be/a-c_EFGHIJ9?si=x",
+        "youtube.com/shorts/a-c_EFGHIJ9",
+    ],
+)
+def test_ids_of_videos_are_read_out_of_what_people_write_around_them(text: str) -> None:
+    assert _converted(VIDEO_ID, text, None) == (["a-c_EFGHIJ9", None], {})
+
+
+@pytest.mark.parametrize("text", ["short", "#NAME?", "https://youtu.be/a-c_EFGHIJ90", "https://vimeo.com/a-c_EFGHIJ9"])
+def test_what_is_no_id_is_left_to_the_contract(text: str) -> None:
+    assert _converted(VIDEO_ID, text) == ([text], {})
+
+
+def test_ids_of_channels_are_read_out_of_addresses() -> None:
+    channel = "UC" + "a-_9" * 5 + "bc"
+    assert _converted(CHANNEL_ID, f"https://www.youtube.com/channel/{channel}/videos", f" {channel}") == (
+        [channel] * 2,
+        {},
+    )
+
+
+def test_a_spreadsheets_number_of_a_day_is_named_with_the_remedy() -> None:
+    for text in ("46082", "46082.5"):
+        assert "Format the column as a date" in _converted(TIME, text)[1][0]
 
 
 def test_kaggle_tags_become_separated_by_commas() -> None:

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yt_platform.core.endpoints import TIMESTAMP
+from yt_platform.core.schemas import base as ids
 from yt_platform.io.history import dates, numbers
 from yt_platform.io.history.dates import Decision, Orders
 from yt_platform.io.history.numbers import MAX_INT64, MISSING_WORDS, Roles, parse_count
@@ -39,8 +40,29 @@ FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 """The years 1 to 9999, which is what dates in Python and this platform can say."""
 
 _EPOCH_SECONDS = re.compile(r"\d{10}(\.\d*)?", re.ASCII)
+_SPREADSHEET_TEXT = re.compile(r'^="(.*)"$')
+_VIDEO_ADDRESS = re.compile(
+    r"(?:https?://)?(?:(?:www|m|music)\.)?"
+    r"(?:youtube\.com/(?:watch\?(?:[^#\s]*&)?v=|shorts/|embed/|live/|v/)|youtu\.be/)([\w-]{11})(?![\w-])",
+    re.ASCII | re.IGNORECASE,
+)
+_CHANNEL_ADDRESS = re.compile(
+    r"(?:https?://)?(?:(?:www|m|music)\.)?youtube\.com/channel/(UC[\w-]{22})(?![\w-])", re.ASCII | re.IGNORECASE
+)
 _DIGITS = re.compile(r"(\d+)(\.0*)?", re.ASCII)
 _ROUNDED = re.compile(r"\d+[.,]?\d*[eE]\+?\d+", re.ASCII)
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_CLOCK = r"(?:(?:,|\s+at)?\s+(?P<clock>\d{1,2}:\d\d(?::\d\d)?)(?:\s*(?:UTC|GMT|Z|\+0000))?)?"
+_WORDED = re.compile(
+    rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?(?:(?P<day>\d{{1,2}})[\s-]+{_MONTH}|"
+    rf"{_MONTH.replace('month', 'month_first')}\s+(?P<day_after>\d{{1,2}})),?[\s-]+(?P<year>\d{{4}}){_CLOCK}",
+    re.ASCII | re.IGNORECASE,
+)
+"""English alone, as exports and HTTP write it."""
+_SPREADSHEET_DAY = re.compile(r"[34]\d{4}(\.\d+)?", re.ASCII)
 _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT)$", re.ASCII | re.IGNORECASE)
 _FINER_THAN_SECONDS = {13: 10**3, 16: 10**6, 19: 10**9}
 """Ticks per second of times since 1970, by their digits: those of other lengths are no time since YouTube began."""
@@ -83,6 +105,23 @@ def _to_text(values: pa.Array) -> Converted:
     texts = values.cast(pa.string())
     nul = _rows_where(pc.match_substring(texts, "\0"))
     return _empty_to_null(texts), dict.fromkeys(nul, "holds a NUL character, which no text in a database may hold")
+
+
+def _to_id(values: pa.Array, pattern: str, address: re.Pattern[str]) -> Converted:
+    """Ids as the platform writes them, out of spaces, a spreadsheet's `="…"` and addresses of YouTube. What is no id
+    stays as it is: the contracts judge ids."""
+    texts, reasons = _to_text(values)
+    if pc.all(pc.match_substring_regex(texts, pattern)).as_py() is not False:
+        return texts, reasons
+    found, _ = _by_value(texts, partial(_parse_id, pattern=pattern, address=address), pa.string())
+    return found, reasons
+
+
+def _parse_id(text: str, pattern: str, address: re.Pattern[str]) -> str:
+    bare = _SPREADSHEET_TEXT.sub(r"\1", text.strip())
+    if found := address.match(bare):
+        return found[1]
+    return bare if re.match(pattern, bare) else text
 
 
 def _to_count(values: pa.Array) -> Converted:
@@ -195,11 +234,35 @@ def _parse_time(text: str, year_first: Orders, decision: Decision) -> datetime |
         raise ValueError(f"{text[:40]!r} is a rounded number, the time in its last digits is lost")
     if orders := dates.allowed(text, year_first):
         return dates.parse(text, decision.get(orders, orders[0]))
+    if worded := _WORDED.fullmatch(text):
+        return _time_of_words(text, worded)
     try:
         moment = datetime.fromisoformat(_ZONE_NAME.sub("+00:00", text))
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"{text[:40]!r} is neither an ISO 8601 time nor seconds since 1970") from None
+        raise ValueError(f"{text[:40]!r} is neither an ISO 8601 time nor seconds since 1970{_remedy(text)}") from None
+
+
+def _time_of_words(text: str, found: re.Match[str]) -> datetime:
+    """`1 March 2026`, `Mar 1, 2026 14:05` and `Sun, 01 Mar 2026 10:00:00 GMT`: the month leaves one reading."""
+    day, month, year = (
+        found["day"] or found["day_after"],
+        (found["month"] or found["month_first"])[:3].title(),
+        found["year"],
+    )
+    clock = found["clock"] or "00:00"
+    try:
+        return datetime.strptime(
+            f"{day} {month} {year} {clock}", "%d %b %Y %H:%M:%S" if clock.count(":") == 2 else "%d %b %Y %H:%M"
+        ).replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is no day of the calendar") from None
+
+
+def _remedy(text: str) -> str:
+    if _SPREADSHEET_DAY.fullmatch(text):
+        return "; a spreadsheet's number of a day? Format the column as a date and export it again"
+    return "; write it like 2026-03-31T10:15:00Z"
 
 
 def _time_of_digits(digits: str) -> datetime:
@@ -214,6 +277,8 @@ def _time_of_digits(digits: str) -> datetime:
             return moment
     except (KeyError, ValueError, OverflowError):
         pass
+    if _SPREADSHEET_DAY.fullmatch(digits):
+        raise ValueError(f"{digits!r} is no time{_remedy(digits)}")
     raise ValueError(
         f"{digits[:40]!r} is no time since YouTube began: seconds since 1970 have 10 digits before the point, "
         "milliseconds 13, dates without separators 8, 12 or 14"
@@ -282,6 +347,8 @@ def _time_kind(expected: str, accepts: Callable[[pa.DataType], bool], *year_firs
 
 
 TEXT = Kind("text", lambda kind: is_text(kind) or bool(pa.types.is_integer(kind)), _to_text)
+VIDEO_ID = Kind("ids of videos", TEXT.accepts, partial(_to_id, pattern=ids.VIDEO_ID, address=_VIDEO_ADDRESS))
+CHANNEL_ID = Kind("ids of channels", TEXT.accepts, partial(_to_id, pattern=ids.CHANNEL_ID, address=_CHANNEL_ADDRESS))
 COUNT = Kind("integers or floats", _is_number, _to_count, _counts_are_open, _settled_counts)
 TIME = _time_kind("timestamps, dates or ISO 8601 text", _is_time, "ymd")
 FLAG = Kind("booleans or true/false text", lambda kind: is_text(kind) or bool(pa.types.is_boolean(kind)), _to_flag)

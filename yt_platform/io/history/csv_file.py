@@ -129,7 +129,7 @@ def chunks(path: Path, name: str, columns: Mapping[str, str], known: Collection[
     """The file's records after the header; `columns` says which are wanted, raw column to name in the header.
 
     A record that holds all of the `known` names is a header again, of files that were joined or of a collector that
-    was given more columns: the records after it are read by it.
+    was given more columns: the records after it are read by it. Wanted columns that it lacks are empty from there on.
 
     Records with too few or too many fields are rejects, and so are those whose quotes are broken: one inside a field
     that does not begin with it, text after a closing one, none that closes before the file, LINE_CHARS, RECORD_CHARS or
@@ -180,7 +180,7 @@ class _Part:
 
     def __init__(self, name: str, columns: Mapping[str, str], header: list[str]) -> None:
         self._name, self._columns, self._width = name, columns, len(header)
-        self._positions = {column: header.index(own) for column, own in columns.items()}
+        self._positions = {column: header.index(own) if own in header else None for column, own in columns.items()}
         self._empty()
 
     def _empty(self) -> None:
@@ -341,7 +341,7 @@ def _reject(name: str, line: int, record: list[str] | _Broken, width: int) -> Re
 def _chunk(
     name: str,
     columns: Mapping[str, str],
-    positions: Mapping[str, int],
+    positions: Mapping[str, int | None],
     rows: list[list[str]],
     lines: list[int],
     rejects: list[Reject],
@@ -349,7 +349,7 @@ def _chunk(
 ) -> Chunk:
     arrays = {}
     for column, position in positions.items():
-        values = [row[position] for row in rows]
+        values = [""] * len(rows) if position is None else [row[position] for row in rows]
         try:
             arrays[column] = pa.array(values, pa.string())
         except UnicodeEncodeError:

@@ -23,6 +23,8 @@ from yt_platform.io.history.totals import RunningTotals, SumsOfPeriod, without_s
 
 COLLECTED, PUBLISHED = "collected_at", "published_at"
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
+_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_LFS_POINTER = b"version https://git-lfs.github.com/"
 _DATA_SUFFIXES = (".csv", ".tsv", ".parquet")  # a file so named is never passed over in silence
 HIDDEN = "is hidden"
 SHOWN = 5
@@ -44,6 +46,8 @@ class HistoryFile:
     own_names: Mapping[str, str]
     """Raw column to the file's own name of it."""
     modified_ns: int
+    unused: Sequence[str] = ()
+    """Columns of the file that are not taken."""
     dates: str | None = None
     """The order of the parts of dates that a person has named, as `dates.ORDERS` has them."""
     _settled: dict[str, Convert] = field(default_factory=dict, compare=False, repr=False)
@@ -76,7 +80,10 @@ class HistoryFile:
     def _chunks(self, wanted: Mapping[str, str]) -> Iterator[Chunk]:
         if self.container == "parquet":
             return parquet_file.chunks(self.path, self.name, wanted)
-        chunks = csv_file.chunks(self.path, self.name, wanted, self.own_names.values())
+        required = [
+            self.own_names[one.column] for one in self.layout.fields if one.required and one.column in self.own_names
+        ]
+        chunks = csv_file.chunks(self.path, self.name, wanted, required)
         return chunks if self.layout.counts == "totals" else map(without_sums, chunks)
 
     def _convert(self, one: Field, values: pa.Array) -> Converted:
@@ -210,19 +217,25 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def _inspect_text(path: Path, name: str, head: bytes, options: Options) -> HistoryFile | Ignored:
+    if head.startswith(_WORKBOOK):
+        return Ignored(name, "is a workbook of Excel", "save it as CSV, and import that")
     packed = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
     if packed:
         return Ignored(name, f"is packed with {packed}", "unpack it, or save a workbook as CSV, and import that")
+    if head.startswith(_LFS_POINTER):
+        return Ignored(name, "is a pointer of Git LFS, the file itself is not here", "get it with git lfs pull")
     header = csv_file.header(head)
     options = replace(options, as_of=options.as_of or takeout.made_at(path))
     if found := matching("csv", header, options):
         return (
-            _of_a_period(name, header, found.layout)
+            _of_a_period(name, header, found.layout, options)
             or _of_no_period(path, name, found.layout)
             or _recognised(path, name, "csv", found, None, options)
         )
     if why_not := studio.why_not(header) or takeout.why_not(header):
         return Ignored(name, why_not, _give_known())
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
+        return Ignored(name, "is JSON, which is not imported", f"write its readings as CSV or Parquet: {_known()}")
     named_as_data = name.lower().endswith(_DATA_SUFFIXES)
     is_text = csv_file.is_text(head)
     if not is_text and named_as_data:
@@ -239,13 +252,18 @@ def _is_table(name: str, head: bytes) -> bool:
     return any(first.count(separator) == second.count(separator) > 0 for separator in (b",", b";", b"\t"))
 
 
-def _of_a_period(name: str, header: Sequence[str], layout: Layout) -> Ignored | None:
-    """A report about days, whose counts would be taken for totals."""
+def _of_a_period(name: str, header: Sequence[str], layout: Layout, options: Options) -> Ignored | None:
+    """A report about days, whose counts would be taken for totals; not where a person has named the total."""
     gained = [column for column in header if snake_case(column) in GAINED]
-    if not gained or layout.container:
+    if not gained or layout.container or "view_count" in options.columns:
         return None
     reason = f"holds what was gained in a period, as {', '.join(gained)} tell, and no totals"
-    return Ignored(name, reason, "import readings of totals; reports of an owner are collected by yt-platform accounts")
+    return Ignored(
+        name,
+        reason,
+        "where a column has the totals all the same, name it by --map view_count=name; reports of an owner are "
+        "collected by yt-platform accounts",
+    )
 
 
 def _of_no_period(path: Path, name: str, layout: Layout) -> Ignored | None:
@@ -281,6 +299,7 @@ def _recognised(
         path,
         found.own_names,
         stat.st_mtime_ns,
+        found.unused,
         options.dates,
     )
 

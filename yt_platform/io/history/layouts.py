@@ -12,12 +12,14 @@ from typing import Any, Literal
 from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
 from yt_platform.io.history import studio
 from yt_platform.io.history.convert import (
+    CHANNEL_ID,
     COUNT,
     FLAG,
     KAGGLE_DAY,
     KAGGLE_TAGS,
     TEXT,
     TIME,
+    VIDEO_ID,
     Kind,
 )
 from yt_platform.io.history.handles import handles
@@ -93,7 +95,19 @@ def _same(kind: Kind, *names: str) -> tuple[Field, ...]:
     return tuple(Field(name, name, kind) for name in names)
 
 
+def _named(kind: Kind, *columns: str, required: bool = True) -> tuple[Field, ...]:
+    """Fields by any name that the table of synonyms has for them."""
+    return tuple(Field(one, one, kind, required, tuple(SYNONYMS[one])) for one in columns)
+
+
 _COUNTS = _same(COUNT, "view_count", "like_count", "comment_count")
+_REGION = _named(TEXT, "region", required=False)
+_METADATA = (
+    *_named(CHANNEL_ID, "channel_id", required=False),
+    *_named(TEXT, "channel_title", "category_id", "duration", required=False),
+    *_named(TIME, "published_at", required=False),
+)
+"""What trackers write beside counts: it is taken wherever a file has it."""
 
 TRENDING_SNAPSHOTS = Layout(
     "trending snapshots",
@@ -156,7 +170,14 @@ HOURLY = Layout(
     "parquet",
     None,
     (VIDEO_SNAPSHOTS.name,),
-    (*_same(TEXT, "source", "video_id", "title"), *_same(TIME, "collected_at"), *_COUNTS),
+    (
+        *_same(TEXT, "source", "title"),
+        *_same(VIDEO_ID, "video_id"),
+        *_same(TIME, "collected_at"),
+        *_COUNTS,
+        *_REGION,
+        *_METADATA,
+    ),
     title_changes=True,
 )
 
@@ -165,7 +186,15 @@ TRACKER = Layout(
     "csv",
     "tracker",
     (VIDEO_SNAPSHOTS.name,),
-    (Field("collected_at", "timestamp", TIME), *_same(TEXT, "video_id"), *_COUNTS),
+    (
+        Field("collected_at", "timestamp", TIME),
+        *_same(VIDEO_ID, "video_id"),
+        *_COUNTS,
+        *_REGION,
+        *_named(TEXT, "title", required=False),
+        *_METADATA,
+    ),
+    title_changes=True,
 )
 
 _KAGGLE_REGION = re.compile(
@@ -175,13 +204,15 @@ _KAGGLE_REGION = re.compile(
 
 _KAGGLE = (
     Field("collected_at", "trending_date", KAGGLE_DAY),
-    *_same(TEXT, "video_id", "title", "channel_title", "category_id"),
+    *_same(VIDEO_ID, "video_id"),
+    *_same(TEXT, "title", "channel_title", "category_id"),
     Field("like_count", "likes", COUNT),
     *_same(COUNT, "comment_count"),
     Field("like_zero_is_missing", "ratings_disabled", FLAG),
     Field("comment_zero_is_missing", "comments_disabled", FLAG),
     Field("tags", "tags", KAGGLE_TAGS, required=False),
     *_optional(TEXT, "description"),
+    *_REGION,
 )
 
 KAGGLE_2017 = Layout(
@@ -231,11 +262,6 @@ CHANNEL_RECORDS = Layout(
 )
 
 
-def _named(kind: Kind, *columns: str, required: bool = True) -> tuple[Field, ...]:
-    """Fields by any name that the table of synonyms has for them."""
-    return tuple(Field(one, one, kind, required, tuple(SYNONYMS[one])) for one in columns)
-
-
 VIDEO_READINGS = Layout(
     "readings of videos",
     None,
@@ -243,11 +269,12 @@ VIDEO_READINGS = Layout(
     (VIDEO_SNAPSHOTS.name,),
     (
         *_named(TIME, "collected_at"),
-        *_named(TEXT, "video_id"),
+        *_named(VIDEO_ID, "video_id"),
         *_named(COUNT, "view_count"),
         *_named(COUNT, "like_count", "comment_count", required=False),
-        *_named(TEXT, "region", "channel_id", "channel_title", "title", "category_id", "duration", required=False),
-        *_named(TIME, "published_at", required=False),
+        *_REGION,
+        *_named(TEXT, "title", required=False),
+        *_METADATA,
     ),
     title_changes=True,
 )
@@ -314,7 +341,7 @@ CHANNEL_READINGS = Layout(
     None,
     "channels-tracker",
     (CHANNEL_SNAPSHOTS.name,),
-    (*_named(TIME, "collected_at"), *_named(TEXT, "channel_id"), *_named(COUNT, *_TOTALS, required=False)),
+    (*_named(TIME, "collected_at"), *_named(CHANNEL_ID, "channel_id"), *_named(COUNT, *_TOTALS, required=False)),
     any_of=_TOTALS,
 )
 
@@ -370,12 +397,14 @@ LAYOUTS = (
 
 @dataclass(frozen=True)
 class Fit:
-    """How the columns of a file fit a layout: raw column to own name, what is missing, and columns of one meaning."""
+    """How the columns of a file fit a layout: raw column to own name, what is missing, columns of one meaning, and
+    columns that it has no place for."""
 
     layout: Layout
     own_names: Mapping[str, str]
     missing: Sequence[str]
     doubled: Mapping[str, Sequence[str]]
+    unused: Sequence[str] = ()
 
     @property
     def share_missing(self) -> float:
@@ -393,7 +422,9 @@ def fit(layout: Layout, names: Sequence[str], options: Options) -> Fit:
     fields = {name for one in layout.fields for name in (one.column, one.name)}
     missing += [f"a place for {column}" for column in said if column not in fields]
     own_names = {column: found[0] for column, found in own.items() if found}
-    return Fit(layout, own_names, missing, {column: found for column, found in own.items() if len(found) > 1})
+    doubled = {column: found for column, found in own.items() if len(found) > 1}
+    unused = [name for name in names if name and name not in own_names.values()]
+    return Fit(layout, own_names, missing, doubled, unused)
 
 
 def _candidates(one: Field, names: Sequence[str], said: Mapping[str, str]) -> list[str]:

@@ -40,7 +40,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
         "video_count", "videos", "videocount", "videos_count", "total_videos", "num_videos", "uploads",
         "statistics_video_count",
     ),
-    "region": ("region", "region_code", "country_code", "trending_country", "trending_region"),
+    "region": ("region", "region_code", "country", "country_code", "trending_country", "trending_region"),
     "title": ("title", "video_title", "snippet_title"),
     "channel_title": ("channel_title", "channel_name", "channeltitle", "snippet_channel_title"),
     "published_at": (
@@ -55,7 +55,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 GAINED = (
     "estimated_minutes_watched", "watch_time_minutes", "watch_time_hours", "average_view_duration",
     "average_view_duration_seconds", "average_view_percentage", "average_view_duration_percentage",
-    "subscribers_gained", "engaged_views", "views_percentage", "daily_views", "view_increment",
+    "subscribers_gained", "subscribers_lost", "engaged_views", "views_percentage", "daily_views", "view_increment",
+    "live_or_on_demand", "subscribed_status", "traffic_source_type", "estimated_revenue",
 )  # fmt: skip
 """Columns that tell a report about a period, whose counts were gained in it and are no totals."""
 

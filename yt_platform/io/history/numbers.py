@@ -23,7 +23,8 @@ MISSING_WORDS = frozenset(
     ["", "na", "n/a", "#n/a", "n.a.", "<na>", "#nv", "nan", "nat", "none", "null", "(null)", "nil", "\\n", "?", "."]
 ).union(
     ["-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", "hidden", "disabled", "private", "unknown", "missing"],
-    ["undefined", "unavailable", "not available", "not_available"],
+    ["#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "#error!", "#calc!", "n/d", "n.d.", "s/d", "k.a."],
+    ["undefined", "unavailable", "not available", "not_available", "comments disabled", "turned off", "off"],
 )
 """What stands for a value that is not known, in lower case."""
 MISSING = MISSING_WORDS | {"-1", "-1.0"}

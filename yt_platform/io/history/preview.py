@@ -4,27 +4,31 @@ Belongs here: the figures of a dry run. Not here: how they look, and what the wa
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yt_platform.core.lineage import FIRST_DAY
 from yt_platform.io.history.files import HistoryFile
 
 SHOWN_ROWS = 5
+BEGAN = datetime.combine(FIRST_DAY, time(), UTC)
 
 
 @dataclass
 class Preview:
-    """One file: `columns` is raw column to the file's own name and what it is read as, `reasons` the refused rows by
+    """One file: `columns` is raw column to the file's own name and what it is read as, `unused` the names of columns
+    that are not taken, `reasons` the refused rows by
     reason with the line of the first; `order` says how its times run down the file."""
 
     name: str
     layout: str
     columns: Mapping[str, tuple[str, str]]
+    unused: Sequence[str] = ()
     rows: int = 0
     first: datetime | None = None
     last: datetime | None = None
@@ -49,7 +53,10 @@ def preview(file: HistoryFile, latest: datetime) -> Preview:
     """Reads a file as an import would. Rows after `latest` are refused. Raises HistoryError."""
     kinds = {one.column: one.kind.expected for one in file.layout.fields}
     shown = Preview(
-        file.name, file.layout.name, {column: (own, kinds[column]) for column, own in file.own_names.items()}
+        file.name,
+        file.layout.name,
+        {column: (own, kinds[column]) for column, own in file.own_names.items()},
+        file.unused,
     )
     before: datetime | None = None
     for rows in file.read():
@@ -57,6 +64,10 @@ def preview(file: HistoryFile, latest: datetime) -> Preview:
             where = f"{reject.column}: " if reject.column else ""
             _refuse(shown, f"{where}{reject.reason}", reject.line)
         times = rows.columns["collected_at"]
+        early = _days_before_youtube(times)
+        if early:
+            shown.reasons[f"collected_at lies before YouTube began ({FIRST_DAY})"] += early
+            times = times.filter(pc.greater_equal(times, pa.scalar(BEGAN, times.type)))
         late = pc.sum(pc.greater(times, pa.scalar(latest, times.type))).as_py() or 0
         if late:
             shown.reasons["collected_at lies after today"] += late
@@ -71,6 +82,10 @@ def preview(file: HistoryFile, latest: datetime) -> Preview:
             shown.first = min(filter(None, (shown.first, span["min"])))
             shown.last = max(filter(None, (shown.last, span["max"])))
     return shown
+
+
+def _days_before_youtube(times: pa.Array) -> int:
+    return pc.sum(pc.less(times, pa.scalar(BEGAN, times.type))).as_py() or 0
 
 
 def _refuse(shown: Preview, reason: str, line: int) -> None:

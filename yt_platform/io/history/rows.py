@@ -4,7 +4,7 @@ Belongs here: what every layout shares between reading a file and spooling its r
 (`csv_file.py`, `parquet_file.py`), what one column's values mean (`convert.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +57,7 @@ def typed_rows(
     """Types a chunk of the file `name`, each column by `convert`; a row at fault is rejected for the first of its
     columns that is."""
     defaults = _defaults(layout)
-    required = _required(layout)
+    required = _required(layout, own_names)
     columns: dict[str, pa.Array] = {}
     faults: dict[int, tuple[str, str]] = {}
     for one in layout.fields:
@@ -90,11 +90,12 @@ def typed_rows(
     )
 
 
-def _required(layout: Layout) -> set[str]:
+def _required(layout: Layout, has: Container[str]) -> set[str]:
     """Raw columns without which a row is nothing. A reading is nothing without its views, but its row may bring
     metadata: then the contract refuses the reading alone."""
     columns = {one.name for kind in layout.endpoints for one in ENDPOINTS[kind].schema if not one.nullable}
-    only_reading = layout.endpoints == (VIDEO_SNAPSHOTS.name,) and not layout.title_changes
+    brings_metadata = layout.title_changes and "title" in has
+    only_reading = layout.endpoints == (VIDEO_SNAPSHOTS.name,) and not brings_metadata
     only_reading = only_reading and layout.counts == "totals"  # what a day gained may be unknown before publication
     return columns | {"view_count"} if only_reading else columns
 

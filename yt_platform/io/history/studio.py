@@ -126,7 +126,10 @@ def why_not(header: Sequence[str]) -> str | None:
     names = [snake_case(name) for name in header]
     has = {words: any(name in words for name in names) for words in (CONTENT, TITLE, VIEWS, DAY)}
     if has[CONTENT] and has[TITLE] and not has[VIEWS]:
-        return f"is an export of YouTube Studio without views ({header[-1]}): only views become readings"
+        return (
+            f"is an export of YouTube Studio without a column known as views (its last is {header[-1]}): only views "
+            "become readings"
+        )
     if has[DAY] and len(names) == 2 and (has[VIEWS] or names[0] in DAY):
         return "has what a whole channel gained on each day, without its id, as YouTube Studio's totals have"
     return None
