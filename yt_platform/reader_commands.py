@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from rich.console import Console
 
-from yt_platform.io.databases import DatabaseUrls, database_name
+from yt_platform.io.databases import DatabaseUrls, database_name, for_old_client
 from yt_platform.io.readers import Reader, Readers
 from yt_platform.io.sessions import bounded
 from yt_platform.local import open_platform
@@ -21,6 +21,8 @@ def add_reader(settings: Settings, name: str, out: Console) -> None:
         url = databases(settings).reader_url(reader)
     out.print(f"the reader {name} is the role {reader.role}; its password alone is in {reader.passfile} (mode 0600)")
     out.print(url, soft_wrap=True)
+    out.print("psql 15 and older (Debian 12) refuse require_auth; the URL for them:")
+    out.print(for_old_client(url), soft_wrap=True)
 
 
 def listed_readers(settings: Settings) -> list[Reader]:

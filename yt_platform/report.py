@@ -41,7 +41,8 @@ EXAMPLE = 200
 
 _DATABASE = (
     "psql, BI tools:  make up (or .venv/bin/yt-platform db start), then\n"
-    '                 psql "$(.venv/bin/yt-platform db url --reader)"'
+    '                 psql "$(.venv/bin/yt-platform db url --reader)"\n'
+    "                 psql 15 and older (Debian 12): ... db url --reader --old-client, or ... db shell --reader"
 )
 
 
@@ -337,7 +338,8 @@ def print_readers(found: Sequence[Reader], out: Console) -> None:
     if not found:
         out.print("no reader was added: yt-platform readers add NAME")
         return
-    table = Table("reader", "role", "sessions now", "file of the password", show_edge=False)
+    table = Table("reader", "role", "sessions now", show_edge=False)
+    table.add_column("file of the password", overflow="fold")  # cut short, the path would be of no use
     for reader in found:
         table.add_row(reader.name, reader.role, str(reader.sessions), str(reader.passfile))
     out.print(table)

@@ -55,7 +55,8 @@ listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = {socket_dir}
 cluster_name = '{cluster_name}'  # in the title of each process: finds those a killed postmaster left
-max_connections = 100
+max_connections = 120
+superuser_reserved_connections = 50     # the platform's role is the superuser: readers leave it as many
 
 # Two cores, and the whole platform in less than 4 GB.
 shared_buffers = 256MB

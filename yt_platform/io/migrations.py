@@ -134,13 +134,15 @@ def _grant_readers(connection: psycopg.Connection[tuple[object, ...]], role: str
 
 
 # Advisory locks would let a reader stop every command, large objects let it fill the disk, and notifications fill the
-# queue that all databases share: PostgreSQL grants these functions to everybody who may connect. The commands NOTIFY
-# and LISTEN it grants to everybody for good; nothing of the platform listens.
+# queue that all databases share, and messages of any size the write-ahead log: PostgreSQL grants these functions to
+# everybody who may connect. The commands NOTIFY and LISTEN it grants to everybody for good; nothing of the platform
+# listens.
 _OPEN_TO_ALL = """
 SELECT function.oid::regprocedure::text
 FROM pg_proc AS function, aclexplode(coalesce(proacl, acldefault('f', proowner)))
 WHERE pronamespace = 'pg_catalog'::regnamespace AND grantee = 0
-    AND (proname ~ '^pg_(try_)?advisory_' OR proname ~ '^lo_' OR proname IN ('loread', 'lowrite', 'pg_notify'))
+    AND (proname ~ '^pg_(try_)?advisory_' OR proname ~ '^lo_'
+        OR proname IN ('loread', 'lowrite', 'pg_notify', 'pg_logical_emit_message'))
 """
 
 

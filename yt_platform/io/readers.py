@@ -146,7 +146,7 @@ class Readers:
         if self._answer("SELECT has_function_privilege(%s, 'pg_advisory_lock(bigint)', 'EXECUTE')", role):
             found.append(
                 "take advisory locks, create large objects and notify: migrate once as a superuser, or as one run "
-                "REVOKE EXECUTE on pg_advisory_*, lo_* and pg_notify FROM PUBLIC"
+                "REVOKE EXECUTE on pg_advisory_*, lo_*, pg_notify and pg_logical_emit_message FROM PUBLIC"
             )
         if not self._has_limit(role, TEMP_FILE_LIMIT):
             found.append(

@@ -291,7 +291,7 @@ def test_settings_are_the_ones_in_force(home: Path) -> None:
         "wal_level": "minimal",
         "max_wal_size": "2GB",
         "checkpoint_timeout": "15min",
-        "max_connections": "100",
+        "max_connections": "120",
         "TimeZone": "UTC",
         "fsync": "on",
         "synchronous_commit": "on",

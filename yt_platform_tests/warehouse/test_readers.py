@@ -6,6 +6,7 @@ At this level because rights, locks and limits are the server's to keep.
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import LiteralString
 from uuid import uuid4
@@ -191,7 +192,12 @@ def test_rights_that_are_none_of_a_readers_are_taken_back(platform: Platform) ->
         connection.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(role)))
         connection.execute("GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC")
     platform.start()
-    for statement in ("SELECT * FROM metrics.videos", "CREATE TABLE public.mine (a int)", "SELECT pg_notify('a', 'b')"):
+    for statement in (
+        "SELECT * FROM metrics.videos",
+        "CREATE TABLE public.mine (a int)",
+        "SELECT pg_notify('a', 'b')",
+        "SELECT pg_logical_emit_message(false, 'a', 'b')",
+    ):
         with (
             psycopg.connect(platform.urls.reader, options="-c default_transaction_read_only=off") as reader,
             pytest.raises(psycopg.errors.InsufficientPrivilege),
@@ -255,6 +261,30 @@ def test_a_reader_that_a_person_changed_works_again_after_the_next_command(
         reading(platform, platform.databases.reader_url(anna)).close()
     finally:
         readers.remove("anna")
+
+
+def connect_until_refused(url: str, held: ExitStack) -> None:
+    for _ in range(120):
+        held.enter_context(psycopg.connect(url))
+
+
+def test_readers_leave_connections_free_for_the_platform(server: EmbeddedPostgres) -> None:
+    """Limits of one reader do not add up: enough readers could take every connection of the server."""
+    role = f"many_{uuid4().hex[:8]}"
+    own = server.url("postgres")
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'of a test'").format(sql.Identifier(role)))
+        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(sql.Identifier(role)))
+        theirs = f"postgresql://{role}:of%20a%20test@127.0.0.1:{connection.info.port}/postgres"
+        try:
+            with ExitStack() as held:
+                with pytest.raises(psycopg.OperationalError, match="reserved for roles with the SUPERUSER attribute"):
+                    connect_until_refused(theirs, held)
+                platform = [held.enter_context(psycopg.connect(own)) for _ in range(40)]
+                assert platform[-1].execute("SELECT 1").fetchone() == (1,)
+        finally:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
 def test_older_transactions_of_every_kind_are_seen(platform: Platform) -> None:
