@@ -264,7 +264,7 @@ def is_batch(path: str) -> bool:
 
 def _dump(pg_dump: Path, url: str, file: Path) -> None:
     """Write a database to a file; the password is in the program's environment, not among its arguments."""
-    command = [pg_dump, "--format=custom", "--no-owner", "--no-acl", f"--file={file}"]
+    command: list[str | Path] = [pg_dump, "--format=custom", "--no-owner", "--no-acl", f"--file={file}"]
     environment = {**os.environ, **libpq_environment(url)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
