@@ -13,7 +13,7 @@ from rich.console import Console
 
 from yt_platform.build import build_defs
 from yt_platform.clock import Clock
-from yt_platform.io.skipped import COMMENTS, REPLIES, UPLOADS
+from yt_platform.io.skipped import COMMENTS, UPLOADS
 from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.watchlist import pause_channel
 from yt_platform.local import Platform
@@ -87,18 +87,12 @@ def test_status_names_uploads_that_are_cut_short_until_they_are_listed(
     assert "skipped, and asked" not in printed
 
 
-def test_status_names_comments_and_replies_that_are_cut_short_and_not_those_of_a_paused_channel(
-    rig: Rig, definitions: Any
-) -> None:
+def test_status_names_comments_that_are_cut_short_and_not_those_of_a_paused_channel(rig: Rig, definitions: Any) -> None:
     rig.collect("uploads", "videos")
-    with faulty(
-        rig,
-        Fault(method=COMMENTS, later_pages=True, status=404, reason="videoNotFound"),
-        Fault(method=REPLIES, status=500, reason="internalError", times=5),
-    ):
+    with faulty(rig, Fault(method=COMMENTS, later_pages=True, status=404, reason="videoNotFound")):
         rig.collect("comments")
     found, printed = status_of(rig, definitions)
-    assert sorted(unread(found)) == ["comments not read to the end", "replies not read to the end"]
+    assert unread(found) == ["comments not read to the end"]
     assert "videoNotFound" in printed
     [channel] = rig.channel_ids()
     pause_channel(rig.warehouse_url, channel, paused=True)
