@@ -313,7 +313,7 @@ def test_killed_without_warning_it_leaves_no_service_behind(home: Path) -> None:
     wait_for(up, webserver)
     up.kill()
     up.communicate()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + ENDS_WITHIN_SECONDS
     while processes_of(home) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert command_lines(home) == []
