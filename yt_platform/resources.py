@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
-from dagster import BetaWarning, InitResourceContext, ResourceDefinition
+from dagster import BetaWarning, InitResourceContext, ResourceDefinition, get_dagster_logger
 
 from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
@@ -208,7 +208,9 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
             registry.ensure_experiment(EXPERIMENT)
             uri = registry.tracking_uri
             config = {"experiment_name": EXPERIMENT, "mlflow_tracking_uri": uri, "env": {}, "extra_tags": {}}
-            tracking = mlflow_tracking.resource_fn(context.replace_config(config))
+            # it takes the context; Dagster's type of it is a union with functions that take none
+            start_tracking: Any = mlflow_tracking.resource_fn
+            tracking = start_tracking(context.replace_config(config))
             opened = next(tracking)
         yield opened
         tracking.close()
@@ -220,9 +222,8 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
             api.end_run("FAILED")
 
     def progress(context: InitResourceContext) -> Progress:
-        return lambda done, total, what: context.log.info(
-            f"{what}: {done:,} of {'?' if total is None else f'{total:,}'}"
-        )
+        log = context.log or get_dagster_logger()
+        return lambda done, total, what: log.info(f"{what}: {done:,} of {'?' if total is None else f'{total:,}'}")
 
     return {
         "settings": ResourceDefinition.hardcoded_resource(settings),
