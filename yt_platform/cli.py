@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,8 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
+from yt_platform.errors import FAILED, MISUSED, PlatformError
 from yt_platform.io.databases import DatabaseError
-from yt_platform.io.embedded import EmbeddedPostgresError
 from yt_platform.io.private import close_umask
 from yt_platform.printing import PlainConsole, PlainFormatter
 from yt_platform.settings import Settings, SettingsError, load_settings
@@ -62,8 +63,6 @@ Dates = Annotated[
     str | None,
     typer.Option(metavar="ORDER", help="Order of day, month and year where files leave it open: ymd, ydm, dmy or mdy."),
 ]
-FAILED = 1
-MISUSED = 2
 NOTHING_LOST = "Nothing committed is lost; run the command again, it goes on where this one ended."
 
 
@@ -83,82 +82,25 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _explain(error: Exception) -> None:
-    """Say what went wrong, and exit; what nobody can mend is raised again.
-
-    The classes are imported here, as most commands meet none of them and importing them takes seconds.
-    """
-    from yt_platform.core.analytics import QueryError
-    from yt_platform.core.models.protocol import NotEnoughRowsError
-    from yt_platform.io.accounts import AccountError, AuthorizationError
-    from yt_platform.io.backup import BackupError
-    from yt_platform.io.champions import NoPreviousChampionError
-    from yt_platform.io.forgetting import ForgettingRefusedError
-    from yt_platform.io.history import HistoryError, NamingError
-    from yt_platform.io.importing import ImportRefusedError
-    from yt_platform.io.ledger import QuotaExhaustedError
-    from yt_platform.io.raw import CorruptBatchError
-    from yt_platform.io.readers import ReaderNameError
-    from yt_platform.io.registry import UnknownVersionError
-    from yt_platform.io.signing import KeyFileError
-    from yt_platform.io.tombstones import TombstoneError
-    from yt_platform.io.watchlist import WatchListError
-    from yt_platform.io.youtube import ConfigurationError, UnavailableError
-    from yt_platform.local import RunFailedError
-    from yt_platform.up import UpError
-    from yt_platform.web.login import TokenError
-
-    try:
+    """Say what went wrong, and exit; what nobody can mend is raised again."""
+    known = error if isinstance(error, PlatformError) else _mendable(error)
+    if known is None:
         raise error
-    except (
-        SettingsError,
-        HistoryError,
-        NamingError,
-        ImportRefusedError,
-        NotEnoughRowsError,
-        AccountError,
-        QueryError,
-        WatchListError,
-        UnknownVersionError,
-        NoPreviousChampionError,
-        ForgettingRefusedError,
-        ReaderNameError,
-        KeyFileError,
-    ) as known:
-        _say(f"error: {known}")
-        raise typer.Exit(MISUSED) from known
-    except (
-        DatabaseError,
-        EmbeddedPostgresError,
-        RunFailedError,
-        UpError,
-        ConfigurationError,
-        AuthorizationError,
-        UnavailableError,
-        QuotaExhaustedError,
-        BackupError,
-        TombstoneError,
-        CorruptBatchError,
-        TokenError,
-    ) as known:
-        _say(f"error: {known}", _remedy_of_full_disk(known))
-        raise typer.Exit(FAILED) from known
-    except OSError as known:
-        remedy = _remedy_of_full_disk(known)
-        if not remedy:
-            raise
-        _say(f"error: {known}", remedy)
-        raise typer.Exit(FAILED) from known
-    except _database_errors() as known:
-        if not _is_of_the_database(known):
-            raise
-        reason = str(known).strip().splitlines()[0]
-        _say(f"error: the database stopped answering: {reason}", _remedy_of_full_disk(known) or NOTHING_LOST)
-        raise typer.Exit(FAILED) from known
-
-
-def _say(error: str, remedy: str | None = None) -> None:
-    for line in filter(None, (error, remedy)):
+    room = _remedy_of_full_disk(error) if known.exit_code == FAILED else None
+    for line in filter(None, (f"error: {known}", room)):
         err.print(line, style="red", soft_wrap=True)  # whole paths, to be copied
+    raise typer.Exit(known.exit_code) from error
+
+
+def _mendable(error: Exception) -> PlatformError | None:
+    """A full disk, or a database that went away, of which others tell."""
+    if isinstance(error, OSError) and _remedy_of_full_disk(error):
+        return PlatformError(str(error))
+    if _is_of_the_database(error):
+        reason = str(error).strip().splitlines()[0]
+        remedy = None if _remedy_of_full_disk(error) else NOTHING_LOST
+        return PlatformError(f"the database stopped answering: {reason}", remedy)
+    return None
 
 
 def _remedy_of_full_disk(error: Exception) -> str | None:
@@ -168,30 +110,25 @@ def _remedy_of_full_disk(error: Exception) -> str | None:
     return room_wanted(str(error), written_folders(load_settings()))
 
 
-def _database_errors() -> tuple[type[Exception], ...]:
-    """What drivers, Dagster's storage and MLflow raise when the server goes away; asked for only once something was
-    raised."""
-    import adbc_driver_manager
-    import psycopg
-    import sqlalchemy.exc
-    from dagster_postgres.utils import DagsterPostgresException
-    from mlflow.exceptions import MlflowException
-
-    return (
-        adbc_driver_manager.OperationalError,
-        psycopg.OperationalError,
-        sqlalchemy.exc.OperationalError,
-        DagsterPostgresException,
-        MlflowException,
-    )
+GONE = (
+    ("adbc_driver_manager", "OperationalError"),
+    ("psycopg", "OperationalError"),
+    ("sqlalchemy.exc", "OperationalError"),
+    ("dagster_postgres.utils", "DagsterPostgresException"),
+)
+"""What drivers and Dagster's storage raise when the server goes away."""
 
 
-def _is_of_the_database(error: Exception) -> bool:
-    """MLflow has one class for everything; what its database raised is the cause."""
-    import sqlalchemy.exc
-    from mlflow.exceptions import MlflowException
+def _is_of_the_database(error: BaseException) -> bool:
+    if _is_a(error, "mlflow.exceptions", "MlflowException"):  # its one class for everything; the cause says more
+        return _is_a(error.__cause__, "sqlalchemy.exc", "OperationalError")
+    return any(_is_a(error, module, name) for module, name in GONE)
 
-    return not isinstance(error, MlflowException) or isinstance(error.__cause__, sqlalchemy.exc.OperationalError)
+
+def _is_a(error: BaseException | None, module: str, name: str) -> bool:
+    """Whether it is of a class in a module that may not be loaded: then nothing of that module was raised."""
+    found = sys.modules.get(module)
+    return found is not None and isinstance(error, getattr(found, name))
 
 
 @app.callback()

@@ -30,6 +30,7 @@ from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.base import REJECT_LIMIT, Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
+from yt_platform.errors import ROWS_REFUSED
 from yt_platform.io.accounts import Accounts
 from yt_platform.io.authorization import remove_of_channel
 from yt_platform.io.backup import UNSIGNED, Place, back_up, unbook_incomplete
@@ -88,10 +89,6 @@ from yt_platform.web.login import ui_token
 
 SAMPLE_DAYS = 60
 """Days of the built-in sample that are imported; the one after them is collected."""
-
-
-ROWS_REFUSED = 3
-"""Exit code of an import of which more rows were refused than may pass unseen, or files could not be read."""
 
 
 def run_platform(settings: Settings, history: Path | None, options: Options, out: Console) -> int:

@@ -20,6 +20,7 @@ from yt_platform.core.lineage import contiguous
 from yt_platform.core.policy import may_hold
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER
+from yt_platform.errors import PlatformError
 from yt_platform.io.accuracy import accuracy_due
 from yt_platform.io.alerts import raise_alert
 from yt_platform.io.databases import DAGSTER, MLFLOW, DatabaseUrls, sqlalchemy_url
@@ -50,7 +51,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The terminal shows progress and the cause of a failure; events and logs are in Dagster's storage."""
 
 
-class RunFailedError(RuntimeError):
+class RunFailedError(PlatformError):
     """A Dagster run did not succeed; the message names the steps and their errors."""
 
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from yt_platform.core.known import FIRST_DAY, HUB, KINDS, PolicyMode
 from yt_platform.core.quota import Bucket
+from yt_platform.errors import MisuseError
 
 if TYPE_CHECKING:
     from yt_platform.core.revenue import RevenueRates
@@ -30,7 +31,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{32,256}")
 """What a token of the UIs may look like: too long to guess, and the same in a URL, a header and a file."""
 
 
-class SettingsError(ValueError):
+class SettingsError(MisuseError):
     """A `YT_*` variable is unknown or malformed; the message names it and says what is expected."""
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from yt_platform.errors import PlatformError
 from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.private import make_private
 from yt_platform.local import HOST_TAG, dagster_environment
@@ -30,7 +31,7 @@ UMASK = 0o077
 """Sockets of Dagster's code servers have the rights that this leaves: whoever connects to one runs code here."""
 
 
-class UpError(RuntimeError):
+class UpError(PlatformError):
     """The platform cannot be brought up; the message says why and what to do."""
 
 

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from yt_platform.core.schemas.base import Malformed
+from yt_platform.errors import MisuseError
 
 MONETARY_METRICS = (
     "estimatedRevenue",
@@ -50,7 +51,7 @@ _ACTIVITY = (
 _WATCHED = ("views", "engagedViews", "estimatedMinutesWatched")
 
 
-class QueryError(ValueError):
+class QueryError(MisuseError):
     """A query that the API would refuse; the message names what is allowed."""
 
 

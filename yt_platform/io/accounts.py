@@ -22,6 +22,7 @@ from google.auth.exceptions import RefreshError, TransportError
 from google.oauth2 import credentials as owner_credentials
 from google.oauth2 import service_account
 
+from yt_platform.errors import MisuseError, PlatformError
 from yt_platform.io.youtube import UnavailableError
 
 YOUTUBE = "https://www.googleapis.com/auth/youtube.readonly"
@@ -76,19 +77,19 @@ _TOKEN = re.compile(r"[!-~]+")
 _OTHERWISE = "authorise again with `yt-platform accounts add`"
 
 
-class AccountError(ValueError):
+class AccountError(MisuseError):
     """There is no such account, or its file or name cannot be used; the message says what can."""
 
 
-class AuthorizationError(RuntimeError):
+class AuthorizationError(PlatformError):
     """An account may no longer do what it is for; the message says which account, what, and the remedy.
 
     `code` is Google's word or the platform's own, like invalid_grant or no_channel.
     """
 
     def __init__(self, account: str, code: str, reason: str, remedy: str) -> None:
-        self.account, self.code, self.reason, self.remedy = account, code, reason, remedy
         super().__init__(f"account {account}: {reason}; {remedy}")
+        self.account, self.code, self.reason, self.remedy = account, code, reason, remedy
 
 
 @dataclass(frozen=True)

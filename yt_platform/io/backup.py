@@ -24,6 +24,7 @@ from psycopg import pq
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from yt_platform.core.progress import Progress
+from yt_platform.errors import PlatformError
 from yt_platform.io.databases import DAGSTER, MLFLOW, WAREHOUSE, DatabaseUrls
 from yt_platform.io.raw import OWN_FILE, UNFINISHED, RawStore
 from yt_platform.io.signing import SigningKey, is_signed, own_key
@@ -42,7 +43,7 @@ ARTIFACTS = "models"
 RAW = "raw"
 
 
-class BackupError(RuntimeError):
+class BackupError(PlatformError):
     """A backup cannot be made or used; the message says why and what to do."""
 
 

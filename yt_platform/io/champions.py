@@ -8,11 +8,12 @@ import pandas as pd
 
 from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.models import CHAMPIONS
+from yt_platform.errors import MisuseError
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.warehouse import Transaction, Warehouse
 
 
-class NoPreviousChampionError(LookupError):
+class NoPreviousChampionError(MisuseError):
     """There is no champion to go back to."""
 
 

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from yt_platform.errors import PlatformError
 from yt_platform.io.embedded_keeper import Account, run_as, server_pid
 from yt_platform.io.private import PRIVATE, make_private
 
@@ -37,15 +38,12 @@ ACCOUNT = "yt-platform"
 OUTSIDE = Path("/var/lib/yt-platform")
 
 
-class EmbeddedPostgresError(RuntimeError):
+class EmbeddedPostgresError(PlatformError):
     """The embedded server cannot do what was asked: what, where, why and what to do about it."""
 
     def __init__(self, what: str, where: Path, why: str, remedy: str) -> None:
-        super().__init__(what, where, why, remedy)
-
-    def __str__(self) -> str:
-        what, where, why, remedy = self.args
-        return f"{what}\n  where: {where}\n  why: {why}\n  remedy: {remedy}"
+        super().__init__(f"{what}\n  where: {where}\n  why: {why}\n  remedy: {remedy}")
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)

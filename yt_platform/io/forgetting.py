@@ -39,6 +39,7 @@ from yt_platform.core.forgetting import (
 )
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS
+from yt_platform.errors import MisuseError
 from yt_platform.io.backup import BackupError, Place, delete_incomplete, libpq_environment
 from yt_platform.io.raw import REPORT, UNFINISHED, WRITTEN, RawFile, RawStore
 from yt_platform.io.report_files import pack
@@ -54,7 +55,7 @@ WHAT = "forgetting"
 CHANNEL, AUTHOR, VIDEO = "channel", "author", "video"
 
 
-class ForgettingRefusedError(ValueError):
+class ForgettingRefusedError(MisuseError):
     """The id cannot be forgotten like this; the message says how."""
 
 

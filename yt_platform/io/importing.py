@@ -15,6 +15,7 @@ from yt_platform.core.lineage import FIRST_DAY
 from yt_platform.core.policy import PolicyMode
 from yt_platform.core.progress import Progress
 from yt_platform.core.schemas.base import DAY, TEXT
+from yt_platform.errors import MisuseError
 from yt_platform.io.history import History, ImportedBatch, Options, Reject, open_history, plain_handle
 from yt_platform.io.loading import batches_of
 from yt_platform.io.raw import RawStore
@@ -26,7 +27,7 @@ SYNTHETIC = "synthetic"
 REJECTS_AT_ONCE = 10_000
 
 
-class ImportRefusedError(ValueError):
+class ImportRefusedError(MisuseError):
     """What was asked of `raw.history` cannot be done; the message says why and what to do."""
 
 

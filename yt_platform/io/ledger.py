@@ -15,6 +15,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from yt_platform.core.quota import Bucket, bucket_of, pacific_day, resets_at
+from yt_platform.errors import PlatformError
 
 _STOPPED: LiteralString = "kept.stopped_at IS NOT NULL AND coalesce(kept.stopped_key = %(key)s, true)"
 """Of a row `kept` of the ledger: closed for this key. Where one of the two is unknown, it is taken to be the same."""
@@ -22,7 +23,7 @@ _STOPPED: LiteralString = "kept.stopped_at IS NOT NULL AND coalesce(kept.stopped
 Parameters = Sequence[object] | Mapping[str, object]
 
 
-class QuotaExhaustedError(RuntimeError):
+class QuotaExhaustedError(PlatformError):
     """A bucket has nothing left to spend today."""
 
     def __init__(self, bucket: Bucket, why: str, resets: datetime) -> None:

@@ -29,6 +29,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from yt_platform.core.endpoints import API_RESPONSE, ENDPOINTS
 from yt_platform.core.reports import lines, pieces
+from yt_platform.errors import PlatformError
 from yt_platform.io.disk import naming
 
 REPORT = "csv.gz"
@@ -47,7 +48,7 @@ OWN_FILE = re.compile(
 """Paths of files that a store writes: in a folder or bucket of others, theirs are none of its business."""
 
 
-class CorruptBatchError(RuntimeError):
+class CorruptBatchError(PlatformError):
     """A stored batch is missing or its bytes are no longer those of the catalogue."""
 
     def __init__(self, path: str, expected: str, found: str) -> None:

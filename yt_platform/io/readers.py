@@ -16,6 +16,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from yt_platform.errors import MisuseError
 from yt_platform.io import pgpass
 from yt_platform.io.sessions import DatabaseError
 
@@ -39,7 +40,7 @@ CONNECTIONS, CONNECTIONS_OF_ONE = 20, 8
 NAME = re.compile(r"[a-z][a-z0-9_]{0,23}")
 
 
-class ReaderNameError(ValueError):
+class ReaderNameError(MisuseError):
     """No reader can have this name, or none has; the message says what to do."""
 
 

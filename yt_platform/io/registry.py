@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from yt_platform.core.models.catalog import Recipe, recipe_of
 from yt_platform.core.registered import MODELS
+from yt_platform.errors import MisuseError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +21,7 @@ CHAMPION = "champion"
 BUNDLE = "bundle"
 
 
-class UnknownVersionError(LookupError):
+class UnknownVersionError(MisuseError):
     """The registry has no such version of a model; the message says which there are."""
 
 

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from yt_platform.core.progress import Progress
+from yt_platform.errors import PlatformError
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ SNAPSHOT_PATIENCE_SECONDS = 300.0
 LOOK_EVERY_SECONDS = 0.5
 
 
-class DatabaseError(RuntimeError):
+class DatabaseError(PlatformError):
     """A database cannot be used as it is; the message says what is missing and how to give it."""
 
 

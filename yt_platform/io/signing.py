@@ -14,13 +14,15 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from yt_platform.errors import MisuseError
+
 KEY_FILE = "backup.key"
 """In YT_HOME, readable by its owner alone: the private key, 64 hexadecimal digits."""
 
 _PUBLIC = re.compile(r"ed25519:([0-9a-f]{64})")
 
 
-class KeyFileError(RuntimeError):
+class KeyFileError(MisuseError):
     """A key cannot be used; the message says which and what to do."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from yt_platform.core.forgetting import Tombstones, digest
+from yt_platform.errors import PlatformError
 from yt_platform.io.private import write_private
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ NONE_MEANWHILE = "LOCK TABLE ops.forgotten IN SHARE MODE"
 it stores of an id is so either left out, or there when the deletion begins."""
 
 
-class TombstoneError(RuntimeError):
+class TombstoneError(PlatformError):
     """Tombstones cannot be carried over; the message says why and what to do."""
 
 

@@ -17,6 +17,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from yt_platform.core.schemas.base import CHANNEL_ID
+from yt_platform.errors import MisuseError
 from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Warehouse
 
@@ -26,7 +27,7 @@ _HANDLE = re.compile(r"@[^\s/@?#]{2,60}")
 _URL = re.compile(r"(?:https?://)?(?:(?:www|m)\.)?youtube\.com/(?:channel/)?([^/?#]+)(?:[/?#].*)?", re.IGNORECASE)
 
 
-class WatchListError(ValueError):
+class WatchListError(MisuseError):
     """A channel cannot be named like that, or is not on the list; the message says what can."""
 
 

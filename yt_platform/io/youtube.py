@@ -16,6 +16,7 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import Error, HttpError
 
 from yt_platform.core.errors import Kind, Refusal
+from yt_platform.errors import PlatformError
 from yt_platform.io.ledger import QuotaLedger
 from yt_platform.io.raw import Answer
 
@@ -35,7 +36,7 @@ UNVERIFIED_PARTS = frozenset({"brandPartner"})
 for without them."""
 
 
-class ConfigurationError(RuntimeError):
+class ConfigurationError(PlatformError):
     """YouTube refuses the call and would again; the message names the remedy."""
 
 
@@ -59,7 +60,7 @@ class ThrottledError(RuntimeError):
     """Too many calls in a short time, and waiting has not helped: every other call would meet the same limit."""
 
 
-class UnavailableError(RuntimeError):
+class UnavailableError(PlatformError):
     """YouTube cannot be reached, or kept failing: what was asked stays due. Item by item it would only cost quota."""
 
 

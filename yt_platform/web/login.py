@@ -12,6 +12,7 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, TimestampSigner
 
+from yt_platform.errors import PlatformError
 from yt_platform.io.secret_file import kept_secret, new_secret
 from yt_platform.settings import TOKEN, Settings, SettingsError
 
@@ -22,7 +23,7 @@ BEARER = "bearer "
 _SESSION = "session"
 
 
-class TokenError(RuntimeError):
+class TokenError(PlatformError):
     """The file of the token holds none; the message says what to do."""
 
 

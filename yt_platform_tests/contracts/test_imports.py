@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "yt_platform"
-TOP_LEVEL = tuple(f"yt_platform.{path.stem}" for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+FOR_ALL = ("__init__", "errors")
+TOP_LEVEL = tuple(f"yt_platform.{path.stem}" for path in PACKAGE.glob("*.py") if path.stem not in FOR_ALL)
 DATABASES = ("psycopg", "adbc_driver_postgresql")
 FORBIDDEN = {
     "core": (

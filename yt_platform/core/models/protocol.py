@@ -12,12 +12,13 @@ import pandas as pd
 
 from yt_platform.core.panel import Floats
 from yt_platform.core.tasks import Task
+from yt_platform.errors import MisuseError
 
 Parameters = Mapping[str, Any]
 """What tuning may change of a model; what is not named keeps the model's default."""
 
 
-class NotEnoughRowsError(ValueError):
+class NotEnoughRowsError(MisuseError):
     """There is nothing to fit or to score; the message says how many rows there are and what is needed."""
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
+from yt_platform.errors import MisuseError
+
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "collected_at": (
         "collected_at", "timestamp", "timestamp_utc", "datetime", "datetime_utc", "date", "date_utc", "snapshot_date",
@@ -68,7 +70,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"[^\w]+", "_", parted).strip("_").lower()
 
 
-class NamingError(ValueError):
+class NamingError(MisuseError):
     """What a person said about names cannot be followed; the message says why and what can."""
 
 

@@ -10,25 +10,26 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
 
+from yt_platform.errors import MisuseError
 from yt_platform.io.disk import naming
 
 RECORD_LIMIT = 2_000
 """Characters of a bad record that are kept: enough to recognise it, small enough for a quarantine row."""
 
 
-class HistoryError(ValueError):
+class HistoryError(MisuseError):
     """A file cannot be imported; the message names file, line, column, reason and remedy."""
 
     def __init__(
         self, file: str, reason: str, remedy: str, *, line: int | None = None, column: str | None = None
     ) -> None:
-        self.file, self.line, self.column, self.reason, self.remedy = file, line, column, reason, remedy
         where = file
         if line is not None:
             where += f", line {line}"
         if column is not None:
             where += f", column {column}"
         super().__init__(f"{where}: {reason}. Remedy: {remedy}.")
+        self.file, self.line, self.column, self.reason, self.remedy = file, line, column, reason, remedy
 
 
 @dataclass(frozen=True)
