@@ -40,7 +40,6 @@ from yt_platform.core.endpoints import TIMESTAMP
 from yt_platform.core.parse_api import next_page_token, threads
 from yt_platform.core.polling import IDS_PER_CALL
 from yt_platform.core.progress import silent
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import (
     CHANNEL_SNAPSHOTS,
     CHANNELS,
@@ -60,6 +59,7 @@ from yt_platform.io.raw import Answer, RawStore
 from yt_platform.io.warehouse import MONTHLY, STAGE, Transaction, Warehouse, Window, _insert_statement, _on_conflict
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox
 from yt_platform.sandbox.sandbox import Request
+from yt_platform.tables.declaration import Table
 
 BEGINS_AT = datetime(2026, 3, 2, tzinfo=UTC)
 WINDOW = Window(BEGINS_AT.date(), BEGINS_AT.date())

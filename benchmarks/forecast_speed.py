@@ -25,11 +25,9 @@ import psycopg
 from yt_platform.commands import read_history
 from yt_platform.core.evaluate import training_frame
 from yt_platform.core.features import build_video_day
-from yt_platform.core.lineage import LOOKBACK_DAYS
 from yt_platform.core.models.catalog import Recipe, make_forecaster, save_forecaster
 from yt_platform.core.progress import silent
 from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY as TASK
@@ -39,6 +37,8 @@ from yt_platform.io.loading import load_from_tables
 from yt_platform.io.migrations import migrate
 from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.times import LOOKBACK_DAYS
+from yt_platform.tables.validation import judge
 
 ORIGIN = date(2026, 5, 31)
 THREADS = 2

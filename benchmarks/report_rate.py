@@ -33,7 +33,6 @@ from collection_rate import Measured, apart, contents, memory_mb
 from yt_platform.core import reports
 from yt_platform.core.progress import silent
 from yt_platform.core.reports import FAMILIES, PACIFIC, Family, ReportHead, family_of
-from yt_platform.core.schemas.base import Table
 from yt_platform.io.databases import Databases
 from yt_platform.io.loading import batches_of, load_from_raw
 from yt_platform.io.migrations import migrate
@@ -42,6 +41,7 @@ from yt_platform.io.raw import RawStore
 from yt_platform.io.report_files import keep, spool
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.sandbox.reporting import COLUMNS
+from yt_platform.tables.declaration import Table
 
 FIRST = date(2026, 3, 2)
 RUN_ID = str(uuid.UUID(int=0))

@@ -3,8 +3,8 @@
 import re
 
 from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.base import Table
 from yt_platform.io.migrations import SQL_FOLDER
+from yt_platform.tables.declaration import Table
 
 HEAD = """\
 # Data dictionary

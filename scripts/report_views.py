@@ -6,9 +6,9 @@
 
 from pathlib import Path
 
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.reports import FROM_FILE, REPORTS
 from yt_platform.io.migrations import SQL_FOLDER
+from yt_platform.tables.declaration import Table
 
 SHOWN_OF_FILE = ("account", "reported_at")
 TITLES = {"channel_id": "channel.title AS channel_title", "video_id": "video.title"}

@@ -27,7 +27,6 @@ from yt_platform.core.quota import pacific_day, resets_at
 from yt_platform.core.registered import MODELS
 from yt_platform.core.sample import LAST_DAY, SYNTHETIC_CHANNEL, Sample, generate
 from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.base import REJECT_LIMIT, Table, judge, latest_by_key
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.errors import ROWS_REFUSED
@@ -85,6 +84,8 @@ from yt_platform.report import (
 )
 from yt_platform.resources import artifact_folder, databases, required_key
 from yt_platform.settings import Settings, SettingsError
+from yt_platform.tables.declaration import REJECT_LIMIT, Table
+from yt_platform.tables.validation import judge, latest_by_key
 from yt_platform.web.login import ui_token
 
 SAMPLE_DAYS = 60

@@ -17,7 +17,6 @@ from yt_platform.core.analytics import RetentionPoint
 from yt_platform.core.polling import Plan
 from yt_platform.core.printable import printable
 from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.core.schemas.base import REJECT_LIMIT
 from yt_platform.core.schemas.models import SCORECARDS
 from yt_platform.io.authorization import Listed
 from yt_platform.io.forgetting import Forgotten
@@ -30,6 +29,7 @@ from yt_platform.io.watchlist import Watched
 from yt_platform.local import Platform, Runs
 from yt_platform.settings import Settings
 from yt_platform.status import check_outcomes, table_rows
+from yt_platform.tables.declaration import REJECT_LIMIT
 
 PRINT_EVERY_SECONDS = 10
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from yt_platform.core.lineage import NODES
+from yt_platform.core.lineage import DAILY_TABLES
 from yt_platform.core.schemas import TABLES
 from yt_platform.io.alerts import open_alerts
 from yt_platform.io.imports import SHORT_ID, listed
@@ -105,13 +105,13 @@ def _partitions(platform: Platform, overdue: list[Overdue]) -> dict[str, dict[st
         for table in item.tables:
             stale[table] = stale.get(table, 0) + len(item.window.days)
     return {
-        node.table: {
+        table.name: {
             "days": len(days),
-            "stale": stale.get(node.table, 0),
+            "stale": stale.get(table.name, 0),
             "first": days[0].isoformat() if days else None,
             "last": days[-1].isoformat() if days else None,
         }
-        for node in NODES
+        for table in DAILY_TABLES
     }
 
 

@@ -11,13 +11,13 @@ from yt_platform.core.hour_features import build_video_hour
 from yt_platform.core.metrics import video_hourly
 from yt_platform.core.models.naive import NaiveForecaster
 from yt_platform.core.registered import VIDEO_FORECASTER, ModelSpec
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
 from yt_platform.core.schemas.metrics import VIDEO_DAILY
 from yt_platform.core.schemas.predictions import INCREMENTS
 from yt_platform.core.tasks import Task
 from yt_platform.io.loading import book
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.declaration import Table
 from yt_platform_tests.frames import RUN_ID, accepted
 from yt_platform_tests.models import generated
 

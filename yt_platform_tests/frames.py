@@ -8,8 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from yt_platform.core.endpoints import API_RESPONSE
-from yt_platform.core.schemas.base import Table, judge
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS
+from yt_platform.tables.declaration import Table
+from yt_platform.tables.validation import judge
 
 RUN_ID = "00000000-0000-0000-0000-000000000001"
 VIDEO = "abcdefghijk"

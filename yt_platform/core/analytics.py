@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from yt_platform.core.schemas.base import Malformed
 from yt_platform.errors import MisuseError
+from yt_platform.tables.validation import Malformed
 
 MONETARY_METRICS = (
     "estimatedRevenue",

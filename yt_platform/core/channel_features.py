@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from yt_platform.core.features import MIN_ELAPSED_HOURS
-from yt_platform.core.lineage import LOOKBACK_DAYS
 from yt_platform.core.panel import Features, History, Panel, acceleration, floats, mean, ratio, series_key, take
 from yt_platform.core.schemas.features import (
     CHANNEL_ACCELERATION_LAGS,
@@ -19,6 +18,7 @@ from yt_platform.core.schemas.features import (
     CHANNEL_RATE_LAGS,
     CHANNEL_SPANS,
 )
+from yt_platform.tables.times import LOOKBACK_DAYS
 
 _COUNTS = ("view", "subscriber", "video")
 _HOUR = 3.6e9

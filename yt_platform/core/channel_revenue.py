@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from yt_platform.core.analytics import LATENCY_DAYS, cells, figure
 from yt_platform.core.reports import PACIFIC
-from yt_platform.core.schemas.base import INSTANT, Malformed
 from yt_platform.core.schemas.metrics import CHANNEL_REVENUE
+from yt_platform.tables.columns import INSTANT
+from yt_platform.tables.validation import Malformed
 
 HISTORY_DAYS = 365
 """Days that a channel is asked for at first."""

@@ -14,12 +14,12 @@ import pandas as pd
 
 from yt_platform.core.evaluate import training_frame
 from yt_platform.core.features import metadata_features
-from yt_platform.core.lineage import LOOKBACK_DAYS
 from yt_platform.core.models.catalog import Recipe, load_forecaster, make_forecaster, save_forecaster
 from yt_platform.core.models.protocol import Forecaster, NotEnoughRowsError
 from yt_platform.core.schemas.features import CHANNEL_RECORD, METADATA
 from yt_platform.core.schemas.predictions import FIRST_READING, GAP, NO_READING
 from yt_platform.core.tasks import VIDEO_COLD, count_column
+from yt_platform.tables.times import LOOKBACK_DAYS
 
 COLD_RECIPE = Recipe("lightgbm", {"num_iterations": 70, "learning_rate": 0.15, "num_leaves": 31})
 """Fewer, longer and simpler steps than from increments: there is less to learn, and every training has to wait for it.

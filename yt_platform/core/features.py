@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from yt_platform.core.lineage import LOOKBACK_DAYS
 from yt_platform.core.panel import (
     Features,
     Floats,
@@ -32,6 +31,7 @@ from yt_platform.core.schemas.features import (
     VIDEO_DAY_FEATURES,
     VIEW_RATE_LAGS,
 )
+from yt_platform.tables.times import LOOKBACK_DAYS
 
 CHANNEL_DAYS = LOOKBACK_DAYS - 1
 """Days of a channel's record: the acceleration of its oldest day reads two days before that one."""

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yt_platform.core.reports import LONGEST_ROW, records
-from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID
+from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID
 
 Json = Any
 Object = dict[str, Json]

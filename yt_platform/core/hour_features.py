@@ -11,7 +11,6 @@ the origin.
 import numpy as np
 import pandas as pd
 
-from yt_platform.core.lineage import HOURS_DAYS
 from yt_platform.core.panel import Features, History, Panel, acceleration, floats, mean, ratio, series_key, take
 from yt_platform.core.schemas.features import (
     HOUR_ACCELERATION_LAGS,
@@ -21,6 +20,7 @@ from yt_platform.core.schemas.features import (
     VIDEO_HOUR,
     VIDEO_HOUR_FEATURES,
 )
+from yt_platform.tables.times import HOURS_DAYS
 
 HOURS = 24 * HOURS_DAYS
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 
 from yt_platform.core.durations import duration_seconds
-from yt_platform.core.schemas.base import INSTANT, TEXT
 from yt_platform.core.schemas.metrics import (
     BY_DURATION,
     BY_SHAPE,
@@ -20,6 +19,7 @@ from yt_platform.core.schemas.metrics import (
     VIDEO_VERSIONS,
 )
 from yt_platform.core.view_definition import view_definition
+from yt_platform.tables.columns import INSTANT, TEXT
 
 SHORT_LIMIT_CHANGE = pd.Timestamp("2024-10-15", tz="UTC")
 """From this upload date on a Short may last 180 s instead of 60 s (YouTube Help, "three-minute Shorts")."""

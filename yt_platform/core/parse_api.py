@@ -26,8 +26,9 @@ import pyarrow.compute as pc
 from yt_platform.core import parse
 from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, TIMESTAMP, VIDEO_SNAPSHOTS, VIDEOS
 from yt_platform.core.parse import obtained, to_pandas
-from yt_platform.core.schemas.base import CHANNEL_ID, TEXT, Malformed
 from yt_platform.core.schemas.metrics import COMMENTS
+from yt_platform.tables.columns import CHANNEL_ID, TEXT
+from yt_platform.tables.validation import Malformed
 
 CHUNK_BYTES = 1 << 18
 """Bodies held as Python objects at a time. 8 MB take 1.5 to 2 times as long (caches, the collector of cycles), 128 kB

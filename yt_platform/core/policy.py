@@ -1,17 +1,17 @@
 """What YouTube's developer policies let a mode keep and make, table by table; docs/policy.md says it clause by clause.
 
-Here: what a table holds in the terms of the policies, and what follows from it in each mode. Not here: how it is
-deleted (`io/retention.py`), and which mode an operator may declare, which nobody but they can know.
+Here: what follows in each mode from what a table holds, which its declaration says. Not here: how it is deleted
+(`io/retention.py`), and which mode an operator may declare, which nobody but they can know.
 """
 
 import calendar
 from collections.abc import Mapping
 from datetime import date, timedelta
-from enum import Enum
 from typing import get_args
 
 from yt_platform.core.known import PolicyMode as PolicyMode
-from yt_platform.core.schemas.reports import REPORTS
+from yt_platform.core.schemas import TABLES
+from yt_platform.tables.declaration import Holds
 
 MODES: tuple[PolicyMode, ...] = get_args(PolicyMode)
 
@@ -28,73 +28,20 @@ The number comes from a third party's reading of Google's page, dated 2026-09-27
 VERIFIED_DAYS = 30
 """For so long what an account brought may be kept after YouTube last said that its owner authorises it."""
 
-
-class Holds(Enum):
-    """What a table has of YouTube's, in the terms of its developer policies (III.E.4, as of 2026-11)."""
-
-    STATISTICS = "statistics"
-    """Counts, as the API told them to a key alone ("Non-Authorized Data"). The amendment lets them be kept for
-    `KEPT_MONTHS`."""
-    METADATA = "metadata"
-    """Any other data of the API: titles, descriptions, comments. Refreshed or deleted within 30 days."""
-    STORED = "stored answers"
-    """Answers as received: statistics and metadata together."""
-    AUTHORIZED = "authorized"
-    """Of channels whose owners authorised it: kept as long as the authorisation is verified."""
-    DERIVED = "derived"
-    """Computed from them: what only the Analytics & Reporting amendment, or the owner, allows. The amendment lets it be
-    kept for `KEPT_MONTHS`."""
-    IDS = "ids"
-    """What is watched, by id, with the platform's own notes. What the API told of a tracked video stays as long as a
-    row of metadata or statistics would."""
-    NOTHING = "nothing"
-    """The platform's own books."""
-
-
 HOLDS: Mapping[str, Holds] = {
     "raw.batches": Holds.STORED,
     "raw.imports": Holds.NOTHING,
     "raw.import_batches": Holds.NOTHING,
     "raw.reports": Holds.NOTHING,
-    "metrics.video_snapshots": Holds.STATISTICS,
-    "metrics.channel_snapshots": Holds.STATISTICS,
-    "metrics.videos": Holds.METADATA,
-    "metrics.video_versions": Holds.METADATA,
-    "metrics.channels": Holds.METADATA,
-    "metrics.comments": Holds.METADATA,
-    "metrics.video_daily": Holds.DERIVED,
-    "metrics.video_hourly": Holds.DERIVED,
-    "metrics.channel_daily": Holds.DERIVED,
-    "metrics.video_windows": Holds.DERIVED,
-    **{table.name: Holds.AUTHORIZED for table in REPORTS},
-    "metrics.video_retention": Holds.AUTHORIZED,
-    "metrics.channel_revenue": Holds.AUTHORIZED,
-    "features.video_day": Holds.DERIVED,
-    "features.video_hour": Holds.DERIVED,
-    "features.channel_day": Holds.DERIVED,
-    "models.scorecards": Holds.DERIVED,
-    "models.champions": Holds.NOTHING,
-    "models.tuned_recipes": Holds.NOTHING,
-    "models.backtest_forecasts": Holds.DERIVED,
-    "predictions.video_forecast": Holds.DERIVED,
-    "predictions.video_hour_forecast": Holds.DERIVED,
-    "predictions.channel_forecast": Holds.DERIVED,
-    "predictions.forecast_accuracy": Holds.DERIVED,
-    "predictions.video_hour_forecast_accuracy": Holds.DERIVED,
-    "predictions.channel_forecast_accuracy": Holds.DERIVED,
+    **{name: table.holds for name, table in TABLES.items()},
     "bi.channel_overview_cached": Holds.DERIVED,
-    "ops.anomalies": Holds.DERIVED,
-    "ops.drift": Holds.DERIVED,
-    "ops.quality_scores": Holds.DERIVED,
     "ops.quarantine": Holds.STORED,
     "ops.watched_channels": Holds.IDS,
     "ops.tracked_videos": Holds.IDS,
     "ops.skipped_items": Holds.IDS,
-    "ops.accounts": Holds.IDS,
     "ops.asked_curves": Holds.IDS,
     "ops.push_subscriptions": Holds.IDS,
     "ops.push_notices": Holds.IDS,
-    "ops.alerts": Holds.IDS,
     "ops.alert_deliveries": Holds.NOTHING,
     "ops.accepted_rejects": Holds.NOTHING,
     "ops.backups": Holds.NOTHING,

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from yt_platform.core.freshness import MAX_AGE
+from yt_platform.core.schemas import TABLES
 from yt_platform.core.schemas.ops import QUALITY_SCORES, QUALITY_STATUSES
 
 WEIGHTS = {
@@ -71,7 +71,7 @@ def consistency(pairs_agreeing: Series, pairs_compared: Series) -> Series:
 
 
 def timeliness(gap_hours: Series, max_age: Series) -> Series:
-    """100 where the day's first data came before the data before it was older than the table may be (`MAX_AGE`, here
+    """100 where the day's first data came before the data before it was older than the table may be (`max_age`, here
     in hours), else how much of the gap the maximum age covers: 50 where it was twice as old. Gaps count up to 7 days
     (`GAP_DAYS`); the first day of a source has none before it."""
     return (100 * max_age / gap_hours).clip(upper=100).where(gap_hours.notna() & max_age.notna())
@@ -130,5 +130,5 @@ def quality_scores(counts: pd.DataFrame, rejects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _max_age_hours(table: str) -> float:
-    max_age = MAX_AGE[table]
+    max_age = TABLES[table].max_age
     return max_age / timedelta(hours=1) if max_age else float("nan")

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import CHANNEL_DAY as CHANNEL_DAY_FEATURES
 from yt_platform.core.schemas.features import VIDEO_DAY as VIDEO_DAY_FEATURES
 from yt_platform.core.schemas.features import VIDEO_HOUR as VIDEO_HOUR_FEATURES
@@ -25,6 +24,7 @@ from yt_platform.core.schemas.predictions import (
     VIDEO_HOUR_FORECAST_ACCURACY,
 )
 from yt_platform.core.tasks import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR, Task
+from yt_platform.tables.declaration import Table
 
 
 @dataclass(frozen=True)

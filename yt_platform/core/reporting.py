@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from yt_platform.core.lineage import REACH_DAYS
 from yt_platform.core.metrics import engagement_rate, growth_rate
 from yt_platform.core.revenue import RevenueRates, revenue_estimates
 from yt_platform.core.schemas.metrics import CHANNEL_DAILY, READINGS, REPORT
+from yt_platform.tables.times import REACH_DAYS
 
 _DAY = pd.Timedelta(days=1)
 _DAY_MS = 86_400_000

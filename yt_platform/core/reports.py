@@ -26,7 +26,6 @@ import pyarrow.csv as pa_csv
 
 from yt_platform.core.endpoints import TIMESTAMP
 from yt_platform.core.parse import to_pandas
-from yt_platform.core.schemas.base import TEXT, Malformed, Table
 from yt_platform.core.schemas.metrics import OWNER
 from yt_platform.core.schemas.reports import (
     FROM_FILE,
@@ -43,6 +42,9 @@ from yt_platform.core.schemas.reports import (
     REPORT_SUBTITLES,
     REPORT_TRAFFIC_SOURCES,
 )
+from yt_platform.tables.columns import TEXT
+from yt_platform.tables.declaration import Table
+from yt_platform.tables.validation import Malformed
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """The days of reports begin and end at midnight there."""

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from yt_platform.core.analytics import LATENCY_DAYS, Query, cells, figure, retention_query
 from yt_platform.core.reports import PACIFIC
-from yt_platform.core.schemas.base import INSTANT, Malformed
 from yt_platform.core.schemas.metrics import VIDEO_RETENTION
+from yt_platform.tables.columns import INSTANT
+from yt_platform.tables.validation import Malformed
 
 AGES_DAYS: Mapping[int, int] = {7: 28, 28: 56}
 """Ages of a video at which its curve is asked for, and the age up to which one that had no points is asked for again:

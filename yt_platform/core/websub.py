@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from yt_platform.core.schemas.base import CHANNEL_ID, VIDEO_ID
+from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID
 
 TOPIC = "https://www.youtube.com/feeds/videos.xml?channel_id="
 LEASE_SECONDS = 864_000

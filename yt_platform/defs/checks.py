@@ -25,14 +25,14 @@ from dagster import (
     multi_asset_check,
 )
 
-from yt_platform.core.freshness import MAX_AGE, data_age, said
+from yt_platform.core.freshness import data_age, said
 from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.printable import printable
 from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.base import Table
 from yt_platform.defs.partitions import asset_key, window_of_run
 from yt_platform.io.migrations import SQL_FOLDER
 from yt_platform.io.planning import newest_data
+from yt_platform.tables.declaration import Table
 
 FRESH = "fresh"
 
@@ -65,7 +65,11 @@ def build_checks(mode: PolicyMode | None = None) -> list[AssetChecksDefinition]:
     """Of the tables that the mode lets have rows."""
     held = (query for query in queries() if may_hold(mode, query.table))
     tables = groupby(held, key=lambda query: query.table)
-    fresh = [_freshness_check(TABLES[name], age) for name, age in MAX_AGE.items() if age and may_hold(mode, name)]
+    fresh = [
+        _freshness_check(table, table.max_age)
+        for name, table in TABLES.items()
+        if table.max_age and may_hold(mode, name)
+    ]
     return [*(_table_checks(table, list(group)) for table, group in tables), *fresh]
 
 

@@ -19,12 +19,10 @@ from dagster import (
     asset,
 )
 
-from yt_platform.core.freshness import MAX_AGE
-from yt_platform.core.lineage import NODE
-from yt_platform.core.schemas.base import Table
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.io.loading import Loaded
 from yt_platform.io.warehouse import Window
+from yt_platform.tables.declaration import Table
 
 REJECTS = "rejects_within_limit"
 OWNERS = ["team:data"]
@@ -58,7 +56,7 @@ def described(table: Table) -> dict[str, object]:
         "group_name": table.layer,
         "kinds": {"python", "postgres"},
         "owners": OWNERS,
-        "code_version": NODE[table.name].code_version if table.name in NODE else None,
+        "code_version": table.code_version or None,
         "freshness_policy": _freshness_policy(table),
         "metadata": {"dagster/column_schema": column_schema(table), "dagster/table_name": f"youtube.{table.name}"},
     }
@@ -66,8 +64,7 @@ def described(table: Table) -> dict[str, object]:
 
 def _freshness_policy(table: Table) -> FreshnessPolicy | None:
     """For the UI, by the time of materialisation; what is judged is the data's age, by the check `fresh`."""
-    max_age = MAX_AGE[table.name]
-    return FreshnessPolicy.time_window(fail_window=max_age) if max_age else None
+    return FreshnessPolicy.time_window(fail_window=table.max_age) if table.max_age else None
 
 
 def column_schema(table: Table) -> TableSchema:
@@ -76,7 +73,7 @@ def column_schema(table: Table) -> TableSchema:
             TableColumn(
                 column.name,
                 column.postgres_type,
-                description=f"{column.description} [{column.unit}]".removesuffix(" []"),
+                description=column.comment,
                 constraints=TableColumnConstraints(nullable=column.nullable),
             )
             for column in table.columns
@@ -134,7 +131,7 @@ def _verdict(table: Table, loaded: Loaded) -> str:
 
 def dependencies(table: Table) -> list[AssetDep]:
     """The table's inputs: tables, and the raw assets that store its endpoints."""
-    inputs = {raw_asset(source.name): source for source in NODE[table.name].inputs}
+    inputs = {raw_asset(source.name): source for source in table.inputs}
     return [upstream(name, source.lookback_days, source.lookahead_days) for name, source in inputs.items()]
 
 

@@ -8,11 +8,11 @@ from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinitio
 from yt_platform.core.channel_features import build_channel_day
 from yt_platform.core.features import build_video_day
 from yt_platform.core.hour_features import build_video_hour
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
 from yt_platform.defs.daily import Load, daily_table
 from yt_platform.io.loading import Loaded, load_from_tables
 from yt_platform.io.warehouse import Window
+from yt_platform.tables.declaration import Table
 
 Frames = Mapping[str, pd.DataFrame]
 Build = Callable[[Frames, pd.Timestamp, pd.Timestamp], pd.DataFrame]

@@ -14,7 +14,7 @@ from dagster import (
     schedule,
 )
 
-from yt_platform.core.lineage import NODES
+from yt_platform.core.lineage import DAILY_TABLES
 from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.defs.partitions import asset_key, range_tags
@@ -40,7 +40,7 @@ FORECASTING = {VIDEO_FORECASTER.name: FORECAST, **{spec.name: f"{FORECAST}_{spec
 """Jobs by model: one has enough history where another has none."""
 
 
-FROM_PULLS = [node.table for node in NODES if any("raw.api_" in source.name for source in node.inputs)]
+FROM_PULLS = [table.name for table in DAILY_TABLES if any("raw.api_" in source.name for source in table.inputs)]
 """Tables that a collection loads."""
 
 
@@ -74,7 +74,7 @@ def _jobs_of_the_data(mode: PolicyMode | None) -> list[Any]:
         define_asset_job(IMPORT, AssetSelection.assets("raw/history"), description="Import a file or folder"),
         define_asset_job(
             REFRESH,
-            AssetSelection.assets(*(asset_key(node.table) for node in NODES if may_hold(mode, node.table))),
+            AssetSelection.assets(*(asset_key(table.name) for table in DAILY_TABLES if may_hold(mode, table.name))),
             tags=IN_ORDER,
             description="Make metrics and features of the chosen days from their inputs",
         ),

@@ -11,7 +11,6 @@ from yt_platform.core import parse, parse_api, reports
 from yt_platform.core.channel_revenue import channel_revenue
 from yt_platform.core.endpoints import ANALYTICS_RETENTION, ANALYTICS_REVENUE
 from yt_platform.core.metrics import video_daily, video_hourly
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import (
     CHANNEL_DAILY,
     CHANNEL_REVENUE,
@@ -33,6 +32,7 @@ from yt_platform.io.channel_days import load_channel_days
 from yt_platform.io.loading import Loaded, Parser, load_from_raw, load_from_tables
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import channels_of_videos
+from yt_platform.tables.declaration import Table
 
 COUNTS = "api_video_stats"
 

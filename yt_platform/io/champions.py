@@ -6,11 +6,11 @@ candidate deserves it is decided in `core/gate.py`.
 
 import pandas as pd
 
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.models import CHAMPIONS
 from yt_platform.errors import MisuseError
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.warehouse import Transaction, Warehouse
+from yt_platform.tables.validation import judge
 
 
 class NoPreviousChampionError(MisuseError):

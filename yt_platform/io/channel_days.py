@@ -5,13 +5,13 @@ Not here: how a day's gains follow from them (`core/reporting.py`).
 
 import pandas as pd
 
-from yt_platform.core.lineage import REACH_DAYS
 from yt_platform.core.progress import Progress
 from yt_platform.core.reporting import channel_daily
 from yt_platform.core.revenue import RevenueRates
 from yt_platform.core.schemas.metrics import CHANNEL_DAILY, CHANNEL_SNAPSHOTS, VIDEO_HOURLY
 from yt_platform.io.loading import Loaded, load_in_chunks
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.times import REACH_DAYS
 
 _REPORTED = """
 WITH of_videos AS (

@@ -40,7 +40,6 @@ from yt_platform.core.polling import (
 )
 from yt_platform.core.progress import Progress
 from yt_platform.core.quota import resets_at
-from yt_platform.core.schemas.base import VIDEO_ID
 from yt_platform.io.ledger import QuotaExhaustedError, QuotaLedger
 from yt_platform.io.pulls import Collected, Origin, OutOfReachError, Pull, Update
 from yt_platform.io.raw import Answer, RawStore
@@ -57,6 +56,7 @@ from yt_platform.io.youtube import (
     UnavailableError,
     YouTubeClient,
 )
+from yt_platform.tables.columns import VIDEO_ID
 
 CHANNEL_PARTS = "id,snippet,contentDetails,statistics,status"
 VIDEO_PARTS = "id,snippet,contentDetails,statistics,status,liveStreamingDetails,player,brandPartner"

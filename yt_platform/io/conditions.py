@@ -6,7 +6,7 @@ Belongs here: questions that one cheap query answers at any time. Not here: what
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from yt_platform.core.freshness import FAR_TOO_OLD, MAX_AGE, data_age, outdated, said
+from yt_platform.core.freshness import FAR_TOO_OLD, data_age, outdated, said
 from yt_platform.core.policy import VERIFIED_DAYS
 from yt_platform.core.quota import Bucket, pacific_day, resets_at
 from yt_platform.core.schemas import TABLES
@@ -71,7 +71,7 @@ def anomaly_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
 def freshness_alerts(warehouse: Warehouse, now: datetime) -> list[Alert]:
     """Tables whose newest data is older than it may be: one alert for each, but none where a table it is made from is
     too old itself. A table that holds nothing yet is not judged."""
-    newest = {name: at for name, limit in MAX_AGE.items() if limit and (at := newest_data(warehouse, TABLES[name]))}
+    newest = {name: at for name, table in TABLES.items() if table.max_age and (at := newest_data(warehouse, table))}
     ages = {name: data_age(found, now) for name, found in newest.items()}
     remedy = "see that `yt-platform up` runs and what `yt-platform status` says is broken, or import what is new"
     return [

@@ -8,13 +8,13 @@ from yt_platform.core.drift import OF_COLLECTION, measure_drift
 from yt_platform.core.models.catalog import load_forecaster
 from yt_platform.core.models.protocol import Forecaster
 from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import VIDEO_DAY
 from yt_platform.core.schemas.ops import DRIFT
 from yt_platform.core.tasks import VIDEO_DAY as TASK
 from yt_platform.io.loading import book, loaded_versions
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.warehouse import Transaction, Warehouse, Window
+from yt_platform.tables.validation import judge
 
 WINDOW_DAYS = 7
 """Whole weeks, as weekdays differ."""

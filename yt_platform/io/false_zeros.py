@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from yt_platform.core.lineage import LOOKBACK_DAYS
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import CHANNEL_SNAPSHOTS, VIDEO_SNAPSHOTS
 from yt_platform.io.warehouse import Transaction, Window
+from yt_platform.tables.declaration import Table
+from yt_platform.tables.times import LOOKBACK_DAYS
 
 MANY = 20
 """Likes, comments or subscribers that nobody takes back together."""

@@ -5,17 +5,18 @@ from datetime import date
 import pandas as pd
 
 from yt_platform.core.cold import cold_rows, forecast_cold, load_cold, unread_rows, unread_videos
-from yt_platform.core.lineage import LOOKBACK_DAYS, pack_days
+from yt_platform.core.lineage import pack_days
 from yt_platform.core.models.catalog import load_forecaster, task_of
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import ModelSpec
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.features import CHANNEL_RECORD
 from yt_platform.core.schemas.metrics import VIDEO_VERSIONS
 from yt_platform.core.schemas.predictions import INCREMENTS
 from yt_platform.io.loading import ROWS_AT_ONCE, Loaded, as_rejects, book, count_by_day, rejects_by_day
 from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.times import LOOKBACK_DAYS
+from yt_platform.tables.validation import judge
 
 
 class ForecastRefusedError(RuntimeError):

@@ -14,13 +14,13 @@ from yt_platform.core.forgetting import Without
 from yt_platform.core.lineage import FIRST_DAY
 from yt_platform.core.policy import PolicyMode
 from yt_platform.core.progress import Progress
-from yt_platform.core.schemas.base import DAY, TEXT
 from yt_platform.errors import MisuseError
 from yt_platform.io.history import History, ImportedBatch, Options, Reject, open_history, plain_handle
 from yt_platform.io.loading import batches_of
 from yt_platform.io.raw import RawStore
 from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Transaction, Warehouse, Window
+from yt_platform.tables.columns import DAY, TEXT
 
 RAW_HISTORY = "raw.history"
 SYNTHETIC = "synthetic"

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from yt_platform.core.lineage import NODES, contiguous, with_short_gaps
+from yt_platform.core.lineage import DAILY_TABLES, contiguous, with_short_gaps
 from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.base import REJECT_LIMIT, Write
 from yt_platform.core.schemas.metrics import IMPORT
 from yt_platform.io.importing import RAW_HISTORY, ImportRefusedError
 from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import Transaction, Warehouse, Window
+from yt_platform.tables.declaration import REJECT_LIMIT, Write
 
 SHOWN_REASONS = 5
 SHORT_ID = 12
@@ -175,7 +175,7 @@ def _days(transaction: Transaction) -> set[date]:
 
 def _empty(transaction: Transaction, days: Iterable[date]) -> None:
     """Leave nothing of days of which nothing is known any more, but for what is about no day's data."""
-    made = frozenset(node.table for node in NODES)
+    made = frozenset(table.name for table in DAILY_TABLES)
     for first, last, _ in contiguous(dict.fromkeys(days, made)):
         window = Window(first, last)
         for name in (*made, *FORECASTS):
@@ -188,9 +188,9 @@ def _empty(transaction: Transaction, days: Iterable[date]) -> None:
 
 def _unmake_newest_states(transaction: Transaction, lost: set[str]) -> None:
     """A newest state that an import brought may hide an older one: all of such tables are read from raw again."""
-    for node in NODES:
-        if TABLES[node.table].write is Write.NEWEST and lost & {source.name for source in node.inputs}:
-            transaction.execute(f"DELETE FROM {node.table} WHERE access = $1", (IMPORT,))
+    for table in DAILY_TABLES:
+        if table.write is Write.NEWEST and lost & {source.name for source in table.inputs}:
+            transaction.execute(f"DELETE FROM {table.name} WHERE access = $1", (IMPORT,))
             transaction.execute(
-                "UPDATE ops.loads SET input_version = '', batch_ids = '{}' WHERE table_name = $1", (node.table,)
+                "UPDATE ops.loads SET input_version = '', batch_ids = '{}' WHERE table_name = $1", (table.name,)
             )

@@ -17,15 +17,17 @@ import pandas as pd
 import pyarrow as pa
 
 from yt_platform.core.endpoints import API_ENDPOINTS
-from yt_platform.core.lineage import FROM_OWNERS, NODE, Node, input_version, pack_days
+from yt_platform.core.lineage import FROM_OWNERS, input_version, pack_days
 from yt_platform.core.polling import IDS_PER_CALL
 from yt_platform.core.progress import Progress
 from yt_platform.core.reports import ReportError
 from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.base import DAY, TEXT, Table, Write, judge
 from yt_platform.io.false_zeros import withdraw_false_zeros
 from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import DuplicateKeyError, Transaction, Warehouse, Window
+from yt_platform.tables.columns import DAY, TEXT
+from yt_platform.tables.declaration import Table, Write
+from yt_platform.tables.validation import judge
 
 ROWS_AT_ONCE = 250_000
 """Rows of input in a transaction, unless one day has more; held in memory together they take about 150 MB in pandas,
@@ -160,13 +162,12 @@ def load_from_raw(
     Days that only gained batches since the same code last loaded them are parsed from the new batches; other days
     are made anew from all of their batches. Raises PurgedError for days whose batches are no longer all there.
     """
-    node = NODE[table.name]
     _refuse_purged(warehouse, list(parsers), window)
-    versions = _versions_behind(warehouse, node, list(parsers), window)
+    versions = _versions_behind(warehouse, table, list(parsers), window)
     batches: dict[date, list[Batch]] = {day: [] for day in window.days} | _by_day(
         batches_of(warehouse, list(parsers), window)
     )
-    loaded = _loaded_batches(warehouse, node, window)
+    loaded = _loaded_batches(warehouse, table, window)
     accepted_rejects = _accepted_rejects(warehouse, table, window)
     sizes = {day: sum(batch.expected_rows for batch in found) for day, found in batches.items()}
     puts = APPEND_OR_UPSERT if table.name in FROM_OWNERS else UPSERT
@@ -177,7 +178,7 @@ def load_from_raw(
         taken = [batch for day in chunk.days for batch in (gained if grew else batches)[day]]
         parsed = partial(_parsed, store, table, parsers, taken)
         books = {
-            day: (input_version(node, day, versions), [batch.batch_id for batch in batches[day]]) for day in chunk.days
+            day: (input_version(table, day, versions), [batch.batch_id for batch in batches[day]]) for day in chunk.days
         }
         load = partial(_load_chunk, warehouse, table, chunk, grew, books=books, run_id=run_id, puts=puts)
         unreadable: dict[Batch, str] = {}
@@ -193,18 +194,18 @@ def load_from_raw(
 
 
 def _versions_behind(
-    warehouse: Warehouse, node: Node, endpoints: list[str], window: Window
+    warehouse: Warehouse, table: Table, endpoints: list[str], window: Window
 ) -> dict[str, dict[date, str]]:
     """Versions of the raw endpoints on the days that the rows of `window` depend on.
 
     Rows of earlier days are looked up in the table itself. One that is not loaded from all of its batches has no
     version here, so that what is made without it stays stale.
     """
-    lookback = max(upstream.lookback_days for upstream in node.inputs)
+    lookback = max(upstream.lookback_days for upstream in table.inputs)
     if not lookback:
         return raw_versions(warehouse, window)
     reach = window.reaching(lookback)
-    loaded = _loaded_batches(warehouse, node, reach)
+    loaded = _loaded_batches(warehouse, table, reach)
     unloaded = {
         batch.day
         for batch in batches_of(warehouse, endpoints, reach)
@@ -232,7 +233,6 @@ def _load_chunk(
     puts: Sequence[str],
 ) -> tuple[dict[date, int], dict[date, int]]:
     """One transaction, by the first of these methods of it that finds no key twice; returns rows and rejects by day."""
-    node = NODE[table.name]
     counts, rejects = dict.fromkeys(chunk.days, 0), dict.fromkeys(chunk.days, 0)
     try:
         with warehouse.transaction() as transaction:
@@ -250,7 +250,7 @@ def _load_chunk(
                 gone = rejects_by_day(told)
                 counts = {day: max(0, count - gone.get(day, 0)) for day, count in counts.items()}
             for day, (version, ids) in books.items():
-                book(transaction, node.table, day, version, counts[day], run_id, node.code_version, ids)
+                book(transaction, table.name, day, version, counts[day], run_id, table.code_version, ids)
     except DuplicateKeyError:
         return _load_chunk(warehouse, table, chunk, grew, rows, books, run_id, puts[1:])
     return counts, rejects
@@ -319,7 +319,7 @@ def load_from_tables(
             upstream.name: warehouse.read_window(
                 TABLES[upstream.name], chunk.reaching(upstream.lookback_days, upstream.lookahead_days)
             )
-            for upstream in NODE[table.name].inputs
+            for upstream in table.inputs
         }
         return build(frames, pd.Timestamp(chunk.first), pd.Timestamp(chunk.last))
 
@@ -335,12 +335,11 @@ def load_in_chunks(
     progress: Progress,
 ) -> Loaded:
     """Make the rows of `window` by `build`, as many days at once as their inputs' rows allow."""
-    node = NODE[table.name]
-    furthest = max(max(upstream.lookback_days, upstream.lookahead_days) for upstream in node.inputs)
+    furthest = max(max(upstream.lookback_days, upstream.lookahead_days) for upstream in table.inputs)
     versions = loaded_versions(warehouse, window.reaching(furthest, furthest))
-    sizes = _input_sizes(warehouse, node, window)
+    sizes = _input_sizes(warehouse, table, window)
     accepted_rejects = _accepted_rejects(warehouse, table, window)
-    origin = f"made from {', '.join(upstream.name for upstream in node.inputs)}"
+    origin = f"made from {', '.join(upstream.name for upstream in table.inputs)}"
     total = Loaded({}, {})
     for chunk in (Window(*ends) for ends in pack_days(sizes, ROWS_AT_ONCE)):
         verdict = judge(table, build(chunk))
@@ -350,8 +349,8 @@ def load_in_chunks(
             transaction.write(table, verdict.accepted, chunk, run_id)
             transaction.quarantine(table.name, rejected, chunk, run_id)
             for day in chunk.days:
-                version = input_version(node, day, versions)
-                book(transaction, node.table, day, version, counts[day], run_id, node.code_version)
+                version = input_version(table, day, versions)
+                book(transaction, table.name, day, version, counts[day], run_id, table.code_version)
         total = total.plus(counts, _unaccepted(rejects_by_day(rejected), accepted_rejects))
         progress(len(total.rows), len(window.days), f"{table.name}, days")
     return _booked(warehouse, table, total)
@@ -410,12 +409,12 @@ def _by_day(batches: list[Batch]) -> dict[date, list[Batch]]:
     return days
 
 
-def _loaded_batches(warehouse: Warehouse, node: Node, window: Window) -> dict[date, set[int]]:
+def _loaded_batches(warehouse: Warehouse, table: Table, window: Window) -> dict[date, set[int]]:
     """Batches each day's rows were last parsed from by this version of the code."""
     rows = warehouse.records(
         "SELECT partition_day, unnest(batch_ids) AS batch_id FROM ops.loads "
         "WHERE table_name = $1 AND code_version = $2 AND partition_day BETWEEN $3 AND $4",
-        (node.table, node.code_version, window.first, window.last),
+        (table.name, table.code_version, window.first, window.last),
     )
     days: dict[date, set[int]] = {}
     for row in rows:
@@ -556,11 +555,11 @@ def count_by_day(frame: pd.DataFrame, column: str, window: Window) -> dict[date,
     return {day: days.get(day, 0) for day in window.days}
 
 
-def _input_sizes(warehouse: Warehouse, node: Node, window: Window) -> dict[date, int]:
+def _input_sizes(warehouse: Warehouse, table: Table, window: Window) -> dict[date, int]:
     rows = warehouse.records(
         "SELECT partition_day, sum(row_count)::bigint AS size FROM ops.loads "
         "WHERE table_name = ANY($1) AND partition_day BETWEEN $2 AND $3 GROUP BY partition_day",
-        ([upstream.name for upstream in node.inputs], window.first, window.last),
+        ([upstream.name for upstream in table.inputs], window.first, window.last),
     )
     return dict.fromkeys(window.days, 0) | {row["partition_day"]: row["size"] for row in rows}
 

@@ -116,10 +116,9 @@ def _comment(connection: psycopg.Connection[tuple[object, ...]]) -> None:
         if found.get((table.name, "")) != table.description:
             connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal(table.description)))
         for column in table.columns:
-            text = f"{column.description} [{column.unit}]".removesuffix(" []")
-            if found.get((table.name, column.name)) != text:
+            if found.get((table.name, column.name)) != column.comment:
                 of = sql.SQL("COMMENT ON COLUMN {}.{} IS {}")
-                connection.execute(of.format(name, sql.Identifier(column.name), sql.Literal(text)))
+                connection.execute(of.format(name, sql.Identifier(column.name), sql.Literal(column.comment)))
 
 
 def _grant_readers(connection: psycopg.Connection[tuple[object, ...]], role: str) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from yt_platform.core.lineage import (
+    DAILY_TABLES,
     FIRST_DAY,
     LOOKING_AHEAD,
-    NODE,
     Versions,
     contiguous,
     settled,
@@ -18,9 +18,9 @@ from yt_platform.core.lineage import (
 from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.polling import Plan, plan
 from yt_platform.core.quota import Bucket
-from yt_platform.core.schemas.base import Table
 from yt_platform.io.loading import loaded_versions, purged_days, raw_versions
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.declaration import Table
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def overdue_ranges(warehouse: Warehouse, today: date, last_due: date, mode: Poli
 def _days(raw: Versions, loaded: Versions) -> set[date]:
     """Days with batches, with the short gaps between them, and any day that a table was made for: a backfill in
     Dagster's pages takes long gaps as well, and what it booked is an input of the days after."""
-    made = {day for table in NODE for day in loaded.get(table, {})}
+    made = {day for table in DAILY_TABLES for day in loaded.get(table.name, {})}
     return made | with_short_gaps(day for versions in raw.values() for day in versions)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from yt_platform.core.lineage import GAP_DAYS
 from yt_platform.core.progress import Progress
 from yt_platform.core.quality import COUNTS, SCORED, WEIGHTS, quality_scores
 from yt_platform.core.schemas.ops import QUALITY_SCORES
@@ -17,6 +16,7 @@ from yt_platform.io.alerts import QUALITY, Alert, settle_alerts
 from yt_platform.io.loading import Loaded, load_in_chunks
 from yt_platform.io.migrations import SQL_FOLDER
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.times import GAP_DAYS
 
 RECENT_DAYS = 7
 """Of a source without data for longer, the last score is no news: that it is silent is told by freshness."""

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from yt_platform.core.endpoints import ANALYTICS_ENDPOINTS
-from yt_platform.core.lineage import REACH_DAYS
 from yt_platform.core.policy import (
     HOLDS,
     VERIFIED_DAYS,
-    Holds,
     PolicyMode,
     expires,
     first_kept,
@@ -27,6 +25,8 @@ from yt_platform.core.schemas import TABLES
 from yt_platform.io.raw import OWN_FILE, RawStore
 from yt_platform.io.views import refresh
 from yt_platform.io.warehouse import Warehouse
+from yt_platform.tables.declaration import Holds
+from yt_platform.tables.times import REACH_DAYS
 
 BATCHES = "raw.batches"
 QUARANTINE = "ops.quarantine"

@@ -28,7 +28,6 @@ from yt_platform.core.models.protocol import Forecaster, origins
 from yt_platform.core.models.samples import MIN_ROWS
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS, ModelSpec
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.models import BACKTEST_FORECASTS, SCORECARDS
 from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.io.champions import crown
@@ -36,6 +35,7 @@ from yt_platform.io.plots import calibration, comparison, forecasts_and_actuals
 from yt_platform.io.registry import ModelRegistry, RegisteredModel
 from yt_platform.io.tracking import CandidateRun, flat, write_bundle
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.validation import judge
 
 RECIPE = Recipe("lightgbm")
 ENSEMBLE = "ensemble"

@@ -17,12 +17,12 @@ from yt_platform.core.evaluate import Fold, beside_actuals, score
 from yt_platform.core.models.catalog import Recipe, make_forecaster
 from yt_platform.core.progress import Progress
 from yt_platform.core.registered import ModelSpec
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.models import TUNED_RECIPES
 from yt_platform.core.search import SPACES, Range
 from yt_platform.core.tasks import Task
 from yt_platform.io.training import TooLittleHistoryError, answerable, data_version, folds_of, training_days
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.validation import judge
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

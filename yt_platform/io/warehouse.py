@@ -20,8 +20,9 @@ from psycopg.rows import dict_row
 
 from yt_platform.core.forgetting import Tombstones, Without
 from yt_platform.core.parse import to_pandas
-from yt_platform.core.schemas.base import Table, Write, latest_by_key
 from yt_platform.io.tombstones import NONE_MEANWHILE, tombstones
+from yt_platform.tables.declaration import Table, Write
+from yt_platform.tables.validation import latest_by_key
 
 STAGE = "stage"
 UNIQUE_VIOLATION = "23505"
@@ -233,14 +234,10 @@ class Transaction:
         return tombstones(self)
 
     def _ensure_months(self, table: Table, rows: pd.DataFrame) -> None:
-        if table.name not in MONTHLY:
+        if not table.by_month:
             return
         for month in rows[table.window].dt.tz_localize(None).dt.to_period("M").unique():
             self.execute("SELECT ops.ensure_month($1::text::regclass, $2)", (table.name, month.start_time.date()))
-
-
-MONTHLY = frozenset({"metrics.video_snapshots", "metrics.channel_snapshots"})
-"""Tables that are range-partitioned by month, so that old months are dropped rather than deleted."""
 
 
 def to_arrow(frame: pd.DataFrame) -> pa.Table:

@@ -16,10 +16,10 @@ import pandas as pd
 import psycopg
 from psycopg.rows import class_row
 
-from yt_platform.core.schemas.base import CHANNEL_ID
 from yt_platform.errors import MisuseError
 from yt_platform.io.tombstones import tombstones
 from yt_platform.io.warehouse import Warehouse
+from yt_platform.tables.columns import CHANNEL_ID
 
 FORGOTTEN = "was forgotten on request: it is not collected again"
 HEADERS = ("channel", "channel_id", "handle", "url")

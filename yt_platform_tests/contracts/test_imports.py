@@ -24,6 +24,7 @@ FORBIDDEN = {
         "yt_platform.sandbox",
         "yt_platform.web",
     ),
+    "tables": (*TOP_LEVEL, *DATABASES, "dagster", "requests", "yt_platform.core", "yt_platform.io", "yt_platform.defs"),
     "io": (*TOP_LEVEL, "dagster", "yt_platform.defs", "yt_platform.sandbox", "yt_platform.web"),
     "sandbox": (*TOP_LEVEL, *DATABASES, "dagster", "yt_platform.defs"),
     "defs": ("yt_platform.sandbox", "yt_platform.web", "yt_platform.cli", "yt_platform.commands", "yt_platform.local"),

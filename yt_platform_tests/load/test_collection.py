@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from yt_platform.clock import Clock
-from yt_platform.core.lineage import NODE
+from yt_platform.core.lineage import DAILY_TABLES
 from yt_platform.core.sample import generate
 from yt_platform.core.schemas import TABLES
 from yt_platform.defs.raw import PULLS
@@ -215,7 +215,7 @@ def test_a_backfill_neighbouring_days_and_a_collection_at_once(home: Home, tmp_p
     completed(home.runs())
     found = fingerprints(home.warehouse())
     with home.warehouse().transaction() as transaction:
-        transaction.execute(f"TRUNCATE {', '.join(NODE)}, ops.loads, ops.quarantine")
+        transaction.execute(f"TRUNCATE {', '.join(table.name for table in DAILY_TABLES)}, ops.loads, ops.quarantine")
     completed(home.runs())
     assert fingerprints(home.warehouse()) == found
     assert home.warehouse().records("SELECT count(*) AS n FROM features.video_day")[0]["n"] > 1_000

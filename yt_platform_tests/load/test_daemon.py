@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from yt_platform.clock import Clock
-from yt_platform.core.lineage import LOOKING_AHEAD, NODE
+from yt_platform.core.lineage import DAILY_TABLES, LOOKING_AHEAD
 from yt_platform.core.sample import generate
 from yt_platform.io.databases import WAREHOUSE
 from yt_platform.io.embedded import EmbeddedPostgres
@@ -62,7 +62,7 @@ def test_what_a_killed_daemon_had_begun_is_made_once_after_a_restart(home: Path)
     warehouse = Warehouse(EmbeddedPostgres(home).url(WAREHOUSE))
     found = fingerprints(warehouse)
     with warehouse.transaction() as transaction:
-        transaction.execute(f"TRUNCATE {', '.join(NODE)}, ops.loads, ops.quarantine")
+        transaction.execute(f"TRUNCATE {', '.join(table.name for table in DAILY_TABLES)}, ops.loads, ops.quarantine")
     completed(begun_runs(home, {}))
     assert {**fingerprints(warehouse), "ops.alerts": ""} == {**found, "ops.alerts": ""}  # of the run that failed
 

@@ -8,11 +8,11 @@ import pytest
 
 from yt_platform.core.channel_features import build_channel_day
 from yt_platform.core.hour_features import build_video_hour
-from yt_platform.core.lineage import HOURS_DAYS, LOOKBACK_DAYS
 from yt_platform.core.metrics import video_hourly
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import CHANNEL_DAY, CHANNEL_DAY_FEATURES, VIDEO_HOUR, VIDEO_HOUR_FEATURES
 from yt_platform.core.schemas.metrics import VIDEO_HOURLY
+from yt_platform.tables.declaration import Table
+from yt_platform.tables.times import HOURS_DAYS, LOOKBACK_DAYS
 from yt_platform_tests.frames import CHANNEL, accepted, snapshot, snapshots
 from yt_platform_tests.models import generated
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pytest
 
 from yt_platform.core import parse_api
-from yt_platform.core.schemas.base import Table, judge
 from yt_platform.core.schemas.metrics import (
     CHANNEL_SNAPSHOTS,
     CHANNELS,
@@ -21,6 +20,8 @@ from yt_platform.core.schemas.metrics import (
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
 )
+from yt_platform.tables.declaration import Table
+from yt_platform.tables.validation import judge
 from yt_platform_tests.frames import answers
 
 Row = dict[str, Any]

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from yt_platform.core.lineage import REACH_DAYS
 from yt_platform.core.metrics import video_hourly
 from yt_platform.core.reporting import channel_daily
 from yt_platform.core.revenue import RevenueRates
 from yt_platform.core.schemas.metrics import CHANNEL_DAILY, CHANNEL_SNAPSHOTS, VIDEO_HOURLY, VIDEO_WINDOWS
 from yt_platform.core.windows import LATENESS, SLIDING, SUB_DAILY_HOURS, video_windows
+from yt_platform.tables.times import REACH_DAYS
 from yt_platform_tests.frames import CHANNEL, accepted, snapshot, snapshots
 
 FIRST, LAST = pd.Timestamp("2026-03-02"), pd.Timestamp("2026-03-08")

@@ -8,7 +8,8 @@ import pytest
 from dagster import build_schedule_context
 from pydantic import SecretStr
 
-from yt_platform.core.lineage import FROM_OWNERS, NODE
+from yt_platform.core.lineage import FROM_OWNERS
+from yt_platform.core.schemas.metrics import CHANNEL_DAILY, VIDEO_HOURLY
 from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, REFRESH, build_schedules
 from yt_platform.io.accounts import ANALYTICS, MONETARY, OWNER, YOUTUBE, Accounts, Stored, owner_secret
 from yt_platform.io.planning import stale_ranges
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("few_report_types")
 STARTS_AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 CHANNEL = "UCsynthetic-data-rhQe28T"
 """The second of the world's."""
-INPUTS = [source.name for table in ("metrics.channel_daily", "metrics.video_hourly") for source in NODE[table].inputs]
+INPUTS = [source.name for table in (CHANNEL_DAILY, VIDEO_HOURLY) for source in table.inputs]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import typer
 from dagster import AssetKey, DagsterRunStatus, RunsFilter
 
 from yt_platform.cli import _explained, out
-from yt_platform.core.lineage import FROM_OWNERS, NODES
+from yt_platform.core.lineage import DAILY_TABLES, FROM_OWNERS
 from yt_platform.core.progress import silent
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas import TABLES
@@ -94,7 +94,7 @@ def test_the_clock_stands_at_the_end_of_the_sample(made: Platform) -> None:
 def test_every_partition_with_batches_is_materialised_in_dagster_and_no_other(made: Platform, runs: Runs) -> None:
     days = {day.isoformat() for day in batch_days(made.warehouse)}
     assert len(days) == SAMPLE_DAYS
-    made_daily = [AssetKey(node.table.split(".")) for node in NODES if node.table not in FROM_OWNERS]
+    made_daily = [AssetKey(table.name.split(".")) for table in DAILY_TABLES if table.name not in FROM_OWNERS]
     for key in (AssetKey(["raw", "history"]), *made_daily):
         assert runs.instance.get_materialized_partitions(key) == days, key
 

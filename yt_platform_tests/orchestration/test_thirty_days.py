@@ -17,7 +17,7 @@ import pytest
 from dagster import SensorDefinition, build_sensor_context
 
 from yt_platform.core.lineage import FROM_OWNERS
-from yt_platform.core.policy import HOLDS, Holds, first_kept
+from yt_platform.core.policy import HOLDS, first_kept
 from yt_platform.core.progress import silent
 from yt_platform.core.reports import family_of
 from yt_platform.core.schemas import TABLES
@@ -37,6 +37,7 @@ from yt_platform.io.watchlist import add_channels
 from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, collect, open_platform
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox, reporting, serve
 from yt_platform.settings import Settings
+from yt_platform.tables.declaration import Holds
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.orchestration.conftest import environment_put_back
 from yt_platform_tests.sandbox.client import control

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from dagster import AssetRecordsFilter, DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
-from yt_platform.core.lineage import LOOKBACK_DAYS
 from yt_platform.core.policy import first_kept
 from yt_platform.core.progress import silent
 from yt_platform.defs.jobs import COLLECT, REFRESH, REFRESH_VIEWS, build_schedules
@@ -27,6 +26,7 @@ from yt_platform.io.unfinished import Unfinished, unfinished
 from yt_platform.io.warehouse import Window
 from yt_platform.local import Platform, RunFailedError, Runs, dagster_environment, import_path
 from yt_platform.status import platform_status
+from yt_platform.tables.times import LOOKBACK_DAYS
 
 LAST_DAY = date(2026, 3, 1)
 DAY = date(2026, 1, 29)

@@ -8,9 +8,9 @@ from benchmarks.injection import INJECTIONS, inject
 from yt_platform.core import anomalies
 from yt_platform.core.anomalies import find, severity
 from yt_platform.core.metrics import video_daily, video_hourly
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.ops import ANOMALIES
 from yt_platform.core.steps import DAILY, HOURLY, medians, steps
+from yt_platform.tables.validation import judge
 from yt_platform_tests.frames import snapshot, snapshots
 
 BEGIN = pd.Timestamp("2026-02-01", tz="UTC")

@@ -11,8 +11,8 @@ import pytest
 from yt_platform.core.analytics import MONETARY_METRICS, revenue_query
 from yt_platform.core.channel_revenue import AMOUNTS, COUNTS, channel_revenue, days_to_ask
 from yt_platform.core.endpoints import API_RESPONSE
-from yt_platform.core.schemas.base import Verdict, judge
 from yt_platform.core.schemas.metrics import CHANNEL_REVENUE
+from yt_platform.tables.validation import Verdict, judge
 from yt_platform_tests.frames import CHANNEL
 
 ASKED_AT = datetime(2026, 3, 12, 9, 40, tzinfo=UTC)

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from yt_platform.core.schemas.base import ContractError, Malformed, judge
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS
+from yt_platform.tables.validation import ContractError, Malformed, judge
 from yt_platform_tests.frames import snapshot
 
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from yt_platform.core import parse
 from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, VIDEO_SNAPSHOTS, VIDEOS, Endpoint
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.metrics import CHANNELS as CHANNELS_TABLE
 from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS as SNAPSHOTS_TABLE
 from yt_platform.core.schemas.metrics import VIDEO_VERSIONS
+from yt_platform.tables.validation import judge
 from yt_platform_tests.frames import CHANNEL, VIDEO
 
 AT = datetime(2026, 1, 2, 3, tzinfo=UTC)

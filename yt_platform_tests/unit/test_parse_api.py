@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yt_platform.core import parse_api
-from yt_platform.core.schemas.base import Table, Verdict, judge
 from yt_platform.core.schemas.metrics import (
     CHANNEL_SNAPSHOTS,
     CHANNELS,
@@ -25,6 +24,8 @@ from yt_platform.core.schemas.metrics import (
     VIDEOS,
 )
 from yt_platform.io.loading import as_rejects
+from yt_platform.tables.declaration import Table
+from yt_platform.tables.validation import Verdict, judge
 from yt_platform_tests.frames import CHANNEL, VIDEO, answers
 
 OTHER_VIDEO = "bcdefghijkl"

@@ -20,8 +20,8 @@ from yt_platform.core.quality import (
     uniqueness,
     validity,
 )
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.ops import QUALITY_SCORES
+from yt_platform.tables.validation import judge
 
 KEY = {"day": date(2026, 1, 1), "table_name": "metrics.video_snapshots", "source": "api"}
 NONE = float("nan")

@@ -24,7 +24,7 @@ from yt_platform.core.reports import (
     rows,
     unknown_columns,
 )
-from yt_platform.core.schemas.base import Verdict, judge
+from yt_platform.tables.validation import Verdict, judge
 
 NOW = datetime(2026, 3, 5, tzinfo=UTC)
 CHANNEL = "UC2vW_-qeIhF1ESszzuH2pyw"

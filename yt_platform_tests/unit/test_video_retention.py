@@ -10,9 +10,10 @@ import pytest
 
 from yt_platform.core import video_retention
 from yt_platform.core.endpoints import API_RESPONSE
-from yt_platform.core.schemas.base import INSTANT, TEXT, Verdict, judge
 from yt_platform.core.schemas.metrics import VIDEO_RETENTION
 from yt_platform.core.video_retention import due_curves, point_count
+from yt_platform.tables.columns import INSTANT, TEXT
+from yt_platform.tables.validation import Verdict, judge
 from yt_platform_tests.frames import CHANNEL, VIDEO
 
 # 05:00 UTC is still the day before in Los Angeles: the videos' first day is 2026-03-01

@@ -14,7 +14,6 @@ from yt_platform.core.features import build_video_day
 from yt_platform.core.metrics import video_daily, video_hourly
 from yt_platform.core.progress import silent
 from yt_platform.core.revenue import RevenueRates
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY
 from yt_platform.core.schemas.metrics import (
     CHANNEL_SNAPSHOTS,
@@ -30,6 +29,7 @@ from yt_platform.io.loading import Loaded, load_from_raw, load_from_tables
 from yt_platform.io.planning import stale_ranges
 from yt_platform.io.raw import RawStore
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.declaration import Table
 from yt_platform_tests.frames import CHANNEL, RUN_ID, VIDEO, accepted, obtained, snapshot, snapshots
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 10)

@@ -19,7 +19,6 @@ import pytest
 from yt_platform.core.forgetting import Known
 from yt_platform.core.parse_api import video_metadata
 from yt_platform.core.progress import silent
-from yt_platform.core.schemas.base import judge
 from yt_platform.core.schemas.metrics import VIDEOS
 from yt_platform.io import sessions
 from yt_platform.io.backup import Place
@@ -31,6 +30,7 @@ from yt_platform.io.raw import RawStore
 from yt_platform.io.sessions import StillSeenError
 from yt_platform.io.tombstones import pending, tombstones
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.validation import judge
 from yt_platform_tests.frames import RUN_ID
 from yt_platform_tests.warehouse.test_collecting import rigged
 from yt_platform_tests.warehouse.test_forgetting import AT, FORGOTTEN, OTHERS, THEIRS, filled

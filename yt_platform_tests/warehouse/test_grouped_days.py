@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from yt_platform.core.lineage import NODES
+from yt_platform.core.lineage import DAILY_TABLES
 from yt_platform.core.metrics import video_daily, video_hourly
 from yt_platform.core.progress import silent
 from yt_platform.core.revenue import RevenueRates
 from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.metrics import (
     CHANNEL_DAILY,
     CHANNEL_SNAPSHOTS,
@@ -36,6 +35,7 @@ from yt_platform.io.channel_days import load_channel_days
 from yt_platform.io.loading import load_from_tables
 from yt_platform.io.quality import score_quality
 from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.tables.declaration import Table
 from yt_platform_tests.frames import RUN_ID, accepted, obtained, snapshot, snapshots
 from yt_platform_tests.warehouse_state import fingerprint
 
@@ -64,7 +64,7 @@ LOADS: dict[str, Load] = {
     ANOMALIES.name: lambda warehouse, window: find_anomalies(warehouse, window, RUN_ID, silent),
     QUALITY_SCORES.name: lambda warehouse, window: score_quality(warehouse, window, RUN_ID, silent),
 }
-MADE = [node.table for node in NODES if not any(source.name.startswith("raw.") for source in node.inputs)]
+MADE = [table.name for table in DAILY_TABLES if not any(source.name.startswith("raw.") for source in table.inputs)]
 
 
 def rhythms(random: np.random.Generator) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:

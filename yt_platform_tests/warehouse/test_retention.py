@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from yt_platform.core.metrics import video_daily
-from yt_platform.core.policy import HOLDS, Holds, PolicyMode, first_kept
+from yt_platform.core.policy import HOLDS, PolicyMode, first_kept
 from yt_platform.core.progress import silent
 from yt_platform.core.sample import generate
 from yt_platform.core.schemas import TABLES
@@ -21,6 +21,7 @@ from yt_platform.io.retention import oldest, retire, retirement_is_due
 from yt_platform.io.sample import write_sample
 from yt_platform.io.views import refresh
 from yt_platform.io.warehouse import MONTHLY, Warehouse, Window
+from yt_platform.tables.declaration import Holds
 from yt_platform_tests.frames import RUN_ID
 
 LAST = date(2026, 3, 1)

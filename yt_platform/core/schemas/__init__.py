@@ -1,6 +1,5 @@
 """One contract per table, by layer; `TABLES` is the registry that checks, migrations' tests and docs read."""
 
-from yt_platform.core.schemas.base import Table
 from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
 from yt_platform.core.schemas.metrics import (
     CHANNEL_DAILY,
@@ -27,6 +26,7 @@ from yt_platform.core.schemas.predictions import (
     VIDEO_HOUR_FORECAST_ACCURACY,
 )
 from yt_platform.core.schemas.reports import REPORTS
+from yt_platform.tables.declaration import Table
 
 TABLES: dict[str, Table] = {
     table.name: table

@@ -9,18 +9,10 @@ the ratio of two rates (each plus one view, so that 0 stays finite): 0 is steady
 never 0.
 """
 
-from yt_platform.core.schemas.base import (
-    CHANNEL_ID,
-    VIDEO_ID,
-    Table,
-    Write,
-    day,
-    instant,
-    number,
-    table_schema,
-    text,
-)
 from yt_platform.core.view_definition import REGIMES
+from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID, day, instant, number, table_schema, text
+from yt_platform.tables.declaration import Holds, Input, Table, Write
+from yt_platform.tables.times import HOURS_DAYS, LOOKBACK_DAYS, MADE_DAILY
 
 VIEW_RATE_LAGS = 7
 RESPONSE_RATE_LAGS = 3
@@ -186,6 +178,13 @@ VIDEO_DAY = Table(
     key=("video_id", "day"),
     write=Write.REPLACE,
     window="day",
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
+    code_version="4",
+    inputs=(
+        Input("metrics.video_daily", lookback_days=LOOKBACK_DAYS),
+        Input("metrics.video_versions", lookback_days=LOOKBACK_DAYS),
+    ),
     schema=table_schema({**_KEYS, **_FEATURES}),
 )
 
@@ -269,6 +268,10 @@ VIDEO_HOUR = Table(
     key=("video_id", "hour"),
     write=Write.REPLACE,
     window="hour",
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
+    code_version="2",
+    inputs=(Input("metrics.video_hourly", lookback_days=HOURS_DAYS),),
     schema=table_schema(
         {
             "video_id": _KEYS["video_id"],
@@ -335,6 +338,10 @@ CHANNEL_DAY = Table(
     key=("channel_id", "day"),
     write=Write.REPLACE,
     window="day",
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
+    code_version="2",
+    inputs=(Input("metrics.channel_snapshots", lookback_days=LOOKBACK_DAYS),),
     schema=table_schema(
         {
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),

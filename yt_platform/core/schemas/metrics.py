@@ -1,11 +1,12 @@
 """Contracts of the `metrics` layer: validated facts, parsed from raw batches. No derived features here."""
 
-from yt_platform.core.schemas.base import (
+from datetime import timedelta
+
+from yt_platform.core.view_definition import REGIMES
+from yt_platform.tables.columns import (
     CHANNEL_ID,
     COMMENT_ID,
     VIDEO_ID,
-    Table,
-    Write,
     count,
     day,
     flag,
@@ -14,7 +15,8 @@ from yt_platform.core.schemas.base import (
     table_schema,
     text,
 )
-from yt_platform.core.view_definition import REGIMES
+from yt_platform.tables.declaration import Holds, Input, Table, Write
+from yt_platform.tables.times import DAY_AND_GRACE, LOOKBACK_DAYS, MADE_DAILY, REACH_DAYS, REFRESHED_MONTHLY, REPORTED
 
 API_KEY = "api_key"
 OWNER = "owner"
@@ -42,6 +44,15 @@ VIDEO_SNAPSHOTS = Table(
     key=("source", "video_id", "region", "collected_at"),
     write=Write.REPLACE,
     window="collected_at",
+    holds=Holds.STATISTICS,
+    max_age=DAY_AND_GRACE,
+    code_version="4",
+    inputs=(
+        Input("raw.video_snapshots", lookback_days=LOOKBACK_DAYS),
+        Input("raw.api_videos", lookback_days=LOOKBACK_DAYS),
+        Input("raw.api_video_stats", lookback_days=LOOKBACK_DAYS),
+    ),
+    by_month=True,
     schema=table_schema(
         {
             "source": _SOURCE,
@@ -71,6 +82,14 @@ CHANNEL_SNAPSHOTS = Table(
     key=("source", "channel_id", "collected_at"),
     write=Write.REPLACE,
     window="collected_at",
+    holds=Holds.STATISTICS,
+    max_age=MADE_DAILY,
+    code_version="3",
+    inputs=(
+        Input("raw.channel_snapshots", lookback_days=LOOKBACK_DAYS),
+        Input("raw.api_channels", lookback_days=LOOKBACK_DAYS),
+    ),
+    by_month=True,
     schema=table_schema(
         {
             "source": _SOURCE,
@@ -129,6 +148,13 @@ VIDEOS = Table(
     write=Write.NEWEST,
     newest=("collected_at",),
     window="collected_at",
+    holds=Holds.METADATA,
+    max_age=REFRESHED_MONTHLY,
+    code_version="3",
+    inputs=(
+        Input("raw.videos"),
+        Input("raw.api_videos"),
+    ),
     schema=table_schema(
         {"video_id": _VIDEO, "collected_at": instant("When this state was collected"), **_VIDEO_METADATA}
     ),
@@ -140,6 +166,13 @@ VIDEO_VERSIONS = Table(
     key=("video_id", "collected_at"),
     write=Write.REPLACE,
     window="collected_at",
+    holds=Holds.METADATA,
+    max_age=REFRESHED_MONTHLY,
+    code_version="3",
+    inputs=(
+        Input("raw.videos"),
+        Input("raw.api_videos"),
+    ),
     schema=table_schema(
         {"video_id": _VIDEO, "collected_at": instant("When this version was collected"), **_VIDEO_METADATA}
     ),
@@ -152,6 +185,15 @@ CHANNELS = Table(
     write=Write.NEWEST,
     newest=("is_complete", "collected_at"),
     window="collected_at",
+    holds=Holds.METADATA,
+    max_age=REFRESHED_MONTHLY,
+    code_version="2",
+    inputs=(
+        Input("raw.channels"),
+        Input("raw.videos"),
+        Input("raw.api_channels"),
+        Input("raw.api_videos"),
+    ),
     schema=table_schema(
         {
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
@@ -176,6 +218,10 @@ COMMENTS = Table(
     write=Write.NEWEST,
     newest=("updated_at", "collected_at"),
     window="collected_at",
+    holds=Holds.METADATA,
+    max_age=timedelta(days=8),
+    code_version="2",
+    inputs=(Input("raw.api_comments"),),
     schema=table_schema(
         {
             "comment_id": text("YouTube comment id", pattern=COMMENT_ID),
@@ -212,6 +258,10 @@ VIDEO_DAILY = Table(
     key=("video_id", "day"),
     write=Write.REPLACE,
     window="day",
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
+    code_version="1",
+    inputs=(Input("metrics.video_snapshots", lookback_days=1),),
     schema=table_schema(
         {
             "video_id": _VIDEO,
@@ -248,6 +298,10 @@ VIDEO_HOURLY = Table(
     key=("video_id", "hour"),
     write=Write.REPLACE,
     window="hour",
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
+    code_version="1",
+    inputs=(Input("metrics.video_snapshots", lookback_days=1),),
     schema=table_schema(
         {
             "video_id": _VIDEO,
@@ -289,6 +343,14 @@ CHANNEL_DAILY = Table(
     key=("channel_id", "day"),
     write=Write.REPLACE,
     window="day",
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
+    code_version="3",
+    inputs=(
+        Input("metrics.video_hourly", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
+        Input("metrics.channel_snapshots", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
+        Input("metrics.report_basic"),
+    ),
     schema=table_schema(
         {
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
@@ -329,6 +391,10 @@ VIDEO_WINDOWS = Table(
     key=("channel_id", "window_minutes", "window_start"),
     write=Write.REPLACE,
     window="window_start",
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
+    code_version="2",
+    inputs=(Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),),
     schema=table_schema(
         {
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
@@ -356,6 +422,10 @@ VIDEO_RETENTION = Table(
     write=Write.NEWEST,
     newest=("collected_at",),
     window="collected_at",
+    holds=Holds.AUTHORIZED,
+    max_age=None,
+    code_version="1",
+    inputs=(Input("raw.analytics_video_retention"),),
     schema=table_schema(
         {
             "account": text("Account that asked, as it was named at its authorisation"),
@@ -399,6 +469,10 @@ CHANNEL_REVENUE = Table(
     write=Write.NEWEST,
     newest=("collected_at",),
     window="collected_at",
+    holds=Holds.AUTHORIZED,
+    max_age=REPORTED,
+    code_version="1",
+    inputs=(Input("raw.analytics_channel_revenue"),),
     schema=table_schema(
         {
             "account": text("Account that asked, as it was named at its authorisation"),

@@ -1,6 +1,7 @@
 """Contracts of the `models` layer: how models did, and which is champion. The models live in the MLflow registry."""
 
-from yt_platform.core.schemas.base import Table, Write, count, day, flag, instant, number, table_schema, text
+from yt_platform.tables.columns import count, day, flag, instant, number, table_schema, text
+from yt_platform.tables.declaration import Holds, Table, Write
 
 SCORECARDS = Table(
     name="models.scorecards",
@@ -8,6 +9,8 @@ SCORECARDS = Table(
     key=("model_version", "horizon", "target"),
     write=Write.UPSERT,
     window="trained_until",
+    holds=Holds.DERIVED,
+    max_age=None,
     schema=table_schema(
         {
             "model_version": text("Name and version of the model in the registry"),
@@ -52,6 +55,8 @@ CHAMPIONS = Table(
     key=("model", "change"),
     write=Write.UPSERT,
     window="changed_at",
+    holds=Holds.NOTHING,
+    max_age=None,
     schema=table_schema(
         {
             "model": text("Name of the model in the registry"),
@@ -72,6 +77,8 @@ BACKTEST_FORECASTS = Table(
     write=Write.REPLACE,
     window="fold_trained_until",
     scope=("model_version",),
+    holds=Holds.DERIVED,
+    max_age=None,
     schema=table_schema(
         {
             "model_version": text("Version whose recipe was fitted on the fold"),
@@ -96,6 +103,8 @@ TUNED_RECIPES = Table(
     key=("task", "kind"),
     write=Write.UPSERT,
     window="tuned_at",
+    holds=Holds.NOTHING,
+    max_age=None,
     schema=table_schema(
         {
             "task": text("What is forecast: video_day and others, in core/tasks.py"),

@@ -6,18 +6,10 @@ Books that only the platform's own code reads (`ops.loads`, `ops.quota_ledger`, 
 
 import pandera.pandas as pa
 
-from yt_platform.core.schemas.base import (
-    CHANNEL_ID,
-    VIDEO_ID,
-    Table,
-    Write,
-    count,
-    day,
-    instant,
-    number,
-    table_schema,
-    text,
-)
+from yt_platform.core.steps import DAILY, HOURLY
+from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID, count, day, instant, number, table_schema, text
+from yt_platform.tables.declaration import Holds, Input, Table, Write
+from yt_platform.tables.times import GAP_DAYS, MADE_DAILY, SCORED_WEEKLY
 
 DRIFT_KINDS = ("feature", "prediction")
 DRIFT_STATUSES = ("ok", "drift", "known_break", "too_few")
@@ -30,6 +22,8 @@ DRIFT = Table(
     write=Write.REPLACE,
     window="day",
     scope=("model_version",),
+    holds=Holds.DERIVED,
+    max_age=SCORED_WEEKLY,
     schema=table_schema(
         {
             "day": day("Last day of the window that is judged"),
@@ -66,6 +60,8 @@ ALERTS = Table(
     key=("alert_id",),
     write=Write.UPSERT,
     window="first_seen_at",
+    holds=Holds.IDS,
+    max_age=None,
     schema=table_schema(
         {
             "alert_id": count("Number of the alert, in the order they were opened", ""),
@@ -96,6 +92,13 @@ ANOMALIES = Table(
     key=("video_id", "at", "series", "kind", "target"),
     write=Write.REPLACE,
     window="at",
+    holds=Holds.DERIVED,
+    max_age=None,
+    code_version="1",
+    inputs=(
+        Input("metrics.video_daily", lookback_days=DAILY.loaded_days),
+        Input("metrics.video_hourly", lookback_days=HOURLY.loaded_days),
+    ),
     schema=table_schema(
         {
             "video_id": text("YouTube video id", pattern=VIDEO_ID),
@@ -130,6 +133,17 @@ QUALITY_SCORES = Table(
     key=("day", "table_name", "source"),
     write=Write.REPLACE,
     window="day",
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
+    code_version="2",
+    inputs=(
+        Input("metrics.video_snapshots", lookback_days=GAP_DAYS),
+        Input("metrics.channel_snapshots", lookback_days=GAP_DAYS),
+        Input("metrics.video_versions"),
+        Input("metrics.comments"),
+        Input("metrics.video_daily", lookback_days=GAP_DAYS),
+        Input("metrics.channel_daily", lookback_days=GAP_DAYS),
+    ),
     schema=table_schema(
         {
             "day": day("UTC day of the rows"),
@@ -158,6 +172,8 @@ ACCOUNTS = Table(
     key=("name",),
     write=Write.UPSERT,
     window="authorized_at",
+    holds=Holds.IDS,
+    max_age=None,
     schema=table_schema(
         {
             "name": text("Name given to the account here"),

@@ -2,19 +2,9 @@
 
 import pandera.pandas as pa
 
-from yt_platform.core.schemas.base import (
-    CHANNEL_ID,
-    VIDEO_ID,
-    Table,
-    Write,
-    count,
-    day,
-    flag,
-    instant,
-    number,
-    table_schema,
-    text,
-)
+from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID, count, day, flag, instant, number, table_schema, text
+from yt_platform.tables.declaration import Holds, Table, Write
+from yt_platform.tables.times import MADE_DAILY, SCORED_WEEKLY
 
 INCREMENTS = "increments"
 GAP = "gap"
@@ -31,6 +21,8 @@ VIDEO_FORECAST = Table(
     write=Write.REPLACE,
     window="origin_day",
     scope=("model_version",),
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
     schema=table_schema(
         {
             "video_id": text("YouTube video id", pattern=VIDEO_ID),
@@ -75,6 +67,8 @@ FORECAST_ACCURACY = Table(
     key=VIDEO_FORECAST.key,
     write=Write.REPLACE,
     window="target_day",
+    holds=Holds.DERIVED,
+    max_age=SCORED_WEEKLY,
     schema=table_schema(
         {
             "video_id": text("YouTube video id", pattern=VIDEO_ID),
@@ -104,6 +98,8 @@ VIDEO_HOUR_FORECAST = Table(
     write=Write.REPLACE,
     window="origin_hour",
     scope=("model_version",),
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
     schema=table_schema(
         {
             "video_id": text("YouTube video id", pattern=VIDEO_ID),
@@ -123,6 +119,8 @@ VIDEO_HOUR_FORECAST_ACCURACY = Table(
     key=VIDEO_HOUR_FORECAST.key,
     write=Write.REPLACE,
     window="target_hour",
+    holds=Holds.DERIVED,
+    max_age=SCORED_WEEKLY,
     schema=table_schema(
         {
             "video_id": text("YouTube video id", pattern=VIDEO_ID),
@@ -144,6 +142,8 @@ CHANNEL_FORECAST = Table(
     write=Write.REPLACE,
     window="origin_day",
     scope=("model_version",),
+    holds=Holds.DERIVED,
+    max_age=MADE_DAILY,
     schema=table_schema(
         {
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
@@ -161,6 +161,8 @@ CHANNEL_FORECAST_ACCURACY = Table(
     key=CHANNEL_FORECAST.key,
     write=Write.REPLACE,
     window="target_day",
+    holds=Holds.DERIVED,
+    max_age=SCORED_WEEKLY,
     schema=table_schema(
         {
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),

@@ -4,10 +4,14 @@ Columns of a report keep the names of Google's documentation (Reporting API, "Ch
 reports"), but for `date`, which is `day` here. Not here: report types and their files (`core/reports.py`).
 """
 
+from datetime import timedelta
+
 import pandera.pandas as pa
 
-from yt_platform.core.schemas.base import Table, Write, count, day, instant, number, table_schema, text
 from yt_platform.core.schemas.metrics import ACCESS
+from yt_platform.tables.columns import count, day, instant, number, table_schema, text
+from yt_platform.tables.declaration import Holds, Input, Table, Write
+from yt_platform.tables.times import REPORTED
 
 _HEAD = {
     "day": day("Day of the activity", unit="Pacific day"),
@@ -59,8 +63,13 @@ def _report(
     dimensions: dict[str, pa.Column],
     metrics: dict[str, pa.Column],
     later_dimensions: dict[str, pa.Column] | None = None,
+    *,
+    max_age: timedelta | None = REPORTED,
 ) -> Table:
     """A day is replaced whole, as a restated report may lack rows of the one before it.
+
+    `max_age` is None for a report that has no row for weeks where a channel has no cards, say: those that come daily
+    tell of a standstill.
 
     `later_dimensions` came to Google's report type after the table was made: a migration adds columns at the end.
     """
@@ -71,6 +80,10 @@ def _report(
         key=(*_HEAD, *dimensions, *later),
         write=Write.REPLACE,
         window="day",
+        holds=Holds.AUTHORIZED,
+        max_age=max_age,
+        code_version="1",
+        inputs=(Input(f"raw.report_{name}"),),
         schema=table_schema({**_HEAD, **dimensions, **metrics, **_TAIL, **later}),
     )
 
@@ -197,6 +210,7 @@ REPORT_CARDS = _report(
         "card_teaser_clicks": count("Clicks on the teaser", "clicks", nullable=True),
         "card_teaser_click_rate": number("Clicks on the teaser for each time it was shown", "ratio", minimum=0),
     },
+    max_age=None,
 )
 
 REPORT_END_SCREENS = _report(
@@ -213,6 +227,7 @@ REPORT_END_SCREENS = _report(
         "end_screen_element_clicks": count("Clicks on the element", "clicks", nullable=True),
         "end_screen_element_click_rate": number("Clicks for each time it was shown", "ratio", minimum=0),
     },
+    max_age=None,
 )
 
 REPORT_SUBTITLES = _report(
@@ -225,6 +240,7 @@ REPORT_SUBTITLES = _report(
         "subtitle_language_autotranslated": text("Language they were translated to by machine; '' for none"),
     },
     {**_VIEWS, **_WATCHING, **_PREMIUM},
+    max_age=None,
 )
 
 REPORT_PROVINCES = _report(
@@ -236,6 +252,7 @@ REPORT_PROVINCES = _report(
         "province_code": text("State of the USA or District of Columbia, ISO 3166-2, such as US-CA"),
     },
     {**_VIEWS, **_WATCHING, **_PREMIUM},
+    max_age=None,
 )
 
 REPORT_PLAYLISTS = _report(
@@ -249,6 +266,7 @@ REPORT_PLAYLISTS = _report(
         "playlist_saves_added": count("Times the playlist was saved", "times", nullable=True),
         "playlist_saves_removed": count("Times it was taken from saved ones", "times", nullable=True),
     },
+    max_age=None,
 )
 
 REPORTS = (

@@ -25,10 +25,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yt_platform.core.endpoints import TIMESTAMP
-from yt_platform.core.schemas import base as ids
 from yt_platform.io.history import dates, numbers
 from yt_platform.io.history.dates import Decision, Orders
 from yt_platform.io.history.numbers import MAX_INT64, MISSING_WORDS, Roles, parse_count
+from yt_platform.tables import columns as ids
 
 Converted = tuple[pa.Array, dict[int, str]]
 Convert = Callable[[pa.Array], Converted]
