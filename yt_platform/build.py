@@ -1,96 +1,76 @@
-"""Assembles the code location explicitly; the seam where tests put other settings and resources."""
+"""Assembles the code location: every capability's definitions, with this location's resources."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from dagster import BetaWarning, Definitions, in_process_executor
+from dagster import AssetsDefinition, AssetSpec, BetaWarning, Definitions, in_process_executor
 
-from yt_platform.core.policy import may_hold
-from yt_platform.defs.alerting import build_alert_sensors, daily, report
-from yt_platform.defs.authorizations import build_authorizations, daily_authorizations, verify_job
-from yt_platform.defs.automation import build_forecasting_schedules, build_sensors
-from yt_platform.defs.checks import build_checks
+from yt_platform.core.policy import PolicyMode, may_hold
+from yt_platform.defs.alerting import build as alerting
+from yt_platform.defs.authorizations import build as authorizations
+from yt_platform.defs.automation import build as automation
+from yt_platform.defs.checks import build as checks
 from yt_platform.defs.environments import running
-from yt_platform.defs.features import build_features
-from yt_platform.defs.jobs import build_jobs, build_schedules
-from yt_platform.defs.metrics import build_metrics
-from yt_platform.defs.models import build_models
-from yt_platform.defs.ops import build_ops
-from yt_platform.defs.partitions import daily_partitions
-from yt_platform.defs.predictions import build_predictions
-from yt_platform.defs.quality import build_quality
-from yt_platform.defs.raw import build_raw
-from yt_platform.defs.retention import build_retention, daily_retention, retire_job
-from yt_platform.defs.upkeep import (
-    BOOKS,
-    daily_standing_check,
-    missing_data,
-    nothing_left_behind,
-    prune_run_logs,
-    standing_check,
-    weekly_prune,
-)
-from yt_platform.defs.views import build_views, outdated_views, refresh_views
-from yt_platform.defs.websub import build_websub, hourly_subscription, subscribe_job
-from yt_platform.io.views import CHANNEL_OVERVIEW_CACHED
+from yt_platform.defs.features import build as features
+from yt_platform.defs.jobs import build as jobs
+from yt_platform.defs.metrics import build as metrics
+from yt_platform.defs.models import build as models
+from yt_platform.defs.ops import build as ops
+from yt_platform.defs.predictions import build as predictions
+from yt_platform.defs.quality import build as quality
+from yt_platform.defs.raw import build as raw
+from yt_platform.defs.retention import build as retention
+from yt_platform.defs.upkeep import build as upkeep
+from yt_platform.defs.views import build as views
+from yt_platform.defs.websub import build as websub
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
 
+CAPABILITIES: tuple[Callable[[Settings], Definitions], ...] = (
+    raw,
+    metrics,
+    features,
+    models,
+    predictions,
+    ops,
+    quality,
+    views,
+    retention,
+    authorizations,
+    websub,
+    checks,
+    upkeep,
+    jobs,
+    automation,
+    alerting,
+)
+"""A capability joins the location by a line here."""
+
 
 def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None = None) -> Definitions:
-    """The whole location: assets by layer, their checks, jobs, schedules and resources."""
+    """The whole location. Tests and commands put other resources in by `resource_overrides`."""
     with warnings.catch_warnings():
         # single-run backfills and partition mappings are API that Dagster may still change; its minor is pinned
         warnings.simplefilter("ignore", BetaWarning)
-        return _assemble(settings, resource_overrides or {})
+        parts = [_allowed(settings, build(settings)) for build in CAPABILITIES]
+    resources = build_resources(settings, resource_overrides or {})
+    # a process per step would cost seconds of imports and start-up each
+    return Definitions.merge(*parts, Definitions(resources=resources, executor=in_process_executor))
 
 
-def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> Definitions:
-    days, mode = daily_partitions(settings.partitions_start), settings.policy_mode
-    assets = [
-        *build_raw(days),
-        *build_metrics(days),
-        *build_features(days),
-        *build_models(settings),
-        *build_predictions(days),
-        *build_ops(days),
-        *build_quality(days),
-        *build_views(),
-    ]
+def _allowed(settings: Settings, part: Definitions) -> Definitions:
+    """Without assets that the policy mode lets have no rows, and without what does not run in this environment."""
     return Definitions(
-        assets=[
-            *(asset for asset in assets if all(may_hold(mode, ".".join(key.path)) for key in asset.keys)),
-            *(build_retention() if mode else []),
-            *build_authorizations(),
-            *(build_websub() if settings.push_url else []),
-            BOOKS,
-        ],
-        asset_checks=[*build_checks(mode), nothing_left_behind],
-        jobs=[
-            *build_jobs(mode),
-            *([retire_job] if mode else []),
-            *([subscribe_job] if settings.push_url else []),
-            *([refresh_views] if may_hold(mode, CHANNEL_OVERVIEW_CACHED) else []),
-            prune_run_logs,
-            report,
-            verify_job,
-            standing_check,
-        ],
-        schedules=running(
-            settings,
-            [
-                *build_schedules(),
-                *build_forecasting_schedules(settings),
-                daily,
-                weekly_prune,
-                daily_standing_check,
-                daily_retention,
-                daily_authorizations,
-                *([hourly_subscription] if settings.push_url else []),
-            ],
-        ),
-        sensors=running(settings, [*build_sensors(), *build_alert_sensors(), missing_data, outdated_views]),
-        resources={**build_resources(settings), **resource_overrides},
-        executor=in_process_executor,  # a process per step would cost seconds of imports and start-up each
+        assets=[asset for asset in part.assets or () if _may_exist(settings.policy_mode, asset)],
+        asset_checks=part.asset_checks,
+        jobs=part.jobs,
+        schedules=running(settings, list(part.schedules or ())),
+        sensors=running(settings, list(part.sensors or ())),
     )
+
+
+def _may_exist(mode: PolicyMode | None, asset: object) -> bool:
+    if isinstance(asset, AssetsDefinition):
+        return all(may_hold(mode, ".".join(key.path)) for key in asset.keys)
+    return not isinstance(asset, AssetSpec) or may_hold(mode, ".".join(asset.key.path))

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from urllib.parse import parse_qs, urlsplit
 
 import uvicorn
@@ -87,7 +87,7 @@ class Receiver:
             return HTTPStatus.OK, b""
         lease = asked.get("hub.lease_seconds", "0")
         seconds = min(int(lease[:9]), LEASE_SECONDS) if lease.isdecimal() else 0
-        if mode in get_args(Mode) and verified(self._warehouse, channel, mode, seconds, self._now()):
+        if mode in get_args(Mode) and verified(self._warehouse, channel, cast(Mode, mode), seconds, self._now()):
             return HTTPStatus.OK, asked.get("hub.challenge", "").encode()
         log.warning("a verification of what is not wanted was refused")
         return HTTPStatus.NOT_FOUND, b""

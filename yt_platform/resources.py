@@ -1,15 +1,19 @@
-"""Dagster resources: they only build io objects from settings, when a run needs them and not before."""
+"""Dagster resources: each makes one object of io from the settings, when a run needs it and not before.
+
+Assets, sensors and checks ask for the object, as `warehouse: ResourceParam[Warehouse]`. Not here: what the objects do.
+"""
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import pandas as pd
-from dagster import BetaWarning, InitResourceContext, ResourceDefinition, get_dagster_logger
+from dagster import BetaWarning, ConfigurableResource, InitResourceContext, ResourceDependency, get_dagster_logger
 
 from yt_platform.clock import Clock
 from yt_platform.core.progress import Progress
@@ -19,7 +23,7 @@ from yt_platform.io.analytics_pulls import AnalyticsPull
 from yt_platform.io.authorization import enter_dead
 from yt_platform.io.channel_revenue import RevenuePull
 from yt_platform.io.collecting import Collector
-from yt_platform.io.databases import sqlalchemy_url
+from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.io.embedded import EmbeddedPostgresError
 from yt_platform.io.importing import SYNTHETIC, refuse_mixture
 from yt_platform.io.ledger import QuotaLedger
@@ -38,6 +42,8 @@ from yt_platform.outage import databases as databases
 from yt_platform.settings import Settings
 
 EXPERIMENT = "forecasters"
+Collecting = Callable[[str, Progress], AbstractContextManager[Collector]]
+"""Opens the collectors of a run, whose id it is given."""
 Asking = TypeVar("Asking", bound=AnalyticsPull)
 
 
@@ -157,45 +163,141 @@ class Reporting:
             raise
 
 
-def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
-    """Every resource of the location. An embedded server is held for as long as a run uses it."""
+class OpenDatabases:
+    """The databases of this process, open as long as one resource uses them: a lease of the embedded server takes about
+    30 ms, and a run has up to seven resources that need one."""
 
-    def warehouse(_: InitResourceContext) -> Iterator[Warehouse]:
-        with databases(settings).open() as urls:
-            yield Warehouse(urls.warehouse)
+    def __init__(self, settings: Settings) -> None:
+        self._databases = databases(settings)
+        self._lock = Lock()
+        self._open = ExitStack()
+        self._users = 0
 
-    def raw_store(_: InitResourceContext) -> RawStore:
-        return RawStore(settings.raw_location)
+    @contextmanager
+    def open(self) -> Iterator[DatabaseUrls]:
+        with self._lock:
+            if not self._users:
+                self._urls = self._open.enter_context(self._databases.open())
+            self._users += 1
+        try:
+            yield self._urls
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._open.close()
 
-    def run_logs(_: InitResourceContext) -> Iterator[RunLogs]:
-        with databases(settings).open() as urls:
-            yield RunLogs(urls.dagster)
 
-    def clock(context: InitResourceContext) -> Clock:
-        return Clock(context.resources.warehouse)
+class DatabasesResource(ConfigurableResource[DatabaseUrls]):
+    """The databases' addresses, while somebody uses them."""
 
-    def collecting(context: InitResourceContext) -> Iterator[Callable[..., AbstractContextManager[Collector]]]:
-        held = context.resources
-        with databases(settings).open() as urls:
-            yield partial(open_collector, settings, urls.warehouse, held.raw_store, held.clock)
+    databases: ResourceDependency[OpenDatabases]
 
-    def accounts(_: InitResourceContext) -> Accounts:
-        return Accounts(settings.home)
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Iterator[DatabaseUrls]:
+        with self.databases.open() as urls:
+            yield urls
 
-    def quota_ledger(context: InitResourceContext) -> Iterator[QuotaLedger]:
-        ticking = context.resources.clock.ticking()
-        with databases(settings).open() as urls, QuotaLedger(urls.warehouse, settings.allowed_units, ticking) as ledger:
+
+class WarehouseResource(ConfigurableResource[Warehouse]):
+    """The warehouse in PostgreSQL."""
+
+    urls: ResourceDependency[DatabaseUrls]
+
+    def create_resource(self, context: InitResourceContext) -> Warehouse:
+        return Warehouse(self.urls.warehouse)
+
+
+class ClockResource(ConfigurableResource[Clock]):
+    """The platform's time."""
+
+    warehouse: ResourceDependency[Warehouse]
+
+    def create_resource(self, context: InitResourceContext) -> Clock:
+        return Clock(self.warehouse)
+
+
+class RawStoreResource(ConfigurableResource[RawStore]):
+    """Immutable raw files."""
+
+    settings: ResourceDependency[Settings]
+
+    def create_resource(self, context: InitResourceContext) -> RawStore:
+        return RawStore(self.settings.raw_location)
+
+
+class RunLogsResource(ConfigurableResource[RunLogs]):
+    """Events of runs in Dagster's storage."""
+
+    urls: ResourceDependency[DatabaseUrls]
+
+    def create_resource(self, context: InitResourceContext) -> RunLogs:
+        return RunLogs(self.urls.dagster)
+
+
+class AccountsResource(ConfigurableResource[Accounts]):
+    """Accounts of owners, in files."""
+
+    settings: ResourceDependency[Settings]
+
+    def create_resource(self, context: InitResourceContext) -> Accounts:
+        return Accounts(self.settings.home)
+
+
+class QuotaLedgerResource(ConfigurableResource[QuotaLedger]):
+    """Units of the YouTube Data API that are spent and left."""
+
+    settings: ResourceDependency[Settings]
+    urls: ResourceDependency[DatabaseUrls]
+    clock: ResourceDependency[Clock]
+
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Iterator[QuotaLedger]:
+        with QuotaLedger(self.urls.warehouse, self.settings.allowed_units, self.clock.ticking()) as ledger:
             yield ledger
 
-    def reporting(context: InitResourceContext) -> Iterator[Reporting]:
-        with databases(settings).open() as urls:
-            yield Reporting(settings, urls.warehouse, context.resources.raw_store, context.resources.clock)
 
-    def registry(_: InitResourceContext) -> Iterator[ModelRegistry]:
-        with databases(settings).open() as urls:
-            yield ModelRegistry(sqlalchemy_url(urls.mlflow), artifact_folder(settings))
+class CollectingResource(ConfigurableResource[Collecting]):
+    """The YouTube Data API, and its quota."""
 
-    def mlflow(context: InitResourceContext) -> Iterator[object]:
+    settings: ResourceDependency[Settings]
+    urls: ResourceDependency[DatabaseUrls]
+    raw_store: ResourceDependency[RawStore]
+    clock: ResourceDependency[Clock]
+
+    def create_resource(self, context: InitResourceContext) -> Collecting:
+        return partial(open_collector, self.settings, self.urls.warehouse, self.raw_store, self.clock)
+
+
+class ReportingResource(ConfigurableResource[Reporting]):
+    """Reports, curves and revenue of owners' accounts."""
+
+    settings: ResourceDependency[Settings]
+    urls: ResourceDependency[DatabaseUrls]
+    raw_store: ResourceDependency[RawStore]
+    clock: ResourceDependency[Clock]
+
+    def create_resource(self, context: InitResourceContext) -> Reporting:
+        return Reporting(self.settings, self.urls.warehouse, self.raw_store, self.clock)
+
+
+class RegistryResource(ConfigurableResource[ModelRegistry]):
+    """The model registry in MLflow."""
+
+    settings: ResourceDependency[Settings]
+    urls: ResourceDependency[DatabaseUrls]
+
+    def create_resource(self, context: InitResourceContext) -> ModelRegistry:
+        return ModelRegistry(sqlalchemy_url(self.urls.mlflow), artifact_folder(self.settings))
+
+
+class TrackingResource(ConfigurableResource[Any]):
+    """The MLflow run of a training."""
+
+    registry: ResourceDependency[ModelRegistry]
+
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Iterator[Any]:
         # dagster_mlflow takes 1 to 2 s to import, which only training should pay; its tracking URL can hold a
         # password, so it is handed over here and never becomes run config
         with warnings.catch_warnings():
@@ -204,51 +306,62 @@ def build_resources(settings: Settings) -> dict[str, ResourceDefinition]:
             warnings.filterwarnings("ignore", "InitResourceContext", DeprecationWarning)
             from dagster_mlflow import mlflow_tracking
 
-            registry = context.resources.registry
-            registry.ensure_experiment(EXPERIMENT)
-            uri = registry.tracking_uri
+            self.registry.ensure_experiment(EXPERIMENT)
+            uri = self.registry.tracking_uri
             config = {"experiment_name": EXPERIMENT, "mlflow_tracking_uri": uri, "env": {}, "extra_tags": {}}
             # it takes the context; Dagster's type of it is a union with functions that take none
             start_tracking: Any = mlflow_tracking.resource_fn
             tracking = start_tracking(context.replace_config(config))
             opened = next(tracking)
-        yield opened
-        tracking.close()
-        # a training that succeeds ends its MLflow run itself; left open, it would be ended at the process's exit,
-        # when the database may be gone
         import mlflow as api
 
-        if api.active_run():
-            api.end_run("FAILED")
+        try:
+            yield opened
+        finally:
+            tracking.close()
+            # a training that succeeds ends its MLflow run itself; left open, it would be ended at the process's exit,
+            # when the database may be gone
+            if api.active_run():
+                api.end_run("FAILED")
 
-    def progress(context: InitResourceContext) -> Progress:
+
+class ProgressResource(ConfigurableResource[Progress]):
+    """Where long work reports: the log of the run."""
+
+    def create_resource(self, context: InitResourceContext) -> Progress:
         log = context.log or get_dagster_logger()
         return lambda done, total, what: log.info(f"{what}: {done:,} of {'?' if total is None else f'{total:,}'}")
 
-    return {
-        "settings": ResourceDefinition.hardcoded_resource(settings),
-        "warehouse": ResourceDefinition(warehouse, description="The warehouse in PostgreSQL"),
-        "raw_store": ResourceDefinition(raw_store, description="Immutable raw files"),
-        "run_logs": ResourceDefinition(run_logs, description="Events of runs in Dagster's storage"),
-        "clock": ResourceDefinition(clock, required_resource_keys={"warehouse"}, description="The platform's time"),
-        "collecting": ResourceDefinition(
-            collecting, required_resource_keys={"raw_store", "clock"}, description="The YouTube Data API, and its quota"
-        ),
-        "accounts": ResourceDefinition(accounts, description="Accounts of owners, in files"),
-        "quota_ledger": ResourceDefinition(
-            quota_ledger, required_resource_keys={"clock"}, description="Units of the YouTube Data API"
-        ),
-        "reporting": ResourceDefinition(
-            reporting,
-            required_resource_keys={"raw_store", "clock"},
-            description="Reports and curves of owners' accounts",
-        ),
-        "registry": ResourceDefinition(registry, description="Model registry in MLflow"),
-        "mlflow": ResourceDefinition(
-            mlflow, required_resource_keys={"registry"}, description="MLflow run of a training"
-        ),
-        "progress": ResourceDefinition(progress, description="Where long work reports"),
-    }
+
+def build_resources(settings: Settings, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Every resource of the location, or the override of its name, which other resources then use as well.
+
+    A resource is made when a run needs it. Dagster makes it anew for each resource that contains it, which costs little
+    as the databases stay open.
+    """
+    found: dict[str, Any] = {"settings": settings, **overrides}
+    urls = DatabasesResource(databases=OpenDatabases(found["settings"]))
+    for name, resource in RESOURCES.items():
+        within = {"urls": urls, **found}
+        needed = {field: within[field] for field in resource.model_fields}
+        found.setdefault(name, resource(**needed))
+    return found
+
+
+RESOURCES: Mapping[str, type[ConfigurableResource[Any]]] = {
+    "warehouse": WarehouseResource,
+    "raw_store": RawStoreResource,
+    "run_logs": RunLogsResource,
+    "clock": ClockResource,
+    "collecting": CollectingResource,
+    "accounts": AccountsResource,
+    "quota_ledger": QuotaLedgerResource,
+    "reporting": ReportingResource,
+    "registry": RegistryResource,
+    "mlflow": TrackingResource,
+    "progress": ProgressResource,
+}
+"""By the name of the parameter that asks for it; one that contains others stands after them."""
 
 
 def artifact_folder(settings: Settings) -> str:

@@ -128,9 +128,10 @@ def _outcome(instance: "DagsterInstance", key: Any) -> str:
     # evaluations alone: a run that failed before a check leaves a planned one behind
     evaluated = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
     records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1, status=evaluated)
-    if not records:
+    event = records[0].event.dagster_event if records and records[0].event else None
+    if event is None:
         return "not evaluated"
-    evaluation = records[0].event.dagster_event.asset_check_evaluation_data
+    evaluation = event.asset_check_evaluation_data
     if evaluation.passed:
         return "passed"
     return "failed" if evaluation.severity is AssetCheckSeverity.ERROR else "warned"

@@ -23,7 +23,7 @@ from yt_platform.local import HOST_TAG, dagster_environment
 from yt_platform.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterInstance, DagsterRun
 
 STOP_WITHIN_SECONDS = 20
 HOST = "127.0.0.1"
@@ -102,7 +102,7 @@ def fail_orphaned_runs(instance: "DagsterInstance") -> list[str]:
     return [run.run_id for run in orphans]
 
 
-def _is_orphan(instance: "DagsterInstance", run: object) -> bool:
+def _is_orphan(instance: "DagsterInstance", run: "DagsterRun") -> bool:
     """A run is alive while any process its engine events name is: same pid, and begun before the event."""
     from dagster import DagsterEventType
 
@@ -110,7 +110,7 @@ def _is_orphan(instance: "DagsterInstance", run: object) -> bool:
         return False
     records = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.ENGINE_EVENT).records
     marks = [
-        (int(entry.value), record.timestamp)
+        (int(str(entry.value)), record.timestamp)
         for record in records
         if record.event_log_entry.dagster_event
         for label, entry in record.event_log_entry.dagster_event.engine_event_data.metadata.items()

@@ -12,8 +12,10 @@ from dagster import (
     DagsterRun,
     DefaultScheduleStatus,
     DefaultSensorStatus,
+    Definitions,
     Failure,
     OpExecutionContext,
+    ResourceParam,
     RunRequest,
     ScheduleEvaluationContext,
     SensorDefinition,
@@ -25,6 +27,7 @@ from dagster import (
     sensor,
 )
 
+from yt_platform.clock import Clock
 from yt_platform.defs.checks import FRESH, check_page
 from yt_platform.defs.failures import newest_finished_runs, run_cause
 from yt_platform.defs.jobs import TRAINING
@@ -37,14 +40,19 @@ from yt_platform.io.conditions import anomaly_alerts, authorization_alerts, fres
 from yt_platform.io.daily_report import as_message, daily_report
 from yt_platform.io.notify import Log, NotDeliveredError
 from yt_platform.io.outbox import deliver
+from yt_platform.io.warehouse import Warehouse
 from yt_platform.resources import channels
+from yt_platform.settings import Settings
 
 REPORT = "report"
-HELD = {"warehouse", "settings", "clock"}
 LOOK_EVERY_SECONDS = 60
 
 OWN_ALERTS = {NO_DRIFT, WITHIN_VALIDATION, GOOD_QUALITY, FRESH}
 """Checks of what has alerts of its own kind; `data_alerts` raises those of `fresh`, as data ages while nothing runs."""
+
+
+def build(settings: Settings) -> Definitions:
+    return Definitions(jobs=[report], schedules=[daily], sensors=build_alert_sensors())
 
 
 def build_alert_sensors() -> list[SensorDefinition]:
@@ -54,19 +62,19 @@ def build_alert_sensors() -> list[SensorDefinition]:
 @sensor(
     minimum_interval_seconds=LOOK_EVERY_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
-    required_resource_keys=HELD,
     description="An alert for every job whose newest run failed, until one succeeds; trainings have their own",
 )
-def run_alerts(context: SensorEvaluationContext) -> SkipReason:
-    held = context.resources
-    known = open_of_kind(held.warehouse, alerts.RUN)
+def run_alerts(
+    context: SensorEvaluationContext, warehouse: ResourceParam[Warehouse], clock: ResourceParam[Clock]
+) -> SkipReason:
+    known = open_of_kind(warehouse, alerts.RUN)
     for name, run in newest_finished_runs(context.instance).items():
         if run.is_success and name in known:
-            resolve_alert(held.warehouse, alerts.RUN, name, held.clock.now())
+            resolve_alert(warehouse, alerts.RUN, name, clock.now())
         elif run.is_failure and name not in TRAINING.values() and known.get(name, {}).get("run_id") != run.run_id:
             message = f"run {run.run_id}: {run_cause(context.instance, run.run_id)}"
-            raise_alert(held.warehouse, _run_failed(run, message), held.clock.now(), run.run_id)
-    return _standing(context, alerts.RUN)
+            raise_alert(warehouse, _run_failed(run, message), clock.now(), run.run_id)
+    return _standing(warehouse, alerts.RUN)
 
 
 def _run_failed(run: DagsterRun, message: str) -> Alert:
@@ -78,28 +86,29 @@ def _run_failed(run: DagsterRun, message: str) -> Alert:
 @sensor(
     minimum_interval_seconds=LOOK_EVERY_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
-    required_resource_keys=HELD,
     description="An alert for every check whose newest evaluation failed, until it passes or is no more",
 )
-def check_alerts(context: SensorEvaluationContext) -> SkipReason:
-    held, repository = context.resources, context.repository_def
+def check_alerts(
+    context: SensorEvaluationContext, warehouse: ResourceParam[Warehouse], clock: ResourceParam[Clock]
+) -> SkipReason:
+    repository = context.repository_def
     if repository is None:
         return SkipReason("the code location did not load")
     keys = [key for key in repository.asset_graph.asset_check_keys if key.name not in OWN_ALERTS]
     newest = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    known = open_of_kind(held.warehouse, alerts.CHECK)
+    known = open_of_kind(warehouse, alerts.CHECK)
     for subject in known.keys() - {key.to_user_string() for key in keys}:
-        resolve_alert(held.warehouse, alerts.CHECK, subject, held.clock.now())
+        resolve_alert(warehouse, alerts.CHECK, subject, clock.now())
     for key, record in newest.items():
         # a run that ends before its checks leaves one planned, which says nothing
         if record.event is None or record.event.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION:
             continue
         subject, evaluation = key.to_user_string(), record.event.get_dagster_event().asset_check_evaluation_data
         if evaluation.passed and subject in known:
-            resolve_alert(held.warehouse, alerts.CHECK, subject, held.clock.now())
+            resolve_alert(warehouse, alerts.CHECK, subject, clock.now())
         elif not evaluation.passed and known.get(subject, {}).get("run_id") != record.run_id:
-            raise_alert(held.warehouse, _check_failed(evaluation), held.clock.now(), record.run_id)
-    return _standing(context, alerts.CHECK)
+            raise_alert(warehouse, _check_failed(evaluation), clock.now(), record.run_id)
+    return _standing(warehouse, alerts.CHECK)
 
 
 def _check_failed(evaluation: AssetCheckEvaluation) -> Alert:
@@ -122,48 +131,55 @@ def _offending(evaluation: AssetCheckEvaluation) -> str:
 @sensor(
     minimum_interval_seconds=300,
     default_status=DefaultSensorStatus.RUNNING,
-    required_resource_keys=HELD,
     description="Alerts of quota that is spent, of anomalies of high severity, one for each day and kind, of "
     "tables whose newest data is too old, of owners' accounts that may no longer be used, and of a push hub that "
     "confirms nothing",
 )
-def data_alerts(context: SensorEvaluationContext) -> SkipReason:
-    held = context.resources
-    now = held.clock.now()
-    settle_alerts(held.warehouse, alerts.QUOTA, quota_alerts(held.warehouse, held.settings.allowed_units, now), now)
-    settle_alerts(held.warehouse, alerts.ANOMALY, anomaly_alerts(held.warehouse, now), now)
-    settle_alerts(held.warehouse, alerts.FRESHNESS, freshness_alerts(held.warehouse, now), now)
-    settle_alerts(held.warehouse, alerts.AUTHORIZATION, authorization_alerts(held.warehouse, now), now)
-    pushed = push_alerts(held.warehouse, now) if held.settings.push_url else []
-    settle_alerts(held.warehouse, alerts.PUSH, pushed, now)
-    return _standing(context, alerts.QUOTA, alerts.ANOMALY, alerts.FRESHNESS, alerts.AUTHORIZATION, alerts.PUSH)
+def data_alerts(
+    context: SensorEvaluationContext,
+    warehouse: ResourceParam[Warehouse],
+    settings: ResourceParam[Settings],
+    clock: ResourceParam[Clock],
+) -> SkipReason:
+    now = clock.now()
+    settle_alerts(warehouse, alerts.QUOTA, quota_alerts(warehouse, settings.allowed_units, now), now)
+    settle_alerts(warehouse, alerts.ANOMALY, anomaly_alerts(warehouse, now), now)
+    settle_alerts(warehouse, alerts.FRESHNESS, freshness_alerts(warehouse, now), now)
+    settle_alerts(warehouse, alerts.AUTHORIZATION, authorization_alerts(warehouse, now), now)
+    pushed = push_alerts(warehouse, now) if settings.push_url else []
+    settle_alerts(warehouse, alerts.PUSH, pushed, now)
+    return _standing(warehouse, alerts.QUOTA, alerts.ANOMALY, alerts.FRESHNESS, alerts.AUTHORIZATION, alerts.PUSH)
 
 
-def _standing(context: SensorEvaluationContext, *kinds: str) -> SkipReason:
-    standing = [subject for kind in kinds for subject in open_of_kind(context.resources.warehouse, kind)]
+def _standing(warehouse: Warehouse, *kinds: str) -> SkipReason:
+    standing = [subject for kind in kinds for subject in open_of_kind(warehouse, kind)]
     return SkipReason(f"open of {' and '.join(kinds)}: {', '.join(standing) or 'none'}")
 
 
 @sensor(
     minimum_interval_seconds=LOOK_EVERY_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
-    required_resource_keys=HELD,
     description="Tells the log, and the webhook and the mail server where they are set, what they have not heard yet",
 )
-def deliver_alerts(context: SensorEvaluationContext) -> SkipReason:
-    held = context.resources
-    told, faults = deliver(held.warehouse, [Log(context.log), *channels(held.settings)], held.settings.ui_base)
+def deliver_alerts(
+    context: SensorEvaluationContext, warehouse: ResourceParam[Warehouse], settings: ResourceParam[Settings]
+) -> SkipReason:
+    told, faults = deliver(warehouse, [Log(context.log), *channels(settings)], settings.ui_base)
     if faults:  # what was not delivered waits for the next tick
         raise NotDeliveredError("; ".join(faults))
     return SkipReason(f"{told} told" if told else "nothing new to tell")
 
 
-@op(required_resource_keys=HELD, description="Delivers what was collected, found, forecast and failed on the last day")
-def deliver_report(context: OpExecutionContext) -> None:
-    held = context.resources
-    message = as_message(daily_report(held.warehouse, held.clock.last_day_over()))
+@op(description="Delivers what was collected, found, forecast and failed on the last day")
+def deliver_report(
+    context: OpExecutionContext,
+    warehouse: ResourceParam[Warehouse],
+    settings: ResourceParam[Settings],
+    clock: ResourceParam[Clock],
+) -> None:
+    message = as_message(daily_report(warehouse, clock.last_day_over()))
     faults = []
-    for channel in [Log(context.log), *channels(held.settings)]:
+    for channel in [Log(context.log), *channels(settings)]:
         try:
             channel.deliver(message)
         except NotDeliveredError as error:
@@ -183,12 +199,13 @@ def report() -> None:
     cron_schedule="0 6 * * *",
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
-    required_resource_keys={"settings", "clock"},
     description="Every day at 06:00 UTC: the report of the day before, where a webhook or mail is set",
 )
-def daily(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-    if not channels(context.resources.settings):
+def daily(
+    context: ScheduleEvaluationContext, settings: ResourceParam[Settings], clock: ResourceParam[Clock]
+) -> RunRequest | SkipReason:
+    if not channels(settings):
         return SkipReason("there is nobody to tell: neither YT_ALERT_WEBHOOK_URL nor YT_ALERT_SMTP_URL is set")
-    if context.resources.clock.simulated_at:
+    if clock.simulated_at:
         return SkipReason("the clock is simulated, as the data is imported: every day's report would be the same")
     return RunRequest(run_key=None)

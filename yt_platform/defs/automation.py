@@ -6,16 +6,17 @@ acted upon once. Everything asks Postgres alone and reads the platform's clock; 
 so that nothing is trained again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from dagster import (
     DagsterInstance,
     DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
+    Definitions,
     ResourceParam,
     RunFailureSensorContext,
     RunRecord,
@@ -45,6 +46,7 @@ from yt_platform.io.alerts import Alert, open_of_kind, raise_alert
 from yt_platform.io.drift import drift_due
 from yt_platform.io.forecasting import forecasts_due
 from yt_platform.io.planning import stale_ranges
+from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.training import TooLittleHistoryError, training_is_due, training_window
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.settings import Settings
@@ -64,7 +66,16 @@ UNDER_WAY = [
     DagsterRunStatus.CANCELING,
 ]
 
-HELD = {"warehouse", "registry", "settings", "clock"}
+
+@dataclass(frozen=True)
+class Situation:
+    """What says whether something is due."""
+
+    instance: DagsterInstance
+    warehouse: Warehouse
+    registry: ModelRegistry
+    settings: Settings
+    clock: Clock
 
 
 def cron_every(minutes: int) -> str:
@@ -74,6 +85,10 @@ def cron_every(minutes: int) -> str:
     return f"23 */{minutes // 60} * * *"  # not on the hour, and after hourly_collection
 
 
+def build(settings: Settings) -> Definitions:
+    return Definitions(schedules=build_forecasting_schedules(settings), sensors=build_sensors())
+
+
 def build_forecasting_schedules(settings: Settings) -> list[ScheduleDefinition]:
     @schedule(
         name="forecasts",
@@ -81,17 +96,22 @@ def build_forecasting_schedules(settings: Settings) -> list[ScheduleDefinition]:
         cron_schedule=cron_every(settings.forecast_every_minutes),
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
-        required_resource_keys=HELD,
         description="Every YT_FORECAST_EVERY_MINUTES: forecasts that are due, after a training where there is no "
         "champion, and how earlier forecasts and their inputs did",
     )
-    def forecasts(context: ScheduleEvaluationContext) -> Iterable[RunRequest | SkipReason]:
-        held = context.resources
+    def forecasts(
+        context: ScheduleEvaluationContext,
+        warehouse: ResourceParam[Warehouse],
+        registry: ResourceParam[ModelRegistry],
+        settings: ResourceParam[Settings],
+        clock: ResourceParam[Clock],
+    ) -> Sequence[RunRequest] | SkipReason:
+        now = Situation(context.instance, warehouse, registry, settings, clock)
         if context.instance.get_runs(RunsFilter(job_name=FOLLOW, statuses=UNDER_WAY), limit=1):
-            return [SkipReason("runs of an earlier tick are under way")]
-        told = [_models_turn(context.instance, held, spec) for spec in MODELS.values()]
-        requests = [answer for answer in told if isinstance(answer, RunRequest)] + _watched(held)
-        return requests or [SkipReason("; ".join(answer for answer in told if isinstance(answer, str)))]
+            return SkipReason("runs of an earlier tick are under way")
+        told = [_models_turn(now, spec) for spec in MODELS.values()]
+        requests = [answer for answer in told if isinstance(answer, RunRequest)] + _watched(now)
+        return requests or SkipReason("; ".join(answer for answer in told if isinstance(answer, str)))
 
     return [forecasts, *(_weekly(spec) for spec in MODELS.values())]
 
@@ -103,42 +123,47 @@ def _weekly(spec: ModelSpec) -> ScheduleDefinition:
         cron_schedule="0 4 * * 1",
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
-        required_resource_keys=HELD,
         description="Mondays at 04:00 UTC: train, and let the gate decide",
     )
-    def weekly(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-        held = context.resources
-        reason = _reason_not_to_train(context.instance, held, spec) or _too_little(held, spec)
+    def weekly(
+        context: ScheduleEvaluationContext,
+        warehouse: ResourceParam[Warehouse],
+        registry: ResourceParam[ModelRegistry],
+        settings: ResourceParam[Settings],
+        clock: ResourceParam[Clock],
+    ) -> RunRequest | SkipReason:
+        now = Situation(context.instance, warehouse, registry, settings, clock)
+        reason = _reason_not_to_train(now, spec) or _too_little(now, spec)
         return SkipReason(reason) if reason else RunRequest()
 
     return weekly
 
 
-def _models_turn(instance: DagsterInstance, held: Any, spec: ModelSpec) -> RunRequest | str:
+def _models_turn(now: Situation, spec: ModelSpec) -> RunRequest | str:
     """A run that forecasts, after a training where there is no champion; or why there is none."""
-    if held.registry.champion(spec.name):
-        due = forecasts_due(spec, held.warehouse, held.registry)
+    if now.registry.champion(spec.name):
+        due = forecasts_due(spec, now.warehouse, now.registry)
         return _request(due, spec.forecasts.name) if due else f"{spec.name}: every forecast is made"
     # a failed training is not tried again before the cool-down ends
-    if reason := _trained_lately(instance, held, spec) or _too_little(held, spec):
+    if reason := _trained_lately(now, spec) or _too_little(now, spec):
         return f"{spec.name}: there is no champion, and {reason}"
-    if not training_is_due(spec, held.warehouse):
+    if not training_is_due(spec, now.warehouse):
         return f"{spec.name}: there is no champion, as no candidate was better than naive"
-    day = training_window(spec, held.warehouse).last + timedelta(days=1)
-    kinds = spec.kinds or held.settings.candidate_kinds
+    day = training_window(spec, now.warehouse).last + timedelta(days=1)
+    kinds = spec.kinds or now.settings.candidate_kinds
     trained = [*(candidate_asset(spec, kind) for kind in kinds), f"models.{spec.name}"]
     return _request(Window(day, day), *trained, spec.forecasts.name)
 
 
-def _watched(held: Any) -> list[RunRequest]:
+def _watched(now: Situation) -> list[RunRequest]:
     """Runs that score the forecasts whose outcome is known, and measure drift."""
-    over = held.clock.last_day_over()
-    drifting = drift_due(held.warehouse, held.registry, over)
+    over = now.clock.last_day_over()
+    drifting = drift_due(now.warehouse, now.registry, over)
     return [
         *(
             _request(window, spec.accuracy.name)
             for spec in MODELS.values()
-            for window in accuracy_due(spec, held.warehouse, over)
+            for window in accuracy_due(spec, now.warehouse, over)
         ),
         *([_request(Window(drifting, drifting), DRIFT.name)] if drifting else []),
     ]
@@ -166,7 +191,7 @@ def _watching(spec: ModelSpec) -> list[SensorDefinition]:
     ]
 
 
-Episode = Callable[[Any], str | None]
+Episode = Callable[[Situation], str | None]
 """What a training is wanted for, named so that the same is never acted upon twice; None where nothing is."""
 
 
@@ -176,18 +201,24 @@ def _retraining(name: str, spec: ModelSpec, cause: str, episode: Episode) -> Sen
         job_name=TRAINING[spec.name],
         minimum_interval_seconds=ASK_EVERY_SECONDS,
         default_status=DefaultSensorStatus.RUNNING,
-        required_resource_keys=HELD,
         description=f"Trains once for every episode of {cause}, at most once in YT_RETRAIN_COOLDOWN_HOURS",
     )
-    def retrain(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-        current = episode(context.resources)
+    def retrain(
+        context: SensorEvaluationContext,
+        warehouse: ResourceParam[Warehouse],
+        registry: ResourceParam[ModelRegistry],
+        settings: ResourceParam[Settings],
+        clock: ResourceParam[Clock],
+    ) -> RunRequest | SkipReason:
+        now = Situation(context.instance, warehouse, registry, settings, clock)
+        current = episode(now)
         if current is None:
             context.update_cursor("")
             return SkipReason(f"no {cause}")
         if current == context.cursor:
             return SkipReason(f"a training was asked for already: {current}")
         # the cursor stays, so that the edge is not lost while something keeps from training
-        if reason := _reason_not_to_train(context.instance, context.resources, spec):
+        if reason := _reason_not_to_train(now, spec):
             return SkipReason(reason)
         context.update_cursor(current)
         return RunRequest(run_key=f"{name}/{current}")
@@ -195,14 +226,14 @@ def _retraining(name: str, spec: ModelSpec, cause: str, episode: Episode) -> Sen
     return retrain
 
 
-def _open_alert(kind: str, subject: str, held: Any) -> str | None:
-    alert = open_of_kind(held.warehouse, kind).get(subject)
+def _open_alert(kind: str, subject: str, now: Situation) -> str | None:
+    alert = open_of_kind(now.warehouse, kind).get(subject)
     return f"alert {alert['alert_id']}" if alert else None
 
 
-def _stale(spec: ModelSpec, held: Any) -> str | None:
-    champion = held.registry.champion(spec.name)
-    newest = held.warehouse.records(
+def _stale(spec: ModelSpec, now: Situation) -> str | None:
+    champion = now.registry.champion(spec.name)
+    newest = now.warehouse.records(
         "SELECT max(partition_day) AS day FROM ops.loads WHERE table_name = $1 AND row_count > 0",
         (spec.features.name,),
     )[0]["day"]
@@ -211,28 +242,28 @@ def _stale(spec: ModelSpec, held: Any) -> str | None:
     return f"{champion.name}, trained until {champion.trained_until}"
 
 
-def _reason_not_to_train(instance: DagsterInstance, held: Any, spec: ModelSpec) -> str | None:
-    if held.clock.simulated_at:
+def _reason_not_to_train(now: Situation, spec: ModelSpec) -> str | None:
+    if now.clock.simulated_at:
         return "the clock is simulated, as the data is imported: `yt-platform run` trains where it is due"
-    return _trained_lately(instance, held, spec)
+    return _trained_lately(now, spec)
 
 
-def _trained_lately(instance: DagsterInstance, held: Any, spec: ModelSpec) -> str | None:
-    record = _newest_training(instance, spec)
+def _trained_lately(now: Situation, spec: ModelSpec) -> str | None:
+    record = _newest_training(now.instance, spec)
     if record is None:
         return None
     if record.dagster_run.status in UNDER_WAY:
         return f"training run {record.dagster_run.run_id} is under way"
     # Dagster's marks are of the machine's time, whatever the platform's clock says
-    ready = record.create_timestamp + timedelta(hours=held.settings.retrain_cooldown_hours)
+    ready = record.create_timestamp + timedelta(hours=now.settings.retrain_cooldown_hours)
     if datetime.now(UTC) < ready:
         return f"the last training is too recent: the next one waits until {ready:%Y-%m-%d %H:%M} UTC"
     return None
 
 
-def _too_little(held: Any, spec: ModelSpec) -> str | None:
+def _too_little(now: Situation, spec: ModelSpec) -> str | None:
     try:
-        training_window(spec, held.warehouse)
+        training_window(spec, now.warehouse)
     except TooLittleHistoryError as error:
         return str(error)
     return None
@@ -288,15 +319,18 @@ def stored_and_not_loaded(
     job_name=REFRESH,
     minimum_interval_seconds=ASK_EVERY_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
-    required_resource_keys={"warehouse", "settings", "clock"},
     description="Loads what a collection stored before it failed, where the newest one did",
 )
-def failed_collections(context: SensorEvaluationContext) -> list[RunRequest] | SkipReason:
-    held = context.resources
+def failed_collections(
+    context: SensorEvaluationContext,
+    warehouse: ResourceParam[Warehouse],
+    settings: ResourceParam[Settings],
+    clock: ResourceParam[Clock],
+) -> list[RunRequest] | SkipReason:
     newest = context.instance.get_runs(RunsFilter(job_name=COLLECT), limit=1)
     if not newest or not newest[0].is_failure:
         return SkipReason("the newest collection did not fail")
-    left = stored_and_not_loaded(held.warehouse, held.clock.now().date(), held.settings.policy_mode)
+    left = stored_and_not_loaded(warehouse, clock.now().date(), settings.policy_mode)
     return [
         RunRequest(
             run_key=f"{newest[0].run_id}/{window.first}/{window.last}",

@@ -20,11 +20,14 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
+    Definitions,
     MetadataValue,
+    ResourceParam,
     asset_check,
     multi_asset_check,
 )
 
+from yt_platform.clock import Clock
 from yt_platform.core.freshness import data_age, said
 from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.printable import printable
@@ -32,6 +35,8 @@ from yt_platform.core.schemas import TABLES
 from yt_platform.defs.partitions import asset_key, window_of_run
 from yt_platform.io.migrations import SQL_FOLDER
 from yt_platform.io.planning import newest_data
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.settings import Settings
 from yt_platform.tables.declaration import Table
 
 FRESH = "fresh"
@@ -61,6 +66,10 @@ def _query(path: Path) -> Query:
     return Query(path.parent.name, path.stem, first.removeprefix("-- "), second == "-- blocking", text)
 
 
+def build(settings: Settings) -> Definitions:
+    return Definitions(asset_checks=build_checks(settings.policy_mode))
+
+
 def build_checks(mode: PolicyMode | None = None) -> list[AssetChecksDefinition]:
     """Of the tables that the mode lets have rows."""
     held = (query for query in queries() if may_hold(mode, query.table))
@@ -88,12 +97,13 @@ def _table_checks(table: str, found: list[Query]) -> AssetChecksDefinition:
             for query in found
         ],
         can_subset=True,
-        required_resource_keys={"warehouse", "settings"},
     )
-    def checks(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
-        bounds = window_of_run(context.run.tags, context.resources.settings.partitions_start).bounds
+    def checks(
+        context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse], settings: ResourceParam[Settings]
+    ) -> Iterator[AssetCheckResult]:
+        bounds = window_of_run(context.run.tags, settings.partitions_start).bounds
         for key in sorted(context.selected_asset_check_keys, key=lambda key: key.name):
-            offences = context.resources.warehouse.records(by_name[key.name].sql, bounds)
+            offences = warehouse.records(by_name[key.name].sql, bounds)
             yield AssetCheckResult(
                 asset_key=key.asset_key,
                 check_name=key.name,
@@ -127,11 +137,9 @@ def _freshness_check(table: Table, max_age: timedelta) -> AssetChecksDefinition:
         name=FRESH,
         asset=asset_key(table.name),
         description=f"The newest data is at most {said(max_age)} old by the platform's clock",
-        required_resource_keys={"warehouse", "clock"},
     )
-    def fresh(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        newest = newest_data(context.resources.warehouse, table)
-        now = context.resources.clock.now()
+    def fresh(warehouse: ResourceParam[Warehouse], clock: ResourceParam[Clock]) -> AssetCheckResult:
+        newest, now = newest_data(warehouse, table), clock.now()
         age = data_age(newest, now) if newest else None
         return AssetCheckResult(
             passed=age is None or age <= max_age,

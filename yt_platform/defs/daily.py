@@ -1,6 +1,8 @@
 """The factory of assets that are tables partitioned by UTC day; the layers' modules say what each one loads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 from dagster import (
     AssetCheckResult,
@@ -13,25 +15,42 @@ from dagster import (
     FreshnessPolicy,
     MaterializeResult,
     PartitionsDefinition,
+    ResourceParam,
     TableColumn,
     TableColumnConstraints,
     TableSchema,
     asset,
 )
 
+from yt_platform.core.progress import Progress
 from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.io.loading import Loaded
-from yt_platform.io.warehouse import Window
+from yt_platform.io.raw import RawStore
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.settings import Settings
 from yt_platform.tables.declaration import Table
 
 REJECTS = "rejects_within_limit"
 OWNERS = ["team:data"]
 
-Load = Callable[[AssetExecutionContext, Window], Loaded]
-Result = Iterator[MaterializeResult | AssetCheckResult]
+Result = Iterator[MaterializeResult[None] | AssetCheckResult]
 
 
-def daily_table(table: Table, partitions: PartitionsDefinition, load: Load, resources: set[str]) -> AssetsDefinition:
+@dataclass(frozen=True)
+class Sources:
+    """What a table is loaded from, and the run that loads it."""
+
+    warehouse: Warehouse
+    raw_store: RawStore
+    settings: Settings
+    progress: Progress
+    run_id: str
+
+
+Load = Callable[[Sources, Window], Loaded]
+
+
+def daily_table(table: Table, partitions: PartitionsDefinition, load: Load) -> AssetsDefinition:
     """An asset that loads `table` for the days of a run and judges the share of rows it refused."""
 
     @asset(
@@ -40,16 +59,34 @@ def daily_table(table: Table, partitions: PartitionsDefinition, load: Load, reso
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
         check_specs=[rejects_check(table)],
-        required_resource_keys=resources,
         **described(table),
     )
-    def load_days(context: AssetExecutionContext) -> Result:
-        yield from report(context, table, load(context, window_of(context)))
+    def load_days(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        raw_store: ResourceParam[RawStore],
+        settings: ResourceParam[Settings],
+        progress: ResourceParam[Progress],
+    ) -> Result:
+        sources = Sources(warehouse, raw_store, settings, progress, context.run.run_id)
+        yield from report(context, table, load(sources, window_of(context)))
 
     return load_days
 
 
-def described(table: Table) -> dict[str, object]:
+class Described(TypedDict):
+    """Arguments of `asset`."""
+
+    description: str
+    group_name: str
+    kinds: set[str]
+    owners: Sequence[str]
+    code_version: str | None
+    freshness_policy: FreshnessPolicy | None
+    metadata: Mapping[str, Any]
+
+
+def described(table: Table) -> Described:
     """What every asset that is a table says of itself."""
     return {
         "description": table.description,
@@ -103,7 +140,7 @@ def report(context: AssetExecutionContext, table: Table, loaded: Loaded) -> Resu
     )
 
 
-def materialised(context: AssetExecutionContext, table: Table, loaded: Loaded) -> MaterializeResult:
+def materialised(context: AssetExecutionContext, table: Table, loaded: Loaded) -> MaterializeResult[None]:
     """The event of a load, with the rows of each partition."""
     for day, rows in loaded.rows.items():
         context.add_asset_metadata(

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping
 
 import pandas as pd
-from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
+from dagster import (
+    Definitions,
+)
 
 from yt_platform.core.channel_features import build_channel_day
 from yt_platform.core.features import build_video_day
 from yt_platform.core.hour_features import build_video_hour
 from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
-from yt_platform.defs.daily import Load, daily_table
+from yt_platform.defs.daily import Load, Sources, daily_table
+from yt_platform.defs.partitions import daily_partitions
 from yt_platform.io.loading import Loaded, load_from_tables
 from yt_platform.io.warehouse import Window
+from yt_platform.settings import Settings
 from yt_platform.tables.declaration import Table
 
 Frames = Mapping[str, pd.DataFrame]
@@ -30,15 +34,13 @@ BUILDS: tuple[tuple[Table, Build], ...] = (
 """Tables of features, and the function that makes one from its inputs."""
 
 
-def build_features(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    return [
-        daily_table(table, partitions, _from_tables(table, build), {"warehouse", "progress"}) for table, build in BUILDS
-    ]
+def build(settings: Settings) -> Definitions:
+    partitions = daily_partitions(settings.partitions_start)
+    return Definitions(assets=[daily_table(table, partitions, _from_tables(table, build)) for table, build in BUILDS])
 
 
 def _from_tables(table: Table, build: Build) -> Load:
-    def load(context: AssetExecutionContext, window: Window) -> Loaded:
-        held = context.resources
-        return load_from_tables(held.warehouse, table, build, window, context.run.run_id, held.progress)
+    def load(sources: Sources, window: Window) -> Loaded:
+        return load_from_tables(sources.warehouse, table, build, window, sources.run_id, sources.progress)
 
     return load

@@ -6,6 +6,8 @@ from typing import Any
 from dagster import (
     AssetSelection,
     DefaultScheduleStatus,
+    Definitions,
+    ResourceParam,
     RunRequest,
     ScheduleDefinition,
     ScheduleEvaluationContext,
@@ -14,12 +16,16 @@ from dagster import (
     schedule,
 )
 
+from yt_platform.clock import Clock
 from yt_platform.core.lineage import DAILY_TABLES
 from yt_platform.core.policy import PolicyMode, may_hold
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.defs.raw import ANALYTICS_PULLS, PULLS
+from yt_platform.io.accounts import Accounts
 from yt_platform.io.planning import stale_ranges
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.settings import Settings
 
 IMPORT = "import_history"
 COLLECT = "collect"
@@ -50,6 +56,10 @@ def training_answers(spec: ModelSpec) -> str:
         f"the world has changed and a training answers it: the job {TRAINING[spec.name]}, which starts by itself while "
         "the platform collects"
     )
+
+
+def build(settings: Settings) -> Definitions:
+    return Definitions(jobs=build_jobs(settings.policy_mode), schedules=build_schedules())
 
 
 def build_jobs(mode: PolicyMode | None) -> list[Any]:
@@ -135,13 +145,16 @@ def build_schedules() -> list[ScheduleDefinition]:
         cron_schedule="0 2 * * *",
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
-        required_resource_keys={"warehouse", "settings", "clock"},
         description="Every day at 02:00 UTC: make what is missing or stale, up to the platform's day",
     )
-    def daily_refresh(context: ScheduleEvaluationContext) -> Iterator[RunRequest | SkipReason]:
-        held = context.resources
-        day = held.clock.now().date()
-        ranges = stale_ranges(held.warehouse, day, held.settings.policy_mode)
+    def daily_refresh(
+        context: ScheduleEvaluationContext,
+        warehouse: ResourceParam[Warehouse],
+        settings: ResourceParam[Settings],
+        clock: ResourceParam[Clock],
+    ) -> Iterator[RunRequest | SkipReason]:
+        day = clock.now().date()
+        ranges = stale_ranges(warehouse, day, settings.policy_mode)
         if not ranges:
             yield SkipReason(f"every table is up to date with its inputs on {day}")
         for window, tables in ranges:
@@ -157,13 +170,12 @@ def build_schedules() -> list[ScheduleDefinition]:
         cron_schedule="7 * * * *",  # not on the hour, when everybody calls
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
-        required_resource_keys={"clock"},
         description="Every hour, where YT_API_KEY is set: pull from YouTube what is due",
     )
-    def hourly_collection(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-        if context.resources.clock.simulated_at:
+    def hourly_collection(context: ScheduleEvaluationContext, clock: ResourceParam[Clock]) -> RunRequest | SkipReason:
+        if clock.simulated_at:
             return SkipReason("the clock is simulated, as the data is imported: `yt-platform collect` makes it real")
-        return RunRequest(partition_key=context.resources.clock.now().date().isoformat())
+        return RunRequest(partition_key=clock.now().date().isoformat())
 
     @schedule(
         name="daily_owner_reports",
@@ -171,16 +183,16 @@ def build_schedules() -> list[ScheduleDefinition]:
         cron_schedule="40 9 * * *",  # days of reports end at 07:00 or 08:00, and reports come 48 hours after them
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
-        required_resource_keys={"clock", "accounts"},
         description="Every day at 09:40 UTC, where owners have authorised accounts: download their reports that are "
         "new, and ask for retention curves that are due and for revenue",
     )
-    def daily_owner_reports(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-        held = context.resources
-        if not held.accounts.names():
+    def daily_owner_reports(
+        context: ScheduleEvaluationContext, accounts: ResourceParam[Accounts], clock: ResourceParam[Clock]
+    ) -> RunRequest | SkipReason:
+        if not accounts.names():
             return SkipReason("no owner has authorised an account: `yt-platform accounts add`")
-        if held.clock.simulated_at:
+        if clock.simulated_at:
             return SkipReason("the clock is simulated, as the data is imported: `yt-platform collect` makes it real")
-        return RunRequest(partition_key=held.clock.now().date().isoformat())
+        return RunRequest(partition_key=clock.now().date().isoformat())
 
     return [daily_refresh, hourly_collection, daily_owner_reports]

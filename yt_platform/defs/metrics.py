@@ -5,7 +5,9 @@ from functools import cache, partial
 
 import pandas as pd
 import pyarrow as pa
-from dagster import AssetExecutionContext, AssetsDefinition, PartitionsDefinition
+from dagster import (
+    Definitions,
+)
 
 from yt_platform.core import parse, parse_api, reports
 from yt_platform.core.channel_revenue import channel_revenue
@@ -27,16 +29,22 @@ from yt_platform.core.schemas.metrics import (
 )
 from yt_platform.core.video_retention import video_retention
 from yt_platform.core.windows import video_windows
-from yt_platform.defs.daily import Load, daily_table
+from yt_platform.defs.daily import Load, Sources, daily_table
+from yt_platform.defs.partitions import daily_partitions
 from yt_platform.io.channel_days import load_channel_days
 from yt_platform.io.loading import Loaded, Parser, load_from_raw, load_from_tables
 from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.watchlist import channels_of_videos
+from yt_platform.settings import Settings
 from yt_platform.tables.declaration import Table
 
 COUNTS = "api_video_stats"
 
-PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
+OF_REPORTS: list[tuple[Table, dict[str, Parser]]] = [
+    (family.table, {family.endpoint: reports.rows}) for family in reports.FAMILIES
+]
+
+PARSERS: list[tuple[Table, dict[str, Parser]]] = [
     (
         VIDEO_SNAPSHOTS,
         {
@@ -61,34 +69,30 @@ PARSERS: tuple[tuple[Table, dict[str, Parser]], ...] = (
         },
     ),
     (COMMENTS, {"api_comments": parse_api.comments}),
-    *((family.table, {family.endpoint: reports.rows}) for family in reports.FAMILIES),
+    *OF_REPORTS,
     (VIDEO_RETENTION, {ANALYTICS_RETENTION: video_retention}),
     (CHANNEL_REVENUE, {ANALYTICS_REVENUE: channel_revenue}),
-)
+]
 """Tables parsed from raw batches, and the function that parses each endpoint."""
 
 
-def build_metrics(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    parsed = [
-        daily_table(table, partitions, _from_raw(table, parsers), {"warehouse", "raw_store", "progress"})
-        for table, parsers in PARSERS
-    ]
+def build(settings: Settings) -> Definitions:
+    partitions = daily_partitions(settings.partitions_start)
+    parsed = [daily_table(table, partitions, _from_raw(table, parsers)) for table, parsers in PARSERS]
     made = [
-        daily_table(VIDEO_DAILY, partitions, _from_snapshots(VIDEO_DAILY, video_daily), {"warehouse", "progress"}),
-        daily_table(VIDEO_HOURLY, partitions, _from_snapshots(VIDEO_HOURLY, video_hourly), {"warehouse", "progress"}),
-        daily_table(
-            VIDEO_WINDOWS, partitions, _from_snapshots(VIDEO_WINDOWS, video_windows), {"warehouse", "progress"}
-        ),
-        daily_table(CHANNEL_DAILY, partitions, _channel_daily, {"warehouse", "settings", "progress"}),
+        daily_table(VIDEO_DAILY, partitions, _from_snapshots(VIDEO_DAILY, video_daily)),
+        daily_table(VIDEO_HOURLY, partitions, _from_snapshots(VIDEO_HOURLY, video_hourly)),
+        daily_table(VIDEO_WINDOWS, partitions, _from_snapshots(VIDEO_WINDOWS, video_windows)),
+        daily_table(CHANNEL_DAILY, partitions, _channel_daily),
     ]
-    return [*parsed, *made]
+    return Definitions(assets=[*parsed, *made])
 
 
 def _from_raw(table: Table, parsers: dict[str, Parser]) -> Load:
-    def load(context: AssetExecutionContext, window: Window) -> Loaded:
-        held = context.resources
-        told = {**parsers, **_with_channels(held.warehouse, parsers)}
-        return load_from_raw(held.warehouse, held.raw_store, table, told, window, context.run.run_id, held.progress)
+    def load(sources: Sources, window: Window) -> Loaded:
+        warehouse, run_id = sources.warehouse, sources.run_id
+        completed = {**parsers, **_with_channels(warehouse, parsers)}
+        return load_from_raw(warehouse, sources.raw_store, table, completed, window, run_id, sources.progress)
 
     return load
 
@@ -108,20 +112,19 @@ def _with_channels(warehouse: Warehouse, parsers: dict[str, Parser]) -> dict[str
 
 
 def _from_snapshots(table: Table, build: Callable[[pd.DataFrame, pd.Timestamp, pd.Timestamp], pd.DataFrame]) -> Load:
-    def load(context: AssetExecutionContext, window: Window) -> Loaded:
+    def load(sources: Sources, window: Window) -> Loaded:
         return load_from_tables(
-            context.resources.warehouse,
+            sources.warehouse,
             table,
             lambda frames, first, last: build(frames[VIDEO_SNAPSHOTS.name], first, last),
             window,
-            context.run.run_id,
-            context.resources.progress,
+            sources.run_id,
+            sources.progress,
         )
 
     return load
 
 
-def _channel_daily(context: AssetExecutionContext, window: Window) -> Loaded:
-    held = context.resources
-    rates = held.settings.revenue_rates
-    return load_channel_days(held.warehouse, window, rates, context.run.run_id, held.progress)
+def _channel_daily(sources: Sources, window: Window) -> Loaded:
+    rates = sources.settings.revenue_rates
+    return load_channel_days(sources.warehouse, window, rates, sources.run_id, sources.progress)

@@ -1,25 +1,33 @@
 """Assets of the `models` layer: the candidates of a training, and the gate that moves the champion."""
 
 from collections.abc import Iterator, Sequence
+from math import isnan
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     AssetSpec,
+    Definitions,
     MaterializeResult,
     MetadataValue,
+    ResourceParam,
     asset,
     multi_asset,
 )
 
+from yt_platform.clock import Clock
 from yt_platform.core.models.protocol import NotEnoughRowsError
+from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS, VIDEO_FORECASTER, ModelSpec
 from yt_platform.defs.checks import as_image
 from yt_platform.defs.daily import OWNERS, permanent
 from yt_platform.defs.partitions import asset_key, whole
 from yt_platform.io.alerts import TRAINING, resolve_alert
+from yt_platform.io.registry import ModelRegistry
 from yt_platform.io.training import TooLittleHistoryError, Trained, train
 from yt_platform.io.tuning import Effort, tune
+from yt_platform.io.warehouse import Warehouse
 from yt_platform.settings import Settings
 
 TUNING = "tuning"
@@ -28,11 +36,13 @@ TRAINING_POOL = "training"
 """One training at a time, whichever runs ask for one; the pool's limit is in dagster.yaml."""
 
 
-def build_models(settings: Settings) -> list[AssetsDefinition]:
-    return [
-        *(_training(spec, spec.kinds or settings.candidate_kinds) for spec in MODELS.values()),
-        _tuning(VIDEO_FORECASTER, settings.candidate_kinds),
-    ]
+def build(settings: Settings) -> Definitions:
+    return Definitions(
+        assets=[
+            *(_training(spec, spec.kinds or settings.candidate_kinds) for spec in MODELS.values()),
+            _tuning(VIDEO_FORECASTER, settings.candidate_kinds),
+        ]
+    )
 
 
 def candidate_asset(spec: ModelSpec, kind: str) -> str:
@@ -72,26 +82,32 @@ def _training(spec: ModelSpec, kinds: Sequence[str]) -> AssetsDefinition:
         name=f"train_{spec.name}",
         specs=[*candidates, gate],
         pool=TRAINING_POOL,
-        required_resource_keys={"warehouse", "registry", "mlflow", "settings", "clock", "progress"},
     )
-    def training(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
-        held = context.resources
+    def training(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        registry: ResourceParam[ModelRegistry],
+        mlflow: ResourceParam[Any],
+        settings: ResourceParam[Settings],
+        clock: ResourceParam[Clock],
+        progress: ResourceParam[Progress],
+    ) -> Iterator[MaterializeResult[None]]:
         try:
             trained = train(
                 spec,
-                held.warehouse,
-                held.registry,
-                held.mlflow,
+                warehouse,
+                registry,
+                mlflow,
                 kinds,
-                held.settings.folds,
-                held.settings.threads,
-                held.clock.now(),
+                settings.folds,
+                settings.threads,
+                clock.now(),
                 context.run.run_id,
-                held.progress,
+                progress,
             )
         except (TooLittleHistoryError, NotEnoughRowsError) as error:
             raise permanent(error) from error
-        resolve_alert(held.warehouse, TRAINING, spec.name, held.clock.now())
+        resolve_alert(warehouse, TRAINING, spec.name, clock.now())
         for kind in kinds:
             yield _candidate_result(spec, trained, kind)
         yield _gate_result(spec, trained)
@@ -109,45 +125,43 @@ def _tuning(spec: ModelSpec, kinds: Sequence[str]) -> AssetsDefinition:
         kinds={"python", "optuna"},
         owners=OWNERS,
         code_version="1",
-        required_resource_keys={"warehouse", "registry", "settings", "clock", "progress"},
         pool=TRAINING_POOL,
     )
-    def tuning(context: AssetExecutionContext) -> MaterializeResult:
-        held = context.resources
-        settings: Settings = held.settings
+    def tuning(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        registry: ResourceParam[ModelRegistry],
+        settings: ResourceParam[Settings],
+        clock: ResourceParam[Clock],
+        progress: ResourceParam[Progress],
+    ) -> MaterializeResult[None]:
         workers = settings.tuning_workers
         effort = Effort(settings.tuning_trials, settings.tuning_minutes, workers, max(1, settings.threads // workers))
         try:
             found = tune(
                 spec,
-                held.warehouse,
-                held.registry.tracking_uri,
+                warehouse,
+                registry.tracking_uri,
                 kinds,
                 effort,
-                held.clock.now(),
+                clock.now(),
                 context.run.run_id,
-                held.progress,
+                progress,
             )
         except (TooLittleHistoryError, NotEnoughRowsError) as error:
             raise permanent(error) from error
         return MaterializeResult(
             metadata={
-                f"{tuned.kind}: {name}": value
+                f"{tuned.kind}: {name}": getattr(tuned, name)
                 for tuned in found
-                for name, value in {
-                    "parameters": tuned.parameters,
-                    "wape": tuned.wape,
-                    "default_wape": tuned.default_wape,
-                    "trials": tuned.trials,
-                    "pruned": tuned.pruned,
-                }.items()
+                for name in ("parameters", "wape", "default_wape", "trials", "pruned")
             }
         )
 
     return tuning
 
 
-def _candidate_result(spec: ModelSpec, trained: Trained, kind: str) -> MaterializeResult:
+def _candidate_result(spec: ModelSpec, trained: Trained, kind: str) -> MaterializeResult[None]:
     errors = {
         f"{figure} of {score['target']} at {score['horizon']} {spec.task.unit}s": round(float(score[figure]), 4)
         for score in trained.scores[kind].to_dict("records")
@@ -165,7 +179,7 @@ def _candidate_result(spec: ModelSpec, trained: Trained, kind: str) -> Materiali
     )
 
 
-def _gate_result(spec: ModelSpec, trained: Trained) -> MaterializeResult:
+def _gate_result(spec: ModelSpec, trained: Trained) -> MaterializeResult[None]:
     decision = trained.decision
     winner = decision.winner
     return MaterializeResult(
@@ -194,9 +208,10 @@ def _decision_table(trained: Trained) -> str:
         "| candidate | version | mean WAPE | naive's | p (naive) | champion's | p (champion) |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in trained.decision.overall.itertuples():
-        figures = (row.wape, row.naive_wape, row.p_naive, row.champion_wape, row.p_champion)
-        cells = [row.candidate, trained.versions[row.candidate].name, *("" if x != x else f"{x:.4f}" for x in figures)]
+    for row in trained.decision.overall.to_dict("records"):
+        figures = (float(row[name]) for name in ("wape", "naive_wape", "p_naive", "champion_wape", "p_champion"))
+        version = trained.versions[row["candidate"]].name
+        cells = [row["candidate"], version, *("" if isnan(x) else f"{x:.4f}" for x in figures)]
         lines.append("| " + " | ".join(cells) + " |")
     reasons = [f"- **{candidate}**: {reason}" for candidate, reason in trained.decision.reasons.items()]
     return "\n".join([*lines, "", *reasons])

@@ -8,22 +8,28 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     AssetsDefinition,
+    Definitions,
     MaterializeResult,
     MetadataValue,
     PartitionsDefinition,
+    ResourceParam,
     asset,
 )
 
+from yt_platform.clock import Clock
 from yt_platform.core.drift import DRIFT as DRIFTED
 from yt_platform.core.registered import VIDEO_FORECASTER
 from yt_platform.core.schemas.ops import DRIFT
 from yt_platform.defs.checks import as_markdown, check_page
 from yt_platform.defs.daily import described, permanent
 from yt_platform.defs.jobs import training_answers
-from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
+from yt_platform.defs.partitions import SINGLE_RUN, asset_key, daily_partitions, upstream, window_of
 from yt_platform.io import alerts
 from yt_platform.io.alerts import Alert, raise_alert, resolve_alert
 from yt_platform.io.drift import REFERENCE_DAYS, WINDOW_DAYS, NoChampionError, drift_on, newest_drift
+from yt_platform.io.registry import ModelRegistry
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.settings import Settings
 
 NO_DRIFT = "no_drift"
 SUBJECT = "features.video_day"
@@ -31,7 +37,11 @@ SHOWN = ["kind", "name", "psi", "psi_limit", "jensen_shannon", "kolmogorov_smirn
 """Columns of drifted rows in the check's metadata."""
 
 
-def build_ops(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
+def build(settings: Settings) -> Definitions:
+    return Definitions(assets=[_drift(daily_partitions(settings.partitions_start))])
+
+
+def _drift(partitions: PartitionsDefinition) -> AssetsDefinition:
     @asset(
         key=asset_key(DRIFT.name),
         deps=[upstream("features.video_day", WINDOW_DAYS + REFERENCE_DAYS - 1), asset_key("models.video_forecaster")],
@@ -44,31 +54,35 @@ def build_ops(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
                 description="No feature or prediction of the last 7 days has moved from the champion's training",
             )
         ],
-        required_resource_keys={"warehouse", "registry", "settings", "clock"},
         **described(DRIFT),
     )
-    def drift(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
-        held = context.resources
+    def drift(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        registry: ResourceParam[ModelRegistry],
+        settings: ResourceParam[Settings],
+        clock: ResourceParam[Clock],
+    ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         for day in window_of(context).days:
             try:
-                rows = drift_on(held.warehouse, held.registry, day, held.settings.threads, context.run.run_id)
+                rows = drift_on(warehouse, registry, day, settings.threads, context.run.run_id)
             except NoChampionError as error:
                 raise permanent(error) from error
             context.add_asset_metadata(
                 {"dagster/partition_row_count": rows}, asset_key=asset_key(DRIFT.name), partition_key=str(day)
             )
         yield MaterializeResult(asset_key=asset_key(DRIFT.name))
-        found = newest_drift(held.warehouse)
+        found = newest_drift(warehouse)
         drifted = found[found["status"] == DRIFTED]
-        at, run_id = held.clock.now(), context.run.run_id
+        at, run_id = clock.now(), context.run.run_id
         if drifted.empty:
             message = f"nothing drifted on {found['day'].iloc[0]:%Y-%m-%d}"
-            resolve_alert(held.warehouse, alerts.DRIFT, SUBJECT, at)
+            resolve_alert(warehouse, alerts.DRIFT, SUBJECT, at)
         else:
             first = drifted.iloc[0]
             names = ", ".join(drifted["name"])
             message = f"drifted on {first['day']:%Y-%m-%d} from the training of {first['model_version']}: {names}"
-            raise_alert(held.warehouse, _drifted(message), at, run_id)
+            raise_alert(warehouse, _drifted(message), at, run_id)
         yield AssetCheckResult(
             asset_key=asset_key(DRIFT.name),
             check_name=NO_DRIFT,
@@ -76,12 +90,12 @@ def build_ops(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
             severity=AssetCheckSeverity.WARN,
             description=message,
             metadata={
-                **found["status"].value_counts().to_dict(),
+                **{str(status): count for status, count in found["status"].value_counts().items()},
                 "drifted": MetadataValue.md(as_markdown(drifted[SHOWN].to_dict("records"))),
             },
         )
 
-    return [drift]
+    return drift
 
 
 def _drifted(message: str) -> Alert:

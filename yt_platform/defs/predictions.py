@@ -10,28 +10,36 @@ from dagster import (
     AssetDep,
     AssetExecutionContext,
     AssetsDefinition,
+    Definitions,
     MetadataValue,
     PartitionMapping,
     PartitionsDefinition,
+    ResourceParam,
     TimeWindowPartitionMapping,
     asset,
 )
 
+from yt_platform.clock import Clock
 from yt_platform.core.accuracy import MIN_DAYS, MIN_FORECASTS, OUTSIDE, WITHIN, beside_validation
+from yt_platform.core.progress import Progress
 from yt_platform.core.registered import MODELS, ModelSpec
 from yt_platform.defs.checks import as_markdown, check_page
 from yt_platform.defs.daily import Result, described, materialised, permanent, rejects_check, report
 from yt_platform.defs.jobs import training_answers
-from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
+from yt_platform.defs.partitions import SINGLE_RUN, asset_key, daily_partitions, upstream, window_of
 from yt_platform.io.accuracy import recent_accuracy, score_forecasts
 from yt_platform.io.alerts import ACCURACY, ERROR, Alert, raise_alert, resolve_alert
 from yt_platform.io.forecasting import ForecastRefusedError, forecast
+from yt_platform.io.registry import ModelRegistry
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.settings import Settings
 
 WITHIN_VALIDATION = "accuracy_within_validation"
 
 
-def build_predictions(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    return [build(spec, partitions) for spec in MODELS.values() for build in (_forecasts, _accuracy)]
+def build(settings: Settings) -> Definitions:
+    partitions = daily_partitions(settings.partitions_start)
+    return Definitions(assets=[made(spec, partitions) for spec in MODELS.values() for made in (_forecasts, _accuracy)])
 
 
 def _forecasts(spec: ModelSpec, partitions: PartitionsDefinition) -> AssetsDefinition:
@@ -41,21 +49,18 @@ def _forecasts(spec: ModelSpec, partitions: PartitionsDefinition) -> AssetsDefin
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
         check_specs=[rejects_check(spec.forecasts)],
-        required_resource_keys={"warehouse", "registry", "settings", "progress"},
         **described(spec.forecasts),
     )
-    def forecasts(context: AssetExecutionContext) -> Result:
-        held = context.resources
+    def forecasts(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        registry: ResourceParam[ModelRegistry],
+        settings: ResourceParam[Settings],
+        progress: ResourceParam[Progress],
+    ) -> Result:
+        window, run_id = window_of(context), context.run.run_id
         try:
-            made = forecast(
-                spec,
-                held.warehouse,
-                held.registry,
-                window_of(context),
-                held.settings.threads,
-                context.run.run_id,
-                held.progress,
-            )
+            made = forecast(spec, warehouse, registry, window, settings.threads, run_id, progress)
         except ForecastRefusedError as error:
             raise permanent(error) from error
         yield from report(context, spec.forecasts, made)
@@ -82,23 +87,26 @@ def _accuracy(spec: ModelSpec, partitions: PartitionsDefinition) -> AssetsDefini
                 description="Error and coverage of the last 7 days are as in validation, or too few are known",
             )
         ],
-        required_resource_keys={"warehouse", "clock", "progress"},
         **described(table),
     )
-    def accuracy(context: AssetExecutionContext) -> Result:
-        held = context.resources
-        scored = score_forecasts(spec, held.warehouse, window_of(context), context.run.run_id, held.progress)
+    def accuracy(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        clock: ResourceParam[Clock],
+        progress: ResourceParam[Progress],
+    ) -> Result:
+        scored = score_forecasts(spec, warehouse, window_of(context), context.run.run_id, progress)
         yield materialised(context, table, scored)
-        found = beside_validation(recent_accuracy(spec, held.warehouse))
-        at, run_id = held.clock.now(), context.run.run_id
+        found = beside_validation(recent_accuracy(spec, warehouse))
+        at, run_id = clock.now(), context.run.run_id
         outside = found[found["verdict"] == OUTSIDE]
         if not outside.empty:
             failing = "; ".join(_told(spec, row) for row in outside.to_dict("records"))
             message = f"the last 7 days left the range of validation: {failing}"
-            raise_alert(held.warehouse, _failing(spec, message), at, run_id)
+            raise_alert(warehouse, _failing(spec, message), at, run_id)
         elif (found["verdict"] == WITHIN).any():
             message = "the last 7 days are within the range of validation"
-            resolve_alert(held.warehouse, ACCURACY, table.name, at)
+            resolve_alert(warehouse, ACCURACY, table.name, at)
         else:
             message = (
                 f"not judged: {MIN_FORECASTS} forecasts with known outcome on {MIN_DAYS} of the last 7 days are needed"

@@ -1,31 +1,43 @@
 """Assets of the `ops` layer on the data itself: what is unusual in it, and how far it can be relied on."""
 
+from typing import Any
+
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     AssetsDefinition,
+    Definitions,
     MetadataValue,
     PartitionsDefinition,
+    ResourceParam,
     asset,
 )
 
+from yt_platform.clock import Clock
+from yt_platform.core.progress import Progress
 from yt_platform.core.quality import ERROR_BELOW, WARN_BELOW
 from yt_platform.core.schemas.ops import ANOMALIES, QUALITY_SCORES
 from yt_platform.defs.checks import as_image, as_markdown
-from yt_platform.defs.daily import Result, daily_table, dependencies, described, rejects_check, report
-from yt_platform.defs.partitions import SINGLE_RUN, asset_key, window_of
+from yt_platform.defs.daily import Result, Sources, daily_table, dependencies, described, rejects_check, report
+from yt_platform.defs.partitions import SINGLE_RUN, asset_key, daily_partitions, window_of
 from yt_platform.io import plots
 from yt_platform.io.anomalies import find_anomalies
 from yt_platform.io.loading import Loaded
 from yt_platform.io.quality import alert_on_quality, newest_scores, recent_scores, said, score_quality
-from yt_platform.io.warehouse import Window
+from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.settings import Settings
 
 GOOD_QUALITY = "good_quality"
 
 
-def build_quality(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
+def build(settings: Settings) -> Definitions:
+    partitions = daily_partitions(settings.partitions_start)
+    return Definitions(assets=[daily_table(ANOMALIES, partitions, _anomalies), _quality_scores(partitions)])
+
+
+def _quality_scores(partitions: PartitionsDefinition) -> AssetsDefinition:
     @asset(
         key=asset_key(QUALITY_SCORES.name),
         deps=dependencies(QUALITY_SCORES),
@@ -42,35 +54,38 @@ def build_quality(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
                 ),
             ),
         ],
-        required_resource_keys={"warehouse", "progress", "clock"},
         **described(QUALITY_SCORES),
     )
-    def quality_scores(context: AssetExecutionContext) -> Result:
-        held, run_id = context.resources, context.run.run_id
-        loaded = score_quality(held.warehouse, window_of(context), run_id, held.progress)
-        _show_over_time(context, loaded)
+    def quality_scores(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        clock: ResourceParam[Clock],
+        progress: ResourceParam[Progress],
+    ) -> Result:
+        loaded = score_quality(warehouse, window_of(context), context.run.run_id, progress)
+        _show_over_time(context, warehouse, loaded)
         yield from report(context, QUALITY_SCORES, loaded)
-        yield _verdict(alert_on_quality(held.warehouse, held.clock.now()))
+        yield _verdict(alert_on_quality(warehouse, clock.now()))
 
-    return [daily_table(ANOMALIES, partitions, _anomalies, {"warehouse", "progress"}), quality_scores]
-
-
-def _anomalies(context: AssetExecutionContext, window: Window) -> Loaded:
-    return find_anomalies(context.resources.warehouse, window, context.run.run_id, context.resources.progress)
+    return quality_scores
 
 
-def _show_over_time(context: AssetExecutionContext, loaded: Loaded) -> None:
+def _anomalies(sources: Sources, window: Window) -> Loaded:
+    return find_anomalies(sources.warehouse, window, sources.run_id, sources.progress)
+
+
+def _show_over_time(context: AssetExecutionContext, warehouse: Warehouse, loaded: Loaded) -> None:
     """A plot with the newest day that was scored, where there is none after it: every partition would keep another."""
     last = max(loaded.rows)
-    newest = newest_scores(context.resources.warehouse)
+    newest = newest_scores(warehouse)
     if newest and max(row["day"] for row in newest) <= last:
-        plot = plots.quality(recent_scores(context.resources.warehouse, last))
+        plot = plots.quality(recent_scores(warehouse, last))
         context.add_asset_metadata(
             {"scores_over_time": as_image(plot)}, asset_key=asset_key(QUALITY_SCORES.name), partition_key=str(last)
         )
 
 
-def _verdict(newest: list[dict[str, object]]) -> AssetCheckResult:
+def _verdict(newest: list[dict[str, Any]]) -> AssetCheckResult:
     """On the newest scores of each table and source, whatever days were made now."""
     low = [row for row in newest if row["status"] != "ok"]
     failed = any(row["status"] == "error" for row in low)
@@ -88,7 +103,7 @@ def _verdict(newest: list[dict[str, object]]) -> AssetCheckResult:
     )
 
 
-def _shown(row: dict[str, object]) -> dict[str, object]:
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """A row to read: numbers with a decimal, nothing where a dimension does not apply."""
     as_text = {name: f"{value:.1f}" for name, value in row.items() if isinstance(value, float)}
     return {name: as_text.get(name, "" if value is None else value) for name, value in row.items()}

@@ -1,6 +1,6 @@
 """Assets of the `raw` layer: immutable batches of what YouTube answered, or of files people kept."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,21 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     Config,
+    Definitions,
     Failure,
     MaterializeResult,
     PartitionsDefinition,
+    ResourceParam,
     asset,
 )
 from pydantic import Field
 
+from yt_platform.clock import Clock
 from yt_platform.core.analytics import QueryError
 from yt_platform.core.endpoints import ENDPOINTS
 from yt_platform.core.progress import Progress
 from yt_platform.defs.daily import OWNERS, permanent
-from yt_platform.defs.partitions import SINGLE_RUN, asset_key, upstream, window_of
+from yt_platform.defs.partitions import SINGLE_RUN, asset_key, daily_partitions, upstream, window_of
 from yt_platform.io.accounts import AccountError, AuthorizationError
 from yt_platform.io.history import HistoryError, Options
 from yt_platform.io.importing import (
@@ -36,11 +39,13 @@ from yt_platform.io.importing import (
     verify_stored,
 )
 from yt_platform.io.pulls import Collected
-from yt_platform.io.raw import CorruptBatchError
+from yt_platform.io.raw import CorruptBatchError, RawStore
 from yt_platform.io.reporting import ENDPOINTS as REPORT_ENDPOINTS
 from yt_platform.io.scratch import scratch
-from yt_platform.io.warehouse import Window
+from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.io.youtube import ConfigurationError, UnavailableError
+from yt_platform.resources import Collecting, Reporting
+from yt_platform.settings import Settings
 
 COMPLETE = "collection_complete"
 
@@ -49,9 +54,6 @@ API_POOL = "youtube_api"
 
 SHOWN = 20
 """Skipped items shown in the metadata of a materialisation."""
-
-OF_OWNERS = {"warehouse", "raw_store", "clock", "reporting", "progress"}
-"""Resources of what owners alone are told."""
 
 Pulled = TypeVar("Pulled")
 
@@ -83,13 +85,16 @@ class HistoryConfig(Config):
         return Options(self.columns, datetime.fromisoformat(self.as_of) if self.as_of else None, self.dates)
 
 
-def build_raw(partitions: PartitionsDefinition) -> list[AssetsDefinition]:
-    return [
-        _history(partitions),
-        _reports(partitions),
-        *(_of_analytics(name, partitions) for name in ANALYTICS_PULLS),
-        *(_pull(name, partitions) for name in PULLS),
-    ]
+def build(settings: Settings) -> Definitions:
+    partitions = daily_partitions(settings.partitions_start)
+    return Definitions(
+        assets=[
+            _history(partitions),
+            _reports(partitions),
+            *(_of_analytics(name, partitions) for name in ANALYTICS_PULLS),
+            *(_pull(name, partitions) for name in PULLS),
+        ]
+    )
 
 
 def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
@@ -110,18 +115,23 @@ def _pull(name: str, partitions: PartitionsDefinition) -> AssetsDefinition:
         check_specs=[
             AssetCheckSpec(COMPLETE, asset=asset_key(f"raw.{name}"), description="Everything that was due is collected")
         ],
-        required_resource_keys={"warehouse", "raw_store", "clock", "collecting", "progress"},
     )
-    def pull(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
-        held = context.resources
-        window, today = window_of(context), held.clock.now().date()
+    def pull(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        raw_store: ResourceParam[RawStore],
+        clock: ResourceParam[Clock],
+        collecting: ResourceParam[Collecting],
+        progress: ResourceParam[Progress],
+    ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+        window, today = window_of(context), clock.now().date()
         collected = Collected()
         try:
             if window.first < today:
                 past = Window(window.first, min(window.last, today - timedelta(days=1)))
-                verify_batches(held.warehouse, held.raw_store, [f"api_{name}"], past, held.progress)
+                verify_batches(warehouse, raw_store, [f"api_{name}"], past, progress)
             if window.last >= today:
-                with held.collecting(context.run.run_id, held.progress) as collector:
+                with collecting(context.run.run_id, progress) as collector:
                     collected = getattr(collector, name)()
         except (ConfigurationError, ImportRefusedError, CorruptBatchError) as error:
             raise permanent(error) from None
@@ -153,18 +163,24 @@ def _reports(partitions: PartitionsDefinition) -> AssetsDefinition:
         owners=OWNERS,
         code_version="1",
         pool=API_POOL,
-        required_resource_keys=OF_OWNERS,
     )
-    def reports(context: AssetExecutionContext) -> MaterializeResult:
+    def reports(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        raw_store: ResourceParam[RawStore],
+        clock: ResourceParam[Clock],
+        reporting: ResourceParam[Reporting],
+        progress: ResourceParam[Progress],
+    ) -> MaterializeResult[None]:
         """Bulk reports of every account, as YouTube made them: one batch per report, on the Pacific day it is about.
 
         On the platform's current day what is new is downloaded, whatever days it is about; on past days the stored
         reports are verified, of which a day may have none. An account that fails keeps no other from its reports, and
         fails the run at its end.
         """
-        held = context.resources
-        verify = partial(verify_stored, held.warehouse, held.raw_store, REPORT_ENDPOINTS)
-        done, failed = _of_accounts(context, verify, held.reporting.pull_reports)
+        verify = partial(verify_stored, warehouse, raw_store, REPORT_ENDPOINTS, progress=progress)
+        pull = partial(reporting.pull_reports, run_id=context.run.run_id, progress=progress)
+        done, failed = _of_accounts(window_of(context), clock, reporting.names(), verify, pull)
         told = {
             "reports": sum(found.reports for found in done.values()),
             "rows": sum(found.rows for found in done.values()),
@@ -193,12 +209,18 @@ def _of_analytics(name: str, partitions: PartitionsDefinition) -> AssetsDefiniti
         owners=OWNERS,
         code_version="1",
         pool=API_POOL,
-        required_resource_keys=OF_OWNERS,
     )
-    def answers(context: AssetExecutionContext) -> MaterializeResult:
-        held = context.resources
-        verify = partial(verify_stored, held.warehouse, held.raw_store, [f"analytics_{name}"])
-        done, failed = _of_accounts(context, verify, getattr(held.reporting, f"pull_{name}"))
+    def answers(
+        context: AssetExecutionContext,
+        warehouse: ResourceParam[Warehouse],
+        raw_store: ResourceParam[RawStore],
+        clock: ResourceParam[Clock],
+        reporting: ResourceParam[Reporting],
+        progress: ResourceParam[Progress],
+    ) -> MaterializeResult[None]:
+        verify = partial(verify_stored, warehouse, raw_store, [f"analytics_{name}"], progress=progress)
+        pull = partial(getattr(reporting, f"pull_{name}"), run_id=context.run.run_id, progress=progress)
+        done, failed = _of_accounts(window_of(context), clock, reporting.names(), verify, pull)
         skipped = {what: why for found in done.values() for what, why in found.skipped.items()}
         told = {
             "answers": sum(found.answers for found in done.values()),
@@ -212,22 +234,23 @@ def _of_analytics(name: str, partitions: PartitionsDefinition) -> AssetsDefiniti
 
 
 def _of_accounts(
-    context: AssetExecutionContext,
-    verify: Callable[[Window, Progress], Stored],
-    pull: Callable[[str, str, Progress], Pulled],
+    window: Window,
+    clock: Clock,
+    accounts: Sequence[str],
+    verify: Callable[[Window], Stored],
+    pull: Callable[[str], Pulled],
 ) -> tuple[dict[str, Pulled], dict[str, Exception]]:
     """What a pull did for each account, and why it failed for others; past days are verified."""
-    held = context.resources
-    window, today = window_of(context), held.clock.now().date()
+    today = clock.now().date()
     done: dict[str, Pulled] = {}
     failed: dict[str, Exception] = {}
     try:
         if window.first < today:
             past = Window(window.first, min(window.last, today - timedelta(days=1)))
-            verify(past, held.progress)
-        for account in held.reporting.names() if window.last >= today else []:
+            verify(past)
+        for account in accounts if window.last >= today else []:
             try:
-                done[account] = pull(account, context.run.run_id, held.progress)
+                done[account] = pull(account)
             except (AccountError, AuthorizationError, ConfigurationError, QueryError, UnavailableError) as error:
                 failed[account] = error
     except (ImportRefusedError, CorruptBatchError) as error:
@@ -235,7 +258,7 @@ def _of_accounts(
     return done, failed
 
 
-def _unless_failed(told: Mapping[str, Any], failed: Mapping[str, Exception]) -> MaterializeResult:
+def _unless_failed(told: Mapping[str, Any], failed: Mapping[str, Exception]) -> MaterializeResult[None]:
     """Raises Failure, which passes where YouTube did not answer for one of the accounts."""
     if failed:
         said = "; ".join(f"{account}: {error}" for account, error in failed.items())
@@ -253,33 +276,39 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
         kinds={"python", "parquet"},
         owners=OWNERS,
         code_version="1",
-        required_resource_keys={"warehouse", "raw_store", "settings", "clock", "progress"},
     )
-    def history(context: AssetExecutionContext, config: HistoryConfig) -> MaterializeResult:
+    def history(
+        context: AssetExecutionContext,
+        config: HistoryConfig,
+        warehouse: ResourceParam[Warehouse],
+        raw_store: ResourceParam[RawStore],
+        settings: ResourceParam[Settings],
+        clock: ResourceParam[Clock],
+        progress: ResourceParam[Progress],
+    ) -> MaterializeResult[None]:
         """Imported snapshot files as immutable batches: one per endpoint and UTC day, keyed by their content.
 
         A path is imported whole, whatever the partitions asked for; without a path the stored batches of the
         partitions are verified against their hashes, and a day without any fails, as the past cannot be collected.
         """
-        held = context.resources
         window = window_of(context)
         try:
-            refuse_import(held.settings.policy_mode)
+            refuse_import(settings.policy_mode)
             if config.path:
-                with scratch(held.settings.home) as spool:
+                with scratch(settings.home) as spool:
                     path = Path(config.path)
-                    partitions = Window(held.settings.partitions_start, datetime.now(UTC).date())
+                    partitions = Window(settings.partitions_start, datetime.now(UTC).date())
                     imported = import_history(
-                        held.warehouse,
-                        held.raw_store,
+                        warehouse,
+                        raw_store,
                         path,
                         spool,
                         partitions,
                         context.run.run_id,
-                        held.progress,
+                        progress,
                         config.options,
                     )
-                held.clock.follow_imports()
+                clock.follow_imports()
                 return MaterializeResult(
                     metadata={
                         "path": config.path,
@@ -288,7 +317,7 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
                         "forgotten": imported.forgotten,
                     }
                 )
-            stored = verify_batches(held.warehouse, held.raw_store, list(ENDPOINTS), window, held.progress)
+            stored = verify_batches(warehouse, raw_store, list(ENDPOINTS), window, progress)
         except (HistoryError, ImportRefusedError, CorruptBatchError) as error:
             raise permanent(error) from error
         return MaterializeResult(metadata={"rows": sum(stored.rows.values())})

@@ -2,9 +2,10 @@
 
 from dagster import (
     AssetExecutionContext,
-    AssetsDefinition,
     DefaultScheduleStatus,
+    Definitions,
     MaterializeResult,
+    ResourceParam,
     RunRequest,
     ScheduleEvaluationContext,
     SkipReason,
@@ -13,34 +14,49 @@ from dagster import (
     schedule,
 )
 
+from yt_platform.clock import Clock
+from yt_platform.core.policy import PolicyMode
 from yt_platform.defs.daily import OWNERS
 from yt_platform.defs.partitions import asset_key
+from yt_platform.io.raw import RawStore
 from yt_platform.io.retention import oldest, retire, retirement_is_due
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.settings import Settings, SettingsError
 
 RETENTION = "ops.retention"
 RETIRE = "retire"
 
 
-def build_retention() -> list[AssetsDefinition]:
-    @asset(
-        key=asset_key(RETENTION),
-        description="Deletes what YT_POLICY_MODE lets nobody keep longer (than 30 days, or 36 months), and the files "
-        "it came from; docs/policy.md says what that is",
-        group_name="ops",
-        kinds={"python", "postgres"},
-        owners=OWNERS,
-        required_resource_keys={"warehouse", "raw_store", "settings", "clock"},
+def build(settings: Settings) -> Definitions:
+    """Nothing needs to go where no policy mode is declared."""
+    declared = settings.policy_mode is not None
+    return Definitions(
+        assets=[retention] if declared else [],
+        jobs=[retire_job] if declared else [],
+        schedules=[daily_retention],
     )
-    def retention(context: AssetExecutionContext) -> MaterializeResult:
-        held = context.resources
-        removed = retire(
-            held.warehouse, held.raw_store, held.settings.policy_mode, held.clock.now(), context.run.run_id
-        )
-        kept = {f"oldest day in {name}": str(day) for name, day in oldest(held.warehouse).items()}
-        deleted = {f"deleted from {name}": count for name, count in removed.items()}
-        return MaterializeResult(metadata={"policy mode": held.settings.policy_mode, **deleted, **kept})
 
-    return [retention]
+
+@asset(
+    key=asset_key(RETENTION),
+    description="Deletes what YT_POLICY_MODE lets nobody keep longer (than 30 days, or 36 months), and the files "
+    "it came from; docs/policy.md says what that is",
+    group_name="ops",
+    kinds={"python", "postgres"},
+    owners=OWNERS,
+)
+def retention(
+    context: AssetExecutionContext,
+    warehouse: ResourceParam[Warehouse],
+    raw_store: ResourceParam[RawStore],
+    settings: ResourceParam[Settings],
+    clock: ResourceParam[Clock],
+) -> MaterializeResult[None]:
+    mode = _declared(settings)
+    removed = retire(warehouse, raw_store, mode, clock.now(), context.run.run_id)
+    kept = {f"oldest day in {name}": str(day) for name, day in oldest(warehouse).items()}
+    deleted = {f"deleted from {name}": count for name, count in removed.items()}
+    return MaterializeResult(metadata={"policy mode": mode, **deleted, **kept})
 
 
 retire_job = define_asset_job(
@@ -54,11 +70,20 @@ retire_job = define_asset_job(
     cron_schedule="10 0 * * *",  # as the day begins: what turns 30 days old within it goes
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
-    required_resource_keys={"warehouse", "settings", "clock"},
     description="Every day at 00:10 UTC: delete what YT_POLICY_MODE lets nobody keep longer",
 )
-def daily_retention(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-    held = context.resources
-    if not retirement_is_due(held.warehouse, held.settings.policy_mode, held.clock.now()):
+def daily_retention(
+    context: ScheduleEvaluationContext,
+    warehouse: ResourceParam[Warehouse],
+    settings: ResourceParam[Settings],
+    clock: ResourceParam[Clock],
+) -> RunRequest | SkipReason:
+    if not retirement_is_due(warehouse, _declared(settings), clock.now()):
         return SkipReason("nothing is older than it may be")
     return RunRequest()
+
+
+def _declared(settings: Settings) -> PolicyMode:
+    if settings.policy_mode is None:
+        raise SettingsError("YT_POLICY_MODE is not set: nothing says what must be deleted")
+    return settings.policy_mode

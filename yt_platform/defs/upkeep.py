@@ -10,7 +10,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
-    AssetCheckExecutionContext,
     AssetCheckKey,
     AssetCheckResult,
     AssetCheckSeverity,
@@ -19,8 +18,10 @@ from dagster import (
     DagsterInstance,
     DefaultScheduleStatus,
     DefaultSensorStatus,
+    Definitions,
     MetadataValue,
     OpExecutionContext,
+    ResourceParam,
     RunRequest,
     RunsFilter,
     ScheduleDefinition,
@@ -34,13 +35,17 @@ from dagster import (
     sensor,
 )
 
+from yt_platform.clock import Clock
 from yt_platform.defs.automation import ASK_EVERY_SECONDS, UNDER_WAY
 from yt_platform.defs.checks import as_markdown
 from yt_platform.defs.daily import OWNERS
 from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, IMPORT, REFRESH
 from yt_platform.defs.partitions import asset_key, range_tags
 from yt_platform.io.planning import Overdue, overdue_ranges
+from yt_platform.io.run_logs import RunLogs
 from yt_platform.io.unfinished import unfinished
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.settings import Settings
 
 MATERIALISED_BY_HAND = "__ASSET_JOB"
 """Dagster's name for the job of runs and backfills that are asked for on its asset pages."""
@@ -53,14 +58,17 @@ MAKING = {COLLECT, COLLECT_REPORTS, IMPORT, REFRESH, MATERIALISED_BY_HAND}
     job_name=REFRESH,
     minimum_interval_seconds=ASK_EVERY_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
-    required_resource_keys={"warehouse", "settings", "clock"},
     description="Asks for the days that are missing or older than their inputs, once for every change of either; "
     "days that are still collected are the daily run's",
 )
-def missing_data(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-    warehouse, clock = context.resources.warehouse, context.resources.clock
+def missing_data(
+    context: SensorEvaluationContext,
+    warehouse: ResourceParam[Warehouse],
+    settings: ResourceParam[Settings],
+    clock: ResourceParam[Clock],
+) -> SensorResult | SkipReason:
     last_due = clock.last_day_due()
-    overdue = overdue_ranges(warehouse, clock.now().date(), last_due, context.resources.settings.policy_mode)
+    overdue = overdue_ranges(warehouse, clock.now().date(), last_due, settings.policy_mode)
     if not overdue:
         context.update_cursor("")
         return SkipReason(f"every table is up to date with its inputs until {last_due}")
@@ -99,12 +107,12 @@ LEFT_BEHIND = AssetCheckKey(BOOKS.key, "nothing_left_behind")
     name=LEFT_BEHIND.name,
     asset=LEFT_BEHIND.asset_key,
     description="No partition is left unmade, no day of the last week uncollected, no forecast unscored",
-    required_resource_keys={"warehouse", "settings", "clock"},
 )
-def nothing_left_behind(context: AssetCheckExecutionContext) -> AssetCheckResult:
-    warehouse, last_due = context.resources.warehouse, context.resources.clock.last_day_due()
-    mode = context.resources.settings.policy_mode
-    overdue = overdue_ranges(warehouse, context.resources.clock.now().date(), last_due, mode)
+def nothing_left_behind(
+    warehouse: ResourceParam[Warehouse], settings: ResourceParam[Settings], clock: ResourceParam[Clock]
+) -> AssetCheckResult:
+    last_due = clock.last_day_due()
+    overdue = overdue_ranges(warehouse, clock.now().date(), last_due, settings.policy_mode)
     found = unfinished(warehouse, overdue, last_due)
     return AssetCheckResult(
         passed=not found,
@@ -130,11 +138,13 @@ daily_standing_check = ScheduleDefinition(
 )
 
 
-@op(required_resource_keys={"run_logs", "settings"})
-def prune_logs(context: OpExecutionContext) -> None:
-    days = context.resources.settings.keep_run_logs_days
+@op
+def prune_logs(
+    context: OpExecutionContext, run_logs: ResourceParam[RunLogs], settings: ResourceParam[Settings]
+) -> None:
+    days = settings.keep_run_logs_days
     # Dagster's marks are of the machine's time, whatever the platform's clock says
-    removed = context.resources.run_logs.prune(datetime.now(UTC) - timedelta(days=days))
+    removed = run_logs.prune(datetime.now(UTC) - timedelta(days=days))
     context.log.info(f"{removed:,} rows removed from the logs of runs that ended more than {days} days ago")
 
 
@@ -154,6 +164,16 @@ weekly_prune = ScheduleDefinition(
     default_status=DefaultScheduleStatus.RUNNING,
     description="Sundays at 05:30 UTC: remove logs of old runs",
 )
+
+
+def build(settings: Settings) -> Definitions:
+    return Definitions(
+        assets=[BOOKS],
+        asset_checks=[nothing_left_behind],
+        jobs=[standing_check, prune_run_logs],
+        schedules=[daily_standing_check, weekly_prune],
+        sensors=[missing_data],
+    )
 
 
 def making(instance: DagsterInstance) -> str | None:

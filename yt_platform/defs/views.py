@@ -5,10 +5,11 @@ Not here: what it shows (`sql/views`); the other views are always as their table
 
 from dagster import (
     AssetExecutionContext,
-    AssetsDefinition,
     AssetSelection,
     DefaultSensorStatus,
+    Definitions,
     MaterializeResult,
+    ResourceParam,
     RunRequest,
     SensorEvaluationContext,
     SkipReason,
@@ -17,34 +18,41 @@ from dagster import (
     sensor,
 )
 
+from yt_platform.core.policy import may_hold
 from yt_platform.defs.automation import ASK_EVERY_SECONDS
 from yt_platform.defs.daily import OWNERS
 from yt_platform.defs.jobs import REFRESH_VIEWS
 from yt_platform.defs.partitions import asset_key, whole
 from yt_platform.defs.upkeep import making
 from yt_platform.io.views import CHANNEL_OVERVIEW_CACHED, refresh, refresh_due
+from yt_platform.io.warehouse import Warehouse
+from yt_platform.settings import Settings
 
 SHOWN = ("metrics.video_daily", "metrics.channels", "metrics.channel_snapshots", "predictions.video_forecast")
 
 
-def build_views() -> list[AssetsDefinition]:
-    @asset(
-        key=asset_key(CHANNEL_OVERVIEW_CACHED),
-        deps=[whole(table) for table in SHOWN],
-        description="One row per channel, keyed by channel: bi.channel_overview as of the last refresh. Made anew "
-        "beside readers, who see the old rows until the end; late data is in it after the next refresh.",
-        group_name="bi",
-        kinds={"postgres"},
-        owners=OWNERS,
-        code_version="1",
-        required_resource_keys={"warehouse"},
+def build(settings: Settings) -> Definitions:
+    return Definitions(
+        assets=[channel_overview_cached],
+        jobs=[refresh_views] if may_hold(settings.policy_mode, CHANNEL_OVERVIEW_CACHED) else [],
+        sensors=[outdated_views],
     )
-    def channel_overview_cached(context: AssetExecutionContext) -> MaterializeResult:
-        return MaterializeResult(
-            metadata={"dagster/row_count": refresh(context.resources.warehouse, context.run.run_id)}
-        )
 
-    return [channel_overview_cached]
+
+@asset(
+    key=asset_key(CHANNEL_OVERVIEW_CACHED),
+    deps=[whole(table) for table in SHOWN],
+    description="One row per channel, keyed by channel: bi.channel_overview as of the last refresh. Made anew "
+    "beside readers, who see the old rows until the end; late data is in it after the next refresh.",
+    group_name="bi",
+    kinds={"postgres"},
+    owners=OWNERS,
+    code_version="1",
+)
+def channel_overview_cached(
+    context: AssetExecutionContext, warehouse: ResourceParam[Warehouse]
+) -> MaterializeResult[None]:
+    return MaterializeResult(metadata={"dagster/row_count": refresh(warehouse, context.run.run_id)})
 
 
 refresh_views = define_asset_job(
@@ -59,11 +67,10 @@ refresh_views = define_asset_job(
     job_name=REFRESH_VIEWS,
     minimum_interval_seconds=ASK_EVERY_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
-    required_resource_keys={"warehouse"},
     description="Refreshes the materialised view after the daily run, and whenever else its tables were loaded",
 )
-def outdated_views(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-    due = refresh_due(context.resources.warehouse)
+def outdated_views(context: SensorEvaluationContext, warehouse: ResourceParam[Warehouse]) -> RunRequest | SkipReason:
+    due = refresh_due(warehouse)
     if due is None:
         return SkipReason(f"{CHANNEL_OVERVIEW_CACHED} is as its tables are")
     if run := making(context.instance):

@@ -4,11 +4,11 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
-    AssetExecutionContext,
-    AssetsDefinition,
     DefaultScheduleStatus,
+    Definitions,
     MaterializeResult,
     MetadataValue,
+    ResourceParam,
     RunRequest,
     ScheduleEvaluationContext,
     SkipReason,
@@ -17,9 +17,11 @@ from dagster import (
     schedule,
 )
 
+from yt_platform.clock import Clock
 from yt_platform.defs.checks import as_markdown
-from yt_platform.defs.daily import OWNERS
+from yt_platform.defs.daily import OWNERS, Result
 from yt_platform.defs.partitions import asset_key
+from yt_platform.io.warehouse import Warehouse
 from yt_platform.io.websub import Hub, ask_hub, push_secret, subscriptions_due, subscriptions_unwanted
 from yt_platform.settings import Settings
 
@@ -28,43 +30,42 @@ SUBSCRIBE = "subscribe"
 TAKEN = "requests_taken"
 
 
-def build_websub() -> list[AssetsDefinition]:
-    @asset(
-        key=asset_key(PUSH_SUBSCRIPTIONS),
-        description="Subscriptions at the WebSub hub: asked for where a watched channel has none or its lease nears "
-        "the end, given up for channels no longer watched. The hub verifies them at the receiver.",
-        group_name="ops",
-        kinds={"python", "youtube"},
-        owners=OWNERS,
-        check_specs=[
-            AssetCheckSpec(TAKEN, asset=asset_key(PUSH_SUBSCRIPTIONS), description="The hub took every request")
-        ],
-        required_resource_keys={"warehouse", "settings", "clock"},
-    )
-    def push_subscriptions(context: AssetExecutionContext) -> MaterializeResult:
-        held = context.resources
-        settings: Settings = held.settings
-        hub = Hub(settings.push_hub, str(settings.push_url), push_secret(settings.home))
-        asked = ask_hub(held.warehouse, hub, held.clock.now())
-        failures = [{"channel": channel, "why": why} for channel, why in asked.failures.items()]
-        return MaterializeResult(
-            metadata={
-                "subscribed": asked.subscribed,
-                "unsubscribed": asked.unsubscribed,
-                "failed": len(failures),
-                "failures": MetadataValue.md(as_markdown(failures[:20])),
-            },
-            check_results=[
-                AssetCheckResult(
-                    check_name=TAKEN,
-                    passed=not failures,
-                    severity=AssetCheckSeverity.WARN,
-                    description="; ".join(f"{one['channel']}: {one['why']}" for one in failures[:3]) or "all were",
-                )
-            ],
-        )
+def build(settings: Settings) -> Definitions:
+    """Nothing where no hub can reach this machine."""
+    if not settings.push_url:
+        return Definitions()
+    return Definitions(assets=[push_subscriptions], jobs=[subscribe_job], schedules=[hourly_subscription])
 
-    return [push_subscriptions]
+
+@asset(
+    key=asset_key(PUSH_SUBSCRIPTIONS),
+    description="Subscriptions at the WebSub hub: asked for where a watched channel has none or its lease nears "
+    "the end, given up for channels no longer watched. The hub verifies them at the receiver.",
+    group_name="ops",
+    kinds={"python", "youtube"},
+    owners=OWNERS,
+    check_specs=[AssetCheckSpec(TAKEN, asset=asset_key(PUSH_SUBSCRIPTIONS), description="The hub took every request")],
+)
+def push_subscriptions(
+    warehouse: ResourceParam[Warehouse], settings: ResourceParam[Settings], clock: ResourceParam[Clock]
+) -> Result:
+    hub = Hub(settings.push_hub, str(settings.push_url), push_secret(settings.home))
+    asked = ask_hub(warehouse, hub, clock.now())
+    failures = [{"channel": channel, "why": why} for channel, why in asked.failures.items()]
+    yield MaterializeResult(
+        metadata={
+            "subscribed": asked.subscribed,
+            "unsubscribed": asked.unsubscribed,
+            "failed": len(failures),
+            "failures": MetadataValue.md(as_markdown(failures[:20])),
+        }
+    )
+    yield AssetCheckResult(
+        check_name=TAKEN,
+        passed=not failures,
+        severity=AssetCheckSeverity.WARN,
+        description="; ".join(f"{one['channel']}: {one['why']}" for one in failures[:3]) or "all were",
+    )
 
 
 subscribe_job = define_asset_job(
@@ -78,10 +79,11 @@ subscribe_job = define_asset_job(
     cron_schedule="41 * * * *",
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
-    required_resource_keys={"warehouse", "clock"},
     description="Every hour, where YT_PUSH_URL is set: subscribe to uploads, and renew before a lease ends",
 )
-def hourly_subscription(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-    warehouse, now = context.resources.warehouse, context.resources.clock.now()
+def hourly_subscription(
+    context: ScheduleEvaluationContext, warehouse: ResourceParam[Warehouse], clock: ResourceParam[Clock]
+) -> RunRequest | SkipReason:
+    now = clock.now()
     due = subscriptions_due(warehouse, now) or subscriptions_unwanted(warehouse, now)
     return RunRequest() if due else SkipReason("every watched channel has a lease, or was asked for within the hour")

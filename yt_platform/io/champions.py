@@ -4,6 +4,8 @@ The alias in the registry is what forecasting obeys; `models.champions` tells ho
 candidate deserves it is decided in `core/gate.py`.
 """
 
+from datetime import datetime
+
 import pandas as pd
 
 from yt_platform.core.schemas.models import CHAMPIONS
@@ -22,7 +24,7 @@ def crown(
     registry: ModelRegistry,
     version: RegisteredModel,
     reason: str,
-    now: pd.Timestamp,
+    now: datetime,
     run_id: str,
 ) -> None:
     """Make `version` the champion and write the change into the history; the alias moves last."""
@@ -63,7 +65,7 @@ def previous(warehouse: Warehouse, registry: ModelRegistry, model: str) -> Regis
 
 
 def roll_back(
-    warehouse: Warehouse, registry: ModelRegistry, model: str, version: str | None, now: pd.Timestamp, run_id: str
+    warehouse: Warehouse, registry: ModelRegistry, model: str, version: str | None, now: datetime, run_id: str
 ) -> RegisteredModel:
     """Make `version`, or the previous champion, the champion. The next run makes its forecasts. To name the one that is
     champion changes nothing.

@@ -47,7 +47,7 @@ def _scored(warehouse: Warehouse, window: Window) -> pd.DataFrame:
     )
 
 
-def count_rows(warehouse: Warehouse, table: str, window: Window) -> list[dict[str, object]]:
+def count_rows(warehouse: Warehouse, table: str, window: Window) -> list[dict[str, Any]]:
     """What the table's query counts of the days of `window`: a row per day and source that has rows."""
     rows = warehouse.records(_query(table), (*window.bounds, GAP_DAYS))
     return [{"table_name": table, **row} for row in rows]
@@ -57,7 +57,7 @@ def _query(name: str) -> str:
     return (SQL_FOLDER / "quality" / f"{name}.sql").read_text()
 
 
-def newest_scores(warehouse: Warehouse) -> list[dict[str, object]]:
+def newest_scores(warehouse: Warehouse) -> list[dict[str, Any]]:
     """The newest row of each table and source that had data in the last 7 days scored, by table and source."""
     return warehouse.records(_NEWEST, (RECENT_DAYS,))
 
@@ -71,7 +71,7 @@ def recent_scores(warehouse: Warehouse, until: date) -> list[dict[str, Any]]:
     )
 
 
-def alert_on_quality(warehouse: Warehouse, at: datetime) -> list[dict[str, object]]:
+def alert_on_quality(warehouse: Warehouse, at: datetime) -> list[dict[str, Any]]:
     """Open an alert for each table and source whose newest score is low, close those that no longer are; returns the
     newest scores."""
     newest = newest_scores(warehouse)
@@ -80,17 +80,17 @@ def alert_on_quality(warehouse: Warehouse, at: datetime) -> list[dict[str, objec
     return newest
 
 
-def _alert(row: dict[str, object]) -> Alert:
+def _alert(row: dict[str, Any]) -> Alert:
     remedy = f"see which rows sql/quality/{row['table_name']}.sql counts, and ops.quarantine for the refused"
     return Alert(QUALITY, _subject(row), str(row["status"]), said(row), remedy, "/assets/ops/quality_scores")
 
 
-def said(row: dict[str, object]) -> str:
+def said(row: dict[str, Any]) -> str:
     """A score and the dimensions it lacks, lowest first, in a sentence."""
     lacking = sorted((value, name) for name in WEIGHTS if isinstance(value := row[name], float) and value < 99.95)
     told = ", ".join(f"{name} {value:.1f}" for value, name in lacking)
     return f"{_subject(row)} scored {row['score']:.1f} of 100 on {row['day']}: {told}"
 
 
-def _subject(row: dict[str, object]) -> str:
+def _subject(row: dict[str, Any]) -> str:
     return f"{row['table_name']} ({row['source']})" if row["source"] else str(row["table_name"])

@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,7 @@ def train(
     kinds: Sequence[str],
     fold_count: int,
     threads: int,
-    now: pd.Timestamp,
+    now: datetime,
     run_id: str,
     progress: Progress,
 ) -> Trained:
@@ -386,7 +386,7 @@ def _write(
     attempts: Mapping[str, Attempt],
     champion: RegisteredModel | None,
     version: str,
-    now: pd.Timestamp,
+    now: datetime,
     run_id: str,
 ) -> None:
     """Scorecards, the best candidate's fold forecasts and the change of champion, all or none."""

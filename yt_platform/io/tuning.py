@@ -7,7 +7,7 @@ and each must see its own. A search that was interrupted goes on where it ended,
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def tune(
     tracking_uri: str,
     kinds: Sequence[str],
     effort: Effort,
-    now: pd.Timestamp,
+    now: datetime,
     run_id: str,
     progress: Progress,
 ) -> list[Tuned]:
