@@ -48,11 +48,12 @@ bench-forecast: install .venv-bench/installed ## Our models beside three librari
 	.venv-bench/bin/python -m pip install --no-input --disable-pip-version-check --quiet -r $<
 	@touch $@
 
-lint: install ## ruff: rules and format
+lint: install ## ruff: rules and format; import-linter: who may know whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 
-types: install ## mypy, strict on core and io
+types: install ## mypy, strict
 	$(BIN)/mypy
 
 docs: install ## Remake docs/data-dictionary.md and the views of reports from the contracts

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from injection import INJECTIONS, inject
 
-from yt_platform.core.anomalies import find
-from yt_platform.core.metrics import video_daily, video_hourly
+from yt_platform.metrics.readings import video_daily, video_hourly
+from yt_platform.monitoring.anomalies import find
 
 FORECASTS = pd.DataFrame({"video_id": [], "day": pd.to_datetime([]), "p90": []}).astype({"video_id": str})
 DAYS_BEFORE = {"hourly": {"reversal": 4.0}, "daily": {"spike": 4.0, "reversal": 3.0, "stuck": 4.0, "fall": 1.0}}

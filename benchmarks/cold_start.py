@@ -20,13 +20,13 @@ from pathlib import Path
 import pandas as pd
 from forecast import TASK, read
 
-from yt_platform.core.cold import cold_frame, fit_cold, forecast_cold
-from yt_platform.core.evaluate import actuals, beside_actuals, training_frame, wape
-from yt_platform.core.features import build_video_day
-from yt_platform.core.models.catalog import Recipe, make_forecaster
-from yt_platform.core.panel import floats
-from yt_platform.core.schemas.predictions import BASES, INCREMENTS
-from yt_platform.core.tasks import VIDEO_COLD, target_column
+from yt_platform.features.videos import build_video_day
+from yt_platform.forecasting.cold import cold_frame, fit_cold, forecast_cold
+from yt_platform.forecasting.evaluation import actuals, beside_actuals, training_frame, wape
+from yt_platform.forecasting.forecasters.catalog import Recipe, make_forecaster
+from yt_platform.forecasting.tables import BASES, INCREMENTS
+from yt_platform.forecasting.tasks import VIDEO_COLD, target_column
+from yt_platform.panel import floats
 
 ENOUGH = 5
 """Videos of a channel whose median is its own."""

@@ -36,11 +36,9 @@ import pandas as pd
 import psycopg
 import pyarrow as pa
 
-from yt_platform.core.endpoints import TIMESTAMP
-from yt_platform.core.parse_api import next_page_token, threads
-from yt_platform.core.polling import IDS_PER_CALL
-from yt_platform.core.progress import silent
-from yt_platform.core.schemas.metrics import (
+from yt_platform.metrics.defs import PARSERS
+from yt_platform.metrics.parse_api import next_page_token, threads
+from yt_platform.metrics.tables import (
     CHANNEL_SNAPSHOTS,
     CHANNELS,
     COMMENTS,
@@ -48,18 +46,28 @@ from yt_platform.core.schemas.metrics import (
     VIDEO_VERSIONS,
     VIDEOS,
 )
-from yt_platform.core.view_definition import view_definition
-from yt_platform.defs.metrics import PARSERS
-from yt_platform.io.collecting import CHANNEL_PARTS, STATS_PARTS, VIDEO_PARTS
-from yt_platform.io.databases import Databases
-from yt_platform.io.loading import ROWS_AT_ONCE, Parser, batches_of, load_from_raw
-from yt_platform.io.migrations import migrate
-from yt_platform.io.pulls import ANSWERS_PER_COMMIT, Origin, Pull
-from yt_platform.io.raw import Answer, RawStore
-from yt_platform.io.warehouse import MONTHLY, STAGE, Transaction, Warehouse, Window, _insert_statement, _on_conflict
+from yt_platform.metrics.view_definition import view_definition
+from yt_platform.progress import silent
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox
 from yt_platform.sandbox.sandbox import Request
+from yt_platform.storage.endpoints import TIMESTAMP
+from yt_platform.storage.raw import Answer, RawStore
 from yt_platform.tables.declaration import Table
+from yt_platform.warehouse.databases import Databases
+from yt_platform.warehouse.loading import ROWS_AT_ONCE, Parser, batches_of, load_from_raw
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.warehouse import (
+    MONTHLY,
+    STAGE,
+    Transaction,
+    Warehouse,
+    Window,
+    _insert_statement,
+    _on_conflict,
+)
+from yt_platform.youtube.data_api.collecting import CHANNEL_PARTS, STATS_PARTS, VIDEO_PARTS
+from yt_platform.youtube.data_api.polling import IDS_PER_CALL
+from yt_platform.youtube.pulls import ANSWERS_PER_COMMIT, Origin, Pull
 
 BEGINS_AT = datetime(2026, 3, 2, tzinfo=UTC)
 WINDOW = Window(BEGINS_AT.date(), BEGINS_AT.date())

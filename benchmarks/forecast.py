@@ -29,14 +29,14 @@ from forecast_peers import LIBRARIES
 from processes import measure
 
 from yt_platform.commands import read_history
-from yt_platform.core.evaluate import actuals, beside_actuals, score, training_frame
-from yt_platform.core.features import build_video_day
-from yt_platform.core.models.catalog import KINDS, Recipe, make_forecaster
-from yt_platform.core.models.samples import Mask
-from yt_platform.core.progress import silent
-from yt_platform.core.sample import LAST_DAY, generate
-from yt_platform.core.tasks import VIDEO_DAY
-from yt_platform.io.sample import write_sample
+from yt_platform.features.videos import build_video_day
+from yt_platform.forecasting.evaluation import actuals, beside_actuals, score, training_frame
+from yt_platform.forecasting.forecasters.catalog import KINDS, Recipe, make_forecaster
+from yt_platform.forecasting.forecasters.samples import Mask
+from yt_platform.forecasting.tasks import VIDEO_DAY
+from yt_platform.progress import silent
+from yt_platform.sample.files import write_sample
+from yt_platform.sample.generator import LAST_DAY, generate
 
 TASK = replace(VIDEO_DAY, targets=("views",))
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")

@@ -23,22 +23,22 @@ import pandas as pd
 import psycopg
 
 from yt_platform.commands import read_history
-from yt_platform.core.evaluate import training_frame
-from yt_platform.core.features import build_video_day
-from yt_platform.core.models.catalog import Recipe, make_forecaster, save_forecaster
-from yt_platform.core.progress import silent
-from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.core.schemas.features import VIDEO_DAY
-from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_VERSIONS
-from yt_platform.core.tasks import VIDEO_DAY as TASK
-from yt_platform.io.databases import Databases, sqlalchemy_url
-from yt_platform.io.forecasting import forecast
-from yt_platform.io.loading import load_from_tables
-from yt_platform.io.migrations import migrate
-from yt_platform.io.registry import ModelRegistry
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.features.tables import VIDEO_DAY
+from yt_platform.features.videos import build_video_day
+from yt_platform.forecasting.evaluation import training_frame
+from yt_platform.forecasting.forecasters.catalog import Recipe, make_forecaster, save_forecaster
+from yt_platform.forecasting.predictions import forecast
+from yt_platform.forecasting.registered import VIDEO_FORECASTER
+from yt_platform.forecasting.tasks import VIDEO_DAY as TASK
+from yt_platform.metrics.tables import VIDEO_DAILY, VIDEO_VERSIONS
+from yt_platform.models.registry import ModelRegistry
+from yt_platform.progress import silent
 from yt_platform.tables.times import LOOKBACK_DAYS
 from yt_platform.tables.validation import judge
+from yt_platform.warehouse.databases import Databases, sqlalchemy_url
+from yt_platform.warehouse.loading import load_from_tables
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.warehouse import Warehouse, Window
 
 ORIGIN = date(2026, 5, 31)
 THREADS = 2

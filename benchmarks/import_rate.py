@@ -16,18 +16,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from yt_platform.core import parse
-from yt_platform.core.progress import silent
-from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS
-from yt_platform.io.databases import Databases
-from yt_platform.io.history import open_history
-from yt_platform.io.importing import import_history
-from yt_platform.io.loading import load_from_raw
-from yt_platform.io.migrations import migrate
-from yt_platform.io.planning import FIRST_DAY, batch_days
-from yt_platform.io.raw import RawStore
-from yt_platform.io.sample import write_snapshots
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.history import open_history
+from yt_platform.history.importing import import_history
+from yt_platform.metrics import parse
+from yt_platform.metrics.tables import VIDEO_SNAPSHOTS
+from yt_platform.progress import silent
+from yt_platform.sample.files import write_snapshots
+from yt_platform.storage.raw import RawStore
+from yt_platform.warehouse.databases import Databases
+from yt_platform.warehouse.loading import load_from_raw
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.staleness import FIRST_DAY, batch_days
+from yt_platform.warehouse.warehouse import Warehouse, Window
 
 SAMPLE_ROWS, SAMPLE_VIDEOS, SAMPLE_DAYS = 1_000_000, 50_000, 40
 Done = TypeVar("Done")

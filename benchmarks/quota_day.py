@@ -27,20 +27,20 @@ import numpy as np
 import pandas as pd
 import psycopg
 
-from yt_platform.core.polling import METHODS, Purpose, due_comments, stats_intervals
-from yt_platform.core.progress import silent
-from yt_platform.core.quota import PACIFIC, Bucket, bucket_of, pacific_day
-from yt_platform.io.collecting import Collector
-from yt_platform.io.databases import Databases
-from yt_platform.io.ledger import QuotaLedger
-from yt_platform.io.migrations import migrate
-from yt_platform.io.planning import quota_plan
-from yt_platform.io.pulls import Origin
-from yt_platform.io.raw import RawStore
-from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.watchlist import add_channels, tracked_videos
-from yt_platform.io.youtube import YouTubeClient
+from yt_platform.progress import silent
 from yt_platform.sandbox import KEY, GeneratedWorld
+from yt_platform.storage.raw import RawStore
+from yt_platform.warehouse.databases import Databases
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.staleness import quota_plan
+from yt_platform.warehouse.warehouse import Warehouse
+from yt_platform.youtube.data_api.client import YouTubeClient
+from yt_platform.youtube.data_api.collecting import Collector
+from yt_platform.youtube.data_api.ledger import QuotaLedger
+from yt_platform.youtube.data_api.polling import METHODS, Purpose, due_comments, stats_intervals
+from yt_platform.youtube.data_api.quota import PACIFIC, Bucket, bucket_of, pacific_day
+from yt_platform.youtube.pulls import Origin
+from yt_platform.youtube.watchlist import add_channels, tracked_videos
 
 SEED, CHANNELS, VIDEOS, NEW_PER_DAY = 1, 250, 100_000, 500
 ALLOWED = {Bucket.DEFAULT: 9_000, Bucket.STATS: 9_000}

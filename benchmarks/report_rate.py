@@ -30,18 +30,18 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from collection_rate import Measured, apart, contents, memory_mb
 
-from yt_platform.core import reports
-from yt_platform.core.progress import silent
-from yt_platform.core.reports import FAMILIES, PACIFIC, Family, ReportHead, family_of
-from yt_platform.io.databases import Databases
-from yt_platform.io.loading import batches_of, load_from_raw
-from yt_platform.io.migrations import migrate
-from yt_platform.io.pulls import Origin
-from yt_platform.io.raw import RawStore
-from yt_platform.io.report_files import keep, spool
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.progress import silent
 from yt_platform.sandbox.reporting import COLUMNS
+from yt_platform.storage.raw import RawStore
 from yt_platform.tables.declaration import Table
+from yt_platform.warehouse.databases import Databases
+from yt_platform.warehouse.loading import batches_of, load_from_raw
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.warehouse import Warehouse, Window
+from yt_platform.youtube.pulls import Origin
+from yt_platform.youtube.reporting_api import reports
+from yt_platform.youtube.reporting_api.files import keep, spool
+from yt_platform.youtube.reporting_api.reports import FAMILIES, PACIFIC, Family, ReportHead, family_of
 
 FIRST = date(2026, 3, 2)
 RUN_ID = str(uuid.UUID(int=0))

@@ -2,14 +2,14 @@
 
 import re
 
-from yt_platform.core.schemas import TABLES
-from yt_platform.io.migrations import SQL_FOLDER
+from yt_platform.catalog import TABLES
 from yt_platform.tables.declaration import Table
+from yt_platform.warehouse.migrations import SQL_FOLDER
 
 HEAD = """\
 # Data dictionary
 
-Generated from the contracts in `yt_platform/core/schemas` and the views in `sql/views` by `make docs`. Every table also
+Generated from the contracts in `yt_platform/catalog` and the views in `sql/views` by `make docs`. Every table also
 has `run_id` and `loaded_at`: the Dagster run that wrote the row, and when.
 """
 

@@ -1,4 +1,5 @@
-"""Writes the views of owners' reports, `sql/views/9*_report_*.sql`, from the contracts in `core/schemas/reports.py`.
+"""Writes the views of owners' reports, `sql/views/9*_report_*.sql`, from the contracts in
+`youtube/reporting_api/tables.py`.
 
 `make docs` runs it, a test holds the files current. A column that a table gained stands at the view's end, as
 `CREATE OR REPLACE VIEW` takes it nowhere else.
@@ -6,9 +7,9 @@
 
 from pathlib import Path
 
-from yt_platform.core.schemas.reports import FROM_FILE, REPORTS
-from yt_platform.io.migrations import SQL_FOLDER
 from yt_platform.tables.declaration import Table
+from yt_platform.warehouse.migrations import SQL_FOLDER
+from yt_platform.youtube.reporting_api.tables import FROM_FILE, REPORTS
 
 SHOWN_OF_FILE = ("account", "reported_at")
 TITLES = {"channel_id": "channel.title AS channel_title", "video_id": "video.title"}

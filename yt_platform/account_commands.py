@@ -7,13 +7,23 @@ from pathlib import Path
 
 from rich.console import Console
 
-from yt_platform.core.analytics import RetentionPoint, retention_curve, retention_query
-from yt_platform.io.accounts import Accounts, AuthorizationError
-from yt_platform.io.analytics import query
-from yt_platform.io.authorization import Listed, add, check, consented, enter_dead, listed, partner, remove, scopes
-from yt_platform.io.ledger import QuotaLedger
 from yt_platform.local import Platform, open_platform
 from yt_platform.settings import Settings
+from yt_platform.youtube.accounts.authorization import (
+    Listed,
+    add,
+    check,
+    consented,
+    enter_dead,
+    listed,
+    partner,
+    remove,
+    scopes,
+)
+from yt_platform.youtube.accounts.credentials import Accounts, AuthorizationError
+from yt_platform.youtube.analytics_api.client import query
+from yt_platform.youtube.analytics_api.queries import RetentionPoint, retention_curve, retention_query
+from yt_platform.youtube.data_api.ledger import QuotaLedger
 
 
 def add_owner(

@@ -6,26 +6,26 @@ from typing import Any
 
 from dagster import AssetsDefinition, AssetSpec, BetaWarning, Definitions, in_process_executor
 
-from yt_platform.core.policy import PolicyMode, may_hold
-from yt_platform.defs.alerting import build as alerting
-from yt_platform.defs.authorizations import build as authorizations
-from yt_platform.defs.automation import build as automation
-from yt_platform.defs.checks import build as checks
-from yt_platform.defs.environments import running
-from yt_platform.defs.features import build as features
-from yt_platform.defs.jobs import build as jobs
-from yt_platform.defs.metrics import build as metrics
-from yt_platform.defs.models import build as models
-from yt_platform.defs.ops import build as ops
-from yt_platform.defs.predictions import build as predictions
-from yt_platform.defs.quality import build as quality
-from yt_platform.defs.raw import build as raw
-from yt_platform.defs.retention import build as retention
-from yt_platform.defs.upkeep import build as upkeep
-from yt_platform.defs.views import build as views
-from yt_platform.defs.websub import build as websub
+from yt_platform.features.defs import build as features
+from yt_platform.forecasting.defs.models import build as models
+from yt_platform.forecasting.defs.predictions import build as predictions
+from yt_platform.metrics.defs import build as metrics
+from yt_platform.models.defs import build as ops
+from yt_platform.monitoring.defs.alerting import build as alerting
+from yt_platform.monitoring.defs.checks import build as checks
+from yt_platform.monitoring.defs.quality import build as quality
+from yt_platform.orchestration.automation import build as automation
+from yt_platform.orchestration.environments import running
+from yt_platform.orchestration.jobs import build as jobs
+from yt_platform.orchestration.upkeep import build as upkeep
+from yt_platform.policy import PolicyMode, may_hold
+from yt_platform.privacy.defs import build as retention
 from yt_platform.resources import build_resources
 from yt_platform.settings import Settings
+from yt_platform.warehouse.defs import build as views
+from yt_platform.youtube.accounts.defs import build as authorizations
+from yt_platform.youtube.defs import build as raw
+from yt_platform.youtube.websub.defs import build as websub
 
 CAPABILITIES: tuple[Callable[[Settings], Definitions], ...] = (
     raw,

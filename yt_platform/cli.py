@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 import typer
 
 from yt_platform.errors import FAILED, MISUSED, PlatformError
-from yt_platform.io.databases import DatabaseError
-from yt_platform.io.private import close_umask
 from yt_platform.printing import PlainConsole, PlainFormatter
 from yt_platform.settings import Settings, SettingsError, load_settings
+from yt_platform.storage.private import close_umask
+from yt_platform.warehouse.databases import DatabaseError
 
 if TYPE_CHECKING:
-    from yt_platform.io.history import Options
+    from yt_platform.history import Options
 
 P = ParamSpec("P")
 
@@ -104,8 +104,8 @@ def _mendable(error: Exception) -> PlatformError | None:
 
 
 def _remedy_of_full_disk(error: Exception) -> str | None:
-    from yt_platform.io.disk import room_wanted
     from yt_platform.resources import written_folders
+    from yt_platform.storage.disk import room_wanted
 
     return room_wanted(str(error), written_folders(load_settings()))
 
@@ -164,8 +164,8 @@ def run(
 
 
 def _options(columns: list[str] | None, as_of: datetime | None, dates: str | None) -> "Options":
-    from yt_platform.io.history import Options, mapped_columns
-    from yt_platform.io.history.dates import ORDERS
+    from yt_platform.history import Options, mapped_columns
+    from yt_platform.history.dates import ORDERS
 
     if dates not in (None, *ORDERS):
         raise SettingsError(f"--dates {dates} is no order of day, month and year; there are {', '.join(ORDERS)}")
@@ -282,8 +282,8 @@ def status(as_json: AsJson = False) -> None:
     if down := outage(settings):
         _print_outage(down, as_json)
         raise typer.Exit(FAILED)
-    from yt_platform.core.progress import silent
     from yt_platform.local import Runs, open_platform
+    from yt_platform.progress import silent
     from yt_platform.report import print_status
     from yt_platform.status import platform_status
 
@@ -415,7 +415,7 @@ def add(
     full: Annotated[bool, typer.Option("--full", help="List every upload once, not the newest 50 only.")] = False,
 ) -> None:
     """Watch channels."""
-    from yt_platform.io.watchlist import add_channels, read_channels, reference
+    from yt_platform.youtube.watchlist import add_channels, read_channels, reference
 
     found = [
         channel
@@ -430,7 +430,7 @@ def add(
 @_explained
 def pause(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) -> None:
     """Stop polling a channel; what was collected stays."""
-    from yt_platform.io.watchlist import pause_channel
+    from yt_platform.youtube.watchlist import pause_channel
 
     pause_channel(_warehouse_url(), name, paused=True)
 
@@ -439,7 +439,7 @@ def pause(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) -
 @_explained
 def resume(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) -> None:
     """Poll a paused channel again."""
-    from yt_platform.io.watchlist import pause_channel
+    from yt_platform.youtube.watchlist import pause_channel
 
     pause_channel(_warehouse_url(), name, paused=False)
 
@@ -448,7 +448,7 @@ def resume(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) 
 @_explained
 def remove(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) -> None:
     """Take a channel off the list; what was collected stays."""
-    from yt_platform.io.watchlist import remove_channel
+    from yt_platform.youtube.watchlist import remove_channel
 
     remove_channel(_warehouse_url(), name)
 
@@ -457,8 +457,8 @@ def remove(name: Annotated[str, typer.Argument(help="Channel id or @handle.")]) 
 @_explained
 def list_channels(as_json: AsJson = False) -> None:
     """The watched channels, and why one cannot be collected."""
-    from yt_platform.io.watchlist import listed
     from yt_platform.report import print_channels
+    from yt_platform.youtube.watchlist import listed
 
     found = listed(_warehouse_url())
     if as_json:
@@ -671,8 +671,8 @@ def url(
     ] = False,
 ) -> None:
     """Print a libpq URL of the warehouse, for psql and BI tools; it works while the server runs."""
-    from yt_platform.io.databases import for_old_client
     from yt_platform.resources import databases
+    from yt_platform.warehouse.databases import for_old_client
 
     urls = databases(load_settings()).urls()
     found = urls.reader if reader else urls.warehouse

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import cast
 
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.warehouse.warehouse import Warehouse
 
 END_OF_DAY = time(23, 59, 59)
 

@@ -14,52 +14,21 @@ import pyarrow as pa
 from pydantic import SecretStr
 from rich.console import Console
 
+from yt_platform.catalog import TABLES
 from yt_platform.clock import END_OF_DAY
-from yt_platform.core import parse
-from yt_platform.core.evaluate import backtest, score
-from yt_platform.core.features import build_video_day
-from yt_platform.core.forgetting import malformed
-from yt_platform.core.metrics import video_daily
-from yt_platform.core.models.catalog import make_forecaster
-from yt_platform.core.polling import Plan
-from yt_platform.core.progress import Progress, silent
-from yt_platform.core.quota import pacific_day, resets_at
-from yt_platform.core.registered import MODELS
-from yt_platform.core.sample import LAST_DAY, SYNTHETIC_CHANNEL, Sample, generate
-from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
-from yt_platform.core.tasks import VIDEO_DAY
 from yt_platform.errors import ROWS_REFUSED
-from yt_platform.io.accounts import Accounts
-from yt_platform.io.authorization import remove_of_channel
-from yt_platform.io.backup import UNSIGNED, Place, back_up, unbook_incomplete
-from yt_platform.io.champions import roll_back
-from yt_platform.io.daily_report import as_message, daily_report
-from yt_platform.io.databases import DatabaseUrls
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.forgetting import CHANNEL, forget, forget_again, search
-from yt_platform.io.history import History, ImportedBatch, Options, open_history
-from yt_platform.io.history.preview import preview
-from yt_platform.io.importing import holds_synthetic
-from yt_platform.io.imports import Import, accept
-from yt_platform.io.imports import found as find_import
-from yt_platform.io.imports import listed as list_imports
-from yt_platform.io.ledger import QuotaLedger
-from yt_platform.io.loading import accept_rejects, concat
-from yt_platform.io.migrations import migrate
-from yt_platform.io.notify import Message
-from yt_platform.io.planning import collected_days, quota_plan
-from yt_platform.io.private import files_for_others
-from yt_platform.io.raw import RawStore
-from yt_platform.io.restoring import restored
-from yt_platform.io.sample import write_sample
-from yt_platform.io.scratch import scratch, spool
-from yt_platform.io.signing import KEY_FILE, KeyFileError, check_key, known_key, own_key
-from yt_platform.io.tombstones import bring_back, check_list, save_copies
-from yt_platform.io.training import RECIPE
-from yt_platform.io.warehouse import Warehouse, Window
-from yt_platform.io.watchlist import WatchListError, add_channels, listed
-from yt_platform.io.websub import Hub, push_secret
+from yt_platform.features.videos import build_video_day
+from yt_platform.forecasting.evaluation import backtest, score
+from yt_platform.forecasting.forecasters.catalog import make_forecaster
+from yt_platform.forecasting.registered import MODELS
+from yt_platform.forecasting.tasks import VIDEO_DAY
+from yt_platform.forecasting.training import RECIPE
+from yt_platform.history import History, ImportedBatch, Options, open_history
+from yt_platform.history.import_log import Import, accept
+from yt_platform.history.import_log import found as find_import
+from yt_platform.history.import_log import listed as list_imports
+from yt_platform.history.importing import holds_synthetic
+from yt_platform.history.preview import preview
 from yt_platform.local import (
     Platform,
     Runs,
@@ -71,6 +40,17 @@ from yt_platform.local import (
     table_makers,
     undo_import,
 )
+from yt_platform.metrics import parse
+from yt_platform.metrics.readings import video_daily
+from yt_platform.metrics.tables import VIDEO_SNAPSHOTS, VIDEO_VERSIONS
+from yt_platform.models.champions import roll_back
+from yt_platform.monitoring.daily_report import as_message, daily_report
+from yt_platform.monitoring.notify import Message
+from yt_platform.privacy.backup import UNSIGNED, Place, back_up, unbook_incomplete
+from yt_platform.privacy.forgetting import CHANNEL, forget, forget_again, search
+from yt_platform.privacy.restoring import restored
+from yt_platform.privacy.signing import KEY_FILE, KeyFileError, check_key, known_key, own_key
+from yt_platform.progress import Progress, silent
 from yt_platform.report import (
     ProgressDisplay,
     print_connections,
@@ -83,10 +63,30 @@ from yt_platform.report import (
     print_summary,
 )
 from yt_platform.resources import artifact_folder, databases, required_key
+from yt_platform.sample.files import write_sample
+from yt_platform.sample.generator import LAST_DAY, SYNTHETIC_CHANNEL, Sample, generate
 from yt_platform.settings import Settings, SettingsError
+from yt_platform.storage.private import files_for_others
+from yt_platform.storage.raw import RawStore
+from yt_platform.storage.scratch import scratch, spool
 from yt_platform.tables.declaration import REJECT_LIMIT, Table
 from yt_platform.tables.validation import judge, latest_by_key
+from yt_platform.tombstones.ids import malformed
+from yt_platform.tombstones.store import bring_back, check_list, save_copies
+from yt_platform.warehouse.databases import DatabaseUrls
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.loading import accept_rejects, concat
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.staleness import collected_days, quota_plan
+from yt_platform.warehouse.warehouse import Warehouse, Window
 from yt_platform.web.login import ui_token
+from yt_platform.youtube.accounts.authorization import remove_of_channel
+from yt_platform.youtube.accounts.credentials import Accounts
+from yt_platform.youtube.data_api.ledger import QuotaLedger
+from yt_platform.youtube.data_api.polling import Plan
+from yt_platform.youtube.data_api.quota import pacific_day, resets_at
+from yt_platform.youtube.watchlist import WatchListError, add_channels, listed
+from yt_platform.youtube.websub.store import Hub, push_secret
 
 SAMPLE_DAYS = 60
 """Days of the built-in sample that are imported; the one after them is collected."""

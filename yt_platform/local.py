@@ -15,30 +15,30 @@ from uuid import uuid4
 
 import psycopg
 
+from yt_platform.catalog.lineage import contiguous
 from yt_platform.clock import Clock
-from yt_platform.core.lineage import contiguous
-from yt_platform.core.policy import may_hold
-from yt_platform.core.progress import Progress
-from yt_platform.core.registered import MODELS, VIDEO_FORECASTER
 from yt_platform.errors import PlatformError
-from yt_platform.io.accuracy import accuracy_due
-from yt_platform.io.alerts import raise_alert
-from yt_platform.io.databases import DAGSTER, MLFLOW, DatabaseUrls, sqlalchemy_url
-from yt_platform.io.drift import drift_due
-from yt_platform.io.forecasting import forecasts_due
-from yt_platform.io.history import History, Options, open_history
-from yt_platform.io.importing import holds_synthetic, is_imported, known_handles, refuse_forgotten, refuse_import
-from yt_platform.io.imports import end_undo, take_back
-from yt_platform.io.migrations import migrate
-from yt_platform.io.planning import outdated_ranges, stale_ranges
-from yt_platform.io.raw import RawStore
-from yt_platform.io.registry import ModelRegistry
-from yt_platform.io.retention import retirement_is_due
-from yt_platform.io.training import TooLittleHistoryError, training_is_due
-from yt_platform.io.views import refresh, refresh_due
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.forecasting.accuracy_store import accuracy_due
+from yt_platform.forecasting.predictions import forecasts_due
+from yt_platform.forecasting.registered import MODELS, VIDEO_FORECASTER
+from yt_platform.forecasting.training import TooLittleHistoryError, training_is_due
+from yt_platform.history import History, Options, open_history
+from yt_platform.history.import_log import end_undo, take_back
+from yt_platform.history.importing import holds_synthetic, is_imported, known_handles, refuse_forgotten, refuse_import
+from yt_platform.models.drift_store import drift_due
+from yt_platform.models.registry import ModelRegistry
+from yt_platform.monitoring.alerts import raise_alert
+from yt_platform.policy import may_hold
+from yt_platform.privacy.retention import retirement_is_due
+from yt_platform.progress import Progress
 from yt_platform.resources import artifact_folder, databases
 from yt_platform.settings import PROJECT_ROOT, Settings
+from yt_platform.storage.raw import RawStore
+from yt_platform.warehouse.databases import DAGSTER, MLFLOW, DatabaseUrls, sqlalchemy_url
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.staleness import outdated_ranges, stale_ranges
+from yt_platform.warehouse.views import refresh, refresh_due
+from yt_platform.warehouse.warehouse import Warehouse, Window
 
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterEvent, ExecuteInProcessResult
@@ -166,9 +166,9 @@ class Runs:
         Raises RunFailedError, without a run where the window is none of partitions: Dagster would find out only after
         the assets have written.
         """
-        from yt_platform.defs.automation import training_failed
-        from yt_platform.defs.jobs import TRAINING
-        from yt_platform.defs.partitions import asset_key, range_tags
+        from yt_platform.orchestration.automation import training_failed
+        from yt_platform.orchestration.jobs import TRAINING
+        from yt_platform.orchestration.partitions import asset_key, range_tags
 
         start = self._platform.settings.partitions_start
         if window and not start <= window.first <= window.last:
@@ -195,7 +195,7 @@ class Runs:
 
 def _faults(events: "Sequence[DagsterEvent]") -> str:
     """What went wrong in a run: the root causes of its failed steps, or of the run where no step began."""
-    from yt_platform.defs.failures import root_cause, step_cause
+    from yt_platform.orchestration.failures import root_cause, step_cause
 
     told: list[str] = []
     checks = [
@@ -218,9 +218,9 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
 
     Returns, by model, why it was not trained where the history is too short or too thin for it.
     """
-    from yt_platform.defs.automation import training_under_way
-    from yt_platform.defs.jobs import FORECASTING, MEASURE_DRIFT, REFRESH, REFRESH_VIEWS, SCORE, TRAINING
-    from yt_platform.defs.retention import RETIRE
+    from yt_platform.orchestration.automation import training_under_way
+    from yt_platform.orchestration.jobs import FORECASTING, MEASURE_DRIFT, REFRESH, REFRESH_VIEWS, SCORE, TRAINING
+    from yt_platform.privacy.defs import RETIRE
 
     platform.clock.follow_imports()
     mode = platform.settings.policy_mode
@@ -258,9 +258,9 @@ def bring_up_to_date(platform: Platform, runs: Runs) -> dict[str, str]:
 def collect(platform: Platform, runs: Runs) -> dict[str, str]:
     """One collection, by a run of the platform's day. Returns what is missing from it, by raw asset. Where it fails,
     what it stored before is loaded all the same."""
-    from yt_platform.defs.automation import stored_and_not_loaded
-    from yt_platform.defs.jobs import COLLECT, REFRESH
-    from yt_platform.defs.raw import COMPLETE
+    from yt_platform.orchestration.automation import stored_and_not_loaded
+    from yt_platform.orchestration.jobs import COLLECT, REFRESH
+    from yt_platform.youtube.defs import COMPLETE
 
     today = platform.clock.now().date()
     try:
@@ -279,7 +279,7 @@ def collect(platform: Platform, runs: Runs) -> dict[str, str]:
 def undo_import(platform: Platform, runs: Runs, import_id: str) -> None:
     """Take an import back with everything that was made from it, as if it had never been. Goes on where an earlier call
     was interrupted."""
-    from yt_platform.defs.jobs import REFRESH
+    from yt_platform.orchestration.jobs import REFRESH
 
     take_back(platform.warehouse, platform.raw_store, import_id)
     platform.clock.follow_undo()
@@ -300,7 +300,7 @@ def import_path(
     The first run imports everything, as an import is whole; runs of the further ranges of days verify their batches.
     What was imported before is not looked at again, unless a file of it is damaged. Returns what was recognised.
     """
-    from yt_platform.defs.jobs import IMPORT
+    from yt_platform.orchestration.jobs import IMPORT
 
     refuse_import(platform.settings.policy_mode)
     path = path.resolve()

@@ -7,8 +7,8 @@ import fcntl
 from pathlib import Path
 from typing import Any
 
-from yt_platform.io.databases import Databases
 from yt_platform.settings import Settings
+from yt_platform.warehouse.databases import Databases
 
 LOG_LINES = 5
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from yt_platform.core.printable import printable
+from yt_platform.printable import printable
 
 
 class PlainConsole(Console):

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import psycopg
 from rich.console import Console
 
-from yt_platform.io.databases import DatabaseUrls, database_name, for_old_client
-from yt_platform.io.readers import Reader, Readers
-from yt_platform.io.sessions import bounded
 from yt_platform.local import open_platform
 from yt_platform.resources import databases
 from yt_platform.settings import Settings
+from yt_platform.warehouse.databases import DatabaseUrls, database_name, for_old_client
+from yt_platform.warehouse.readers import Reader, Readers
+from yt_platform.warehouse.sessions import bounded
 
 
 def add_reader(settings: Settings, name: str, out: Console) -> None:

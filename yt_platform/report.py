@@ -13,23 +13,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from yt_platform.core.analytics import RetentionPoint
-from yt_platform.core.polling import Plan
-from yt_platform.core.printable import printable
-from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.core.schemas.models import SCORECARDS
-from yt_platform.io.authorization import Listed
-from yt_platform.io.forgetting import Forgotten
-from yt_platform.io.history import History
-from yt_platform.io.history.preview import Preview
-from yt_platform.io.history.problems import excerpt
-from yt_platform.io.imports import SHORT_ID, SHOWN_REASONS, Import
-from yt_platform.io.readers import Reader
-from yt_platform.io.watchlist import Watched
+from yt_platform.forecasting.registered import VIDEO_FORECASTER
+from yt_platform.history import History
+from yt_platform.history.import_log import SHORT_ID, SHOWN_REASONS, Import
+from yt_platform.history.preview import Preview
+from yt_platform.history.problems import excerpt
 from yt_platform.local import Platform, Runs
+from yt_platform.models.tables import SCORECARDS
+from yt_platform.printable import printable
+from yt_platform.privacy.forgetting import Forgotten
 from yt_platform.settings import Settings
 from yt_platform.status import check_outcomes, table_rows
 from yt_platform.tables.declaration import REJECT_LIMIT
+from yt_platform.warehouse.readers import Reader
+from yt_platform.youtube.accounts.authorization import Listed
+from yt_platform.youtube.analytics_api.queries import RetentionPoint
+from yt_platform.youtube.data_api.polling import Plan
+from yt_platform.youtube.watchlist import Watched
 
 PRINT_EVERY_SECONDS = 10
 

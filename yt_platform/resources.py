@@ -16,30 +16,30 @@ import pandas as pd
 from dagster import BetaWarning, ConfigurableResource, InitResourceContext, ResourceDependency, get_dagster_logger
 
 from yt_platform.clock import Clock
-from yt_platform.core.progress import Progress
-from yt_platform.io.accounts import Account, Accounts, AuthorizationError
-from yt_platform.io.analytics import AnalyticsClient
-from yt_platform.io.analytics_pulls import AnalyticsPull
-from yt_platform.io.authorization import enter_dead
-from yt_platform.io.channel_revenue import RevenuePull
-from yt_platform.io.collecting import Collector
-from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
-from yt_platform.io.embedded import EmbeddedPostgresError
-from yt_platform.io.importing import SYNTHETIC, refuse_mixture
-from yt_platform.io.ledger import QuotaLedger
-from yt_platform.io.notify import Channel, Mail, Webhook
-from yt_platform.io.planning import quota_plan
-from yt_platform.io.pulls import Collected, Origin
-from yt_platform.io.raw import RawStore
-from yt_platform.io.registry import ModelRegistry
-from yt_platform.io.reporting import Reported, ReportingClient, ReportPull
-from yt_platform.io.run_logs import RunLogs
-from yt_platform.io.scratch import scratch
-from yt_platform.io.video_retention import RetentionPull
-from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.youtube import ConfigurationError, YouTubeClient
+from yt_platform.history.importing import SYNTHETIC, refuse_mixture
+from yt_platform.models.registry import ModelRegistry
+from yt_platform.monitoring.notify import Channel, Mail, Webhook
 from yt_platform.outage import databases as databases
+from yt_platform.progress import Progress
 from yt_platform.settings import Settings
+from yt_platform.storage.raw import RawStore
+from yt_platform.storage.run_logs import RunLogs
+from yt_platform.storage.scratch import scratch
+from yt_platform.warehouse.databases import DatabaseUrls, sqlalchemy_url
+from yt_platform.warehouse.embedded.server import EmbeddedPostgresError
+from yt_platform.warehouse.staleness import quota_plan
+from yt_platform.warehouse.warehouse import Warehouse
+from yt_platform.youtube.accounts.authorization import enter_dead
+from yt_platform.youtube.accounts.credentials import Account, Accounts, AuthorizationError
+from yt_platform.youtube.analytics_api.client import AnalyticsClient
+from yt_platform.youtube.analytics_api.pulls import AnalyticsPull
+from yt_platform.youtube.analytics_api.retention import RetentionPull
+from yt_platform.youtube.analytics_api.revenue import RevenuePull
+from yt_platform.youtube.data_api.client import ConfigurationError, YouTubeClient
+from yt_platform.youtube.data_api.collecting import Collector
+from yt_platform.youtube.data_api.ledger import QuotaLedger
+from yt_platform.youtube.pulls import Collected, Origin
+from yt_platform.youtube.reporting_api.client import Reported, ReportingClient, ReportPull
 
 EXPERIMENT = "forecasters"
 Collecting = Callable[[str, Progress], AbstractContextManager[Collector]]

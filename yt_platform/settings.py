@@ -15,12 +15,12 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from yt_platform.core.known import FIRST_DAY, HUB, KINDS, PolicyMode
-from yt_platform.core.quota import Bucket
+from yt_platform.constants import FIRST_DAY, HUB, KINDS, PolicyMode
 from yt_platform.errors import MisuseError
+from yt_platform.youtube.data_api.quota import Bucket
 
 if TYPE_CHECKING:
-    from yt_platform.core.revenue import RevenueRates
+    from yt_platform.metrics.revenue import RevenueRates
 
 PREFIX = "YT_"
 TEST_PREFIX = "YT_TEST_"
@@ -230,7 +230,7 @@ class Settings(BaseSettings):
 
     @property
     def revenue_rates(self) -> "RevenueRates":
-        from yt_platform.core.revenue import RevenueRates
+        from yt_platform.metrics.revenue import RevenueRates
 
         return RevenueRates(**{field.name: getattr(self, f"revenue_{field.name}") for field in fields(RevenueRates)})
 

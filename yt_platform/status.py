@@ -3,16 +3,16 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from yt_platform.core.lineage import DAILY_TABLES
-from yt_platform.core.schemas import TABLES
-from yt_platform.io.alerts import open_alerts
-from yt_platform.io.imports import SHORT_ID, listed
-from yt_platform.io.planning import Overdue, batch_days, overdue_ranges
-from yt_platform.io.skipped import CHANNELS, COMMENTS, REPLIES, UPLOADS, Skipped, skipped_items
-from yt_platform.io.tombstones import pending
-from yt_platform.io.unfinished import unfinished
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.catalog import TABLES
+from yt_platform.catalog.lineage import DAILY_TABLES
+from yt_platform.history.import_log import SHORT_ID, listed
 from yt_platform.local import Platform
+from yt_platform.monitoring.alerts import open_alerts
+from yt_platform.orchestration.unfinished import unfinished
+from yt_platform.tombstones.store import pending
+from yt_platform.warehouse.staleness import Overdue, batch_days, overdue_ranges
+from yt_platform.warehouse.warehouse import Warehouse
+from yt_platform.youtube.data_api.skipped import CHANNELS, COMMENTS, REPLIES, UPLOADS, Skipped, skipped_items
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, Definitions
@@ -178,7 +178,7 @@ def _pending_forgettings(warehouse: Warehouse) -> list[Broken]:
 
 def _failed_runs(instance: "DagsterInstance") -> list[Broken]:
     """Jobs whose newest finished run failed."""
-    from yt_platform.defs.failures import newest_finished_runs
+    from yt_platform.orchestration.failures import newest_finished_runs
 
     return [
         Broken(f"job {name}", f"its newest run {run.run_id} failed", "read the run's log in Dagster, then run it again")

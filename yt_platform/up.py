@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import psutil
 
 from yt_platform.errors import PlatformError
-from yt_platform.io.databases import DatabaseUrls, sqlalchemy_url
-from yt_platform.io.private import make_private
 from yt_platform.local import HOST_TAG, dagster_environment
 from yt_platform.settings import PROJECT_ROOT, Settings
+from yt_platform.storage.private import make_private
+from yt_platform.warehouse.databases import DatabaseUrls, sqlalchemy_url
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -54,7 +54,7 @@ def services(settings: Settings, urls: DatabaseUrls) -> list[Service]:
         "MLFLOW_BACKEND_STORE_URI": sqlalchemy_url(urls.mlflow),
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    receiver = Service("receiver", (sys.executable, "-m", "yt_platform.receiver"), home)
+    receiver = Service("receiver", (sys.executable, "-m", "yt_platform.youtube.websub.receiver"), home)
     return [
         *([receiver] if settings.push_url else []),
         Service("webserver", (sys.executable, "-m", "yt_platform.web", "dagster"), dagster),

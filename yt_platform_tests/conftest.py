@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from yt_platform.io.databases import with_database
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.migrations import migrate
-from yt_platform.io.warehouse import Warehouse
 from yt_platform.sandbox import reporting
+from yt_platform.warehouse.databases import with_database
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform_tests.receivers import box, dawdler, hook
 
 __all__ = ["box", "dawdler", "hook"]  # fixtures of every test

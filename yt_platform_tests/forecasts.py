@@ -5,21 +5,21 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from yt_platform.core.channel_features import build_channel_day
-from yt_platform.core.features import build_video_day
-from yt_platform.core.hour_features import build_video_hour
-from yt_platform.core.metrics import video_hourly
-from yt_platform.core.models.naive import NaiveForecaster
-from yt_platform.core.registered import VIDEO_FORECASTER, ModelSpec
-from yt_platform.core.schemas.features import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
-from yt_platform.core.schemas.metrics import VIDEO_DAILY
-from yt_platform.core.schemas.predictions import INCREMENTS
-from yt_platform.core.tasks import Task
-from yt_platform.io.loading import book
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.features.channels import build_channel_day
+from yt_platform.features.hours import build_video_hour
+from yt_platform.features.tables import CHANNEL_DAY, VIDEO_DAY, VIDEO_HOUR
+from yt_platform.features.videos import build_video_day
+from yt_platform.forecasting.forecasters.naive import NaiveForecaster
+from yt_platform.forecasting.registered import VIDEO_FORECASTER, ModelSpec
+from yt_platform.forecasting.tables import INCREMENTS
+from yt_platform.forecasting.tasks import Task
+from yt_platform.metrics.readings import video_hourly
+from yt_platform.metrics.tables import VIDEO_DAILY
 from yt_platform.tables.declaration import Table
+from yt_platform.warehouse.loading import book
+from yt_platform.warehouse.warehouse import Warehouse, Window
+from yt_platform_tests.forecasting import generated
 from yt_platform_tests.frames import RUN_ID, accepted
-from yt_platform_tests.models import generated
 
 
 def fill(warehouse: Warehouse, videos: int, days: int, first: pd.Timestamp = generated.FIRST) -> Window:

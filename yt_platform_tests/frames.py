@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from yt_platform.core.endpoints import API_RESPONSE
-from yt_platform.core.schemas.metrics import VIDEO_SNAPSHOTS
+from yt_platform.metrics.tables import VIDEO_SNAPSHOTS
+from yt_platform.storage.endpoints import API_RESPONSE
 from yt_platform.tables.declaration import Table
 from yt_platform.tables.validation import judge
 

@@ -14,9 +14,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from yt_platform.io.warehouse import Warehouse
-from yt_platform.receiver import server
 from yt_platform.settings import Settings
+from yt_platform.warehouse.warehouse import Warehouse
+from yt_platform.youtube.websub.receiver import server
 
 
 class Hook:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from yt_platform.core.schemas import TABLES
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.catalog import TABLES
+from yt_platform.warehouse.warehouse import Warehouse
 
 
 def fingerprint(warehouse: Warehouse, table: str, columns: Iterable[str]) -> str:

@@ -9,10 +9,8 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
-from yt_platform.core.endpoints import ENDPOINTS
-from yt_platform.core.sample import generate
-from yt_platform.io.history import HistoryError, open_history
-from yt_platform.io.raw import RawStore
+from yt_platform.history import HistoryError, open_history
+from yt_platform.sample.generator import generate
 from yt_platform.sandbox.faults import Fault
 from yt_platform.sandbox.generated import STARTS_AT, GeneratedWorld
 from yt_platform.sandbox.oauth import Consent
@@ -21,6 +19,8 @@ from yt_platform.sandbox.replayed import ReplayedWorld
 from yt_platform.sandbox.sandbox import KEY, Sandbox
 from yt_platform.sandbox.server import listen, server, url_of
 from yt_platform.sandbox.world import World
+from yt_platform.storage.endpoints import ENDPOINTS
+from yt_platform.storage.raw import RawStore
 
 REAL = "real"
 REPLAYED = ("video_snapshots", "videos", "channel_snapshots", "channels")  # as ReplayedWorld takes them

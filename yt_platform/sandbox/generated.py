@@ -1,7 +1,7 @@
 """A generated world of any size: counts are closed formulas of a video's parameters and the instant.
 
 Here: when videos appear, grow, change and go. Not here: titles, descriptions and channels, which are those of the
-built-in sample (`core/sample.py`): a video borrows the metadata of one of its channel's sample videos.
+built-in sample (`sample/generator.py`): a video borrows the metadata of one of its channel's sample videos.
 
 Nothing is stored per reading: a video takes about 100 bytes of parameters and its id, whatever the simulated time.
 """
@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from yt_platform.core.durations import duration_seconds
-from yt_platform.core.sample import LAST_DAY, generate, synthetic_video_ids
+from yt_platform.metrics.durations import duration_seconds
+from yt_platform.sample.generator import LAST_DAY, generate, synthetic_video_ids
 from yt_platform.sandbox.draws import draw
 from yt_platform.sandbox.world import ChannelState, VideoDetails, VideoState
 

@@ -1,7 +1,7 @@
-"""A world replayed from snapshots: real or synthetic ones, in the raw schemas of `core/endpoints.py`.
+"""A world replayed from snapshots: real or synthetic ones, in the raw schemas of `storage/endpoints.py`.
 
 Here: counts between readings, metadata as it was, what must be derived where a source lacks it. Not here: reading
-files (`io/history`). Comments have no source: their number is replayed, their texts are invented (`comments.py`).
+files (`history`). Comments have no source: their number is replayed, their texts are invented (`comments.py`).
 
 Readings are kept as sorted arrays, 32 bytes each; metadata stays in Arrow.
 """
@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from yt_platform.core.durations import duration_seconds
-from yt_platform.core.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
-from yt_platform.core.parse import to_pandas
-from yt_platform.core.sample import Sample
+from yt_platform.metrics.durations import duration_seconds
+from yt_platform.metrics.parse import to_pandas
+from yt_platform.sample.generator import Sample
 from yt_platform.sandbox.world import ChannelState, VideoDetails, VideoState
+from yt_platform.storage.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

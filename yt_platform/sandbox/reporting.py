@@ -21,12 +21,12 @@ from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl
 
-from yt_platform.core.reports import PACIFIC, instant_of, report_day
 from yt_platform.sandbox.clock import SandboxClock
 from yt_platform.sandbox.draws import draw, share
 from yt_platform.sandbox.errors import ApiError
 from yt_platform.sandbox.oauth import ANALYTICS, MONETARY, Grant
 from yt_platform.sandbox.world import World
+from yt_platform.youtube.reporting_api.reports import PACIFIC, instant_of, report_day
 
 PREFIX = "/v1/"
 READY_AFTER = timedelta(hours=48)

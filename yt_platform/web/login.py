@@ -13,8 +13,8 @@ from pathlib import Path
 from itsdangerous import BadSignature, TimestampSigner
 
 from yt_platform.errors import PlatformError
-from yt_platform.io.secret_file import kept_secret, new_secret
 from yt_platform.settings import TOKEN, Settings, SettingsError
+from yt_platform.storage.secret_file import kept_secret, new_secret
 
 FILE = "ui-token"
 SESSION_SECONDS = 7 * 24 * 3600

@@ -128,7 +128,7 @@ def test_compose_and_make_up_share_workspace_and_instance() -> None:
     assert "ln -s /app/dagster.yaml" in (ROOT / "Dockerfile").read_text()
     urls = yaml.safe_load((ROOT / "dagster.yaml").read_text())["storage"]["postgres"]["postgres_url"]
     assert urls["env"] in services["daemon"]["environment"]
-    assert services["receiver"]["command"][:3] == ["python", "-m", "yt_platform.receiver"]
+    assert services["receiver"]["command"][:3] == ["python", "-m", "yt_platform.youtube.websub.receiver"]
     for name in services.keys() - {"postgres"}:
         assert services[name]["env_file"] == [{"path": ".env", "required": False}], name
         assert services[name]["environment"]["YT_HOME"] == "/data", name  # whatever .env has for the host

@@ -2,9 +2,9 @@
 
 import pytest
 
-from yt_platform.core.schemas import TABLES
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.catalog import TABLES
 from yt_platform.tables.declaration import Table
+from yt_platform.warehouse.warehouse import Warehouse
 
 TABLE = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 BOOKKEEPING = ["run_id", "loaded_at"]

@@ -14,8 +14,8 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from yt_platform.io.databases import DAGSTER, WAREHOUSE
-from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.warehouse.databases import DAGSTER, WAREHOUSE
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
 from yt_platform_tests.conftest import REPOSITORY, free_port
 
 WAIT_SECONDS = 300
@@ -23,10 +23,10 @@ WAIT_SECONDS = 300
 RUNS = """
 import sys
 from datetime import date
-from yt_platform.core.progress import silent
-from yt_platform.defs.jobs import REFRESH
-from yt_platform.io.planning import stale_ranges
-from yt_platform.io.warehouse import Window
+from yt_platform.progress import silent
+from yt_platform.orchestration.jobs import REFRESH
+from yt_platform.warehouse.staleness import stale_ranges
+from yt_platform.warehouse.warehouse import Window
 from yt_platform.local import Runs, collect, open_platform
 from yt_platform.settings import load_settings
 

@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from yt_platform.catalog import TABLES
+from yt_platform.catalog.lineage import DAILY_TABLES
 from yt_platform.clock import Clock
-from yt_platform.core.lineage import DAILY_TABLES
-from yt_platform.core.sample import generate
-from yt_platform.core.schemas import TABLES
-from yt_platform.defs.raw import PULLS
-from yt_platform.io.databases import DAGSTER, MLFLOW, WAREHOUSE
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.raw import RawStore
-from yt_platform.io.sample import write_sample
-from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.watchlist import add_channels
+from yt_platform.sample.files import write_sample
+from yt_platform.sample.generator import generate
 from yt_platform.sandbox import Fault, GeneratedWorld, Sandbox, serve
+from yt_platform.storage.raw import RawStore
+from yt_platform.warehouse.databases import DAGSTER, MLFLOW, WAREHOUSE
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.warehouse import Warehouse
+from yt_platform.youtube.defs import PULLS
+from yt_platform.youtube.watchlist import add_channels
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.load.crashing import (
     barred,

@@ -19,12 +19,12 @@ import psutil
 import psycopg
 import pytest
 
-from yt_platform.core.sample import generate
-from yt_platform.core.schemas import TABLES
-from yt_platform.io.databases import WAREHOUSE
-from yt_platform.io.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from yt_platform.io.sample import write_sample
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.catalog import TABLES
+from yt_platform.sample.files import write_sample
+from yt_platform.sample.generator import generate
+from yt_platform.warehouse.databases import WAREHOUSE
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
+from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.load.crashing import barred, begun, begun_up, completed, dagster_rows, end, kill, until, waiting
 from yt_platform_tests.warehouse_state import fingerprint

@@ -8,14 +8,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from yt_platform.catalog.lineage import DAILY_TABLES, LOOKING_AHEAD
 from yt_platform.clock import Clock
-from yt_platform.core.lineage import DAILY_TABLES, LOOKING_AHEAD
-from yt_platform.core.sample import generate
-from yt_platform.io.databases import WAREHOUSE
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.planning import stale_ranges
-from yt_platform.io.sample import write_sample
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.sample.files import write_sample
+from yt_platform.sample.generator import generate
+from yt_platform.warehouse.databases import WAREHOUSE
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.staleness import stale_ranges
+from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.load.crashing import (
     barred,

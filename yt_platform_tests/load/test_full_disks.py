@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from yt_platform.core.sample import generate
-from yt_platform.io.databases import WAREHOUSE
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.raw import RawStore
-from yt_platform.io.sample import write_sample
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.sample.files import write_sample
+from yt_platform.sample.generator import generate
+from yt_platform.storage.raw import RawStore
+from yt_platform.warehouse.databases import WAREHOUSE
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.load.crashing import begun, completed
 from yt_platform_tests.warehouse_state import fingerprint

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from yt_platform.core.lineage import FROM_OWNERS
-from yt_platform.io.databases import WAREHOUSE
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.catalog.lineage import FROM_OWNERS
+from yt_platform.warehouse.databases import WAREHOUSE
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform_tests.conftest import REPOSITORY, reachable_folder
 
 pytestmark = pytest.mark.slow

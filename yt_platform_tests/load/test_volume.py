@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from yt_platform.core.sample import synthetic_video_ids
+from yt_platform.sample.generator import synthetic_video_ids
 from yt_platform_tests.conftest import REPOSITORY, reachable_folder
 
 pytestmark = pytest.mark.slow
@@ -27,10 +27,10 @@ LAST_DAY = date(2026, 3, 1)
 IMPORT_AND_LOAD = """
 import json, re, sys
 from pathlib import Path
-from yt_platform.core.progress import silent
-from yt_platform.defs.jobs import REFRESH
-from yt_platform.io.planning import batch_days
-from yt_platform.io.warehouse import Window
+from yt_platform.progress import silent
+from yt_platform.orchestration.jobs import REFRESH
+from yt_platform.warehouse.staleness import batch_days
+from yt_platform.warehouse.warehouse import Window
 from yt_platform.local import Runs, import_path, open_platform
 from yt_platform.settings import load_settings
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from yt_platform.core.progress import silent
-from yt_platform.core.sample import generate
-from yt_platform.io.sample import write_sample
 from yt_platform.local import Platform, Runs, bring_up_to_date, import_path, open_platform
+from yt_platform.progress import silent
+from yt_platform.sample.files import write_sample
+from yt_platform.sample.generator import generate
 from yt_platform.settings import Settings
 from yt_platform_tests.conftest import reachable_folder
 

@@ -15,14 +15,14 @@ import pytest
 from dagster import build_schedule_context
 from rich.console import Console
 
-from yt_platform.core.progress import silent
-from yt_platform.defs.authorizations import VERIFY, daily_authorizations
-from yt_platform.io.accounts import OWNER, Accounts, Stored, owner_secret
-from yt_platform.io.authorization import add, listed
 from yt_platform.local import Platform, Runs
+from yt_platform.progress import silent
 from yt_platform.report import print_accounts
 from yt_platform.sandbox import GeneratedWorld, Sandbox, serve
 from yt_platform.sandbox.oauth import YOUTUBE
+from yt_platform.youtube.accounts.authorization import add, listed
+from yt_platform.youtube.accounts.credentials import OWNER, Accounts, Stored, owner_secret
+from yt_platform.youtube.accounts.defs import VERIFY, daily_authorizations
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.orchestration.test_cli import call
 from yt_platform_tests.sandbox.client import STARTS_AT, control

@@ -23,13 +23,13 @@ from dagster import (
 )
 
 from yt_platform.clock import Clock
-from yt_platform.defs.alerting import OWN_ALERTS, build_alert_sensors, daily, report
-from yt_platform.defs.jobs import COLLECT, TRAIN
-from yt_platform.io import alerts
-from yt_platform.io.alerts import Alert, open_alerts, raise_alert
-from yt_platform.io.notify import NotDeliveredError
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.monitoring import alerts
+from yt_platform.monitoring.alerts import Alert, open_alerts, raise_alert
+from yt_platform.monitoring.defs.alerting import OWN_ALERTS, build_alert_sensors, daily, report
+from yt_platform.monitoring.notify import NotDeliveredError
+from yt_platform.orchestration.jobs import COLLECT, TRAIN
 from yt_platform.settings import Settings
+from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform_tests.receivers import Box, Hook
 
 SENSORS = {sensor.name: sensor for sensor in build_alert_sensors()}

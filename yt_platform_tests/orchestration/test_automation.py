@@ -16,22 +16,22 @@ from dagster import (
 )
 
 from yt_platform.clock import Clock
-from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.defs.automation import (
+from yt_platform.forecasting.registered import VIDEO_FORECASTER
+from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, dagster_environment
+from yt_platform.monitoring import alerts
+from yt_platform.monitoring.alerts import Alert, open_alerts, raise_alert, resolve_alert
+from yt_platform.orchestration.automation import (
     build_forecasting_schedules,
     build_sensors,
     cron_every,
     training_failures,
     training_under_way,
 )
-from yt_platform.defs.jobs import FORECAST, SCORE, TRAIN
-from yt_platform.defs.partitions import RANGE_START, asset_key
-from yt_platform.io import alerts
-from yt_platform.io.alerts import Alert, open_alerts, raise_alert, resolve_alert
-from yt_platform.io.warehouse import Window
-from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, dagster_environment
+from yt_platform.orchestration.jobs import FORECAST, SCORE, TRAIN
+from yt_platform.orchestration.partitions import RANGE_START, asset_key
 from yt_platform.settings import FORECAST_EVERY
 from yt_platform.status import platform_status
+from yt_platform.warehouse.warehouse import Window
 from yt_platform_tests.frames import RUN_ID
 
 LAST_DAY = date(2026, 3, 1)

@@ -9,20 +9,20 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from yt_platform.core.progress import silent
-from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.io.backup import UNSIGNED, BackupError, Place, back_up, verify
-from yt_platform.io.databases import Databases
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.migrations import migrate
-from yt_platform.io.planning import stale_ranges
-from yt_platform.io.raw import CorruptBatchError, RawStore
-from yt_platform.io.restoring import restored
-from yt_platform.io.signing import own_key
-from yt_platform.io.warehouse import Warehouse
+from yt_platform.forecasting.registered import VIDEO_FORECASTER
 from yt_platform.local import Platform, open_platform, table_makers
+from yt_platform.privacy.backup import UNSIGNED, BackupError, Place, back_up, verify
+from yt_platform.privacy.restoring import restored
+from yt_platform.privacy.signing import own_key
+from yt_platform.progress import silent
 from yt_platform.resources import artifact_folder
 from yt_platform.settings import Settings
+from yt_platform.storage.raw import CorruptBatchError, RawStore
+from yt_platform.warehouse.databases import Databases
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.staleness import stale_ranges
+from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.warehouse_state import fingerprints
 

@@ -9,12 +9,12 @@ import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, build_sensor_context
 
 from yt_platform.build import build_defs
-from yt_platform.defs.automation import failed_collections
-from yt_platform.defs.jobs import COLLECT, REFRESH
-from yt_platform.io.warehouse import Warehouse, Window
 from yt_platform.local import Platform, RunFailedError, Runs, collect
+from yt_platform.orchestration.automation import failed_collections
+from yt_platform.orchestration.jobs import COLLECT, REFRESH
 from yt_platform.settings import Settings
-from yt_platform_tests.warehouse.test_collecting import Rig, rigged
+from yt_platform.warehouse.warehouse import Warehouse, Window
+from yt_platform_tests.youtube.data_api.test_collecting import Rig, rigged
 
 LOADED = frozenset(
     f"metrics.{name}"

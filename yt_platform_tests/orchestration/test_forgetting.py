@@ -16,21 +16,21 @@ import pytest
 from pydantic import SecretStr
 from rich.console import Console
 
+from yt_platform.catalog import TABLES
 from yt_platform.commands import back_up_to, forget_id, restore_from
-from yt_platform.core.forgetting import Known
-from yt_platform.core.progress import silent
-from yt_platform.core.schemas import TABLES
-from yt_platform.core.websub import topic_of
-from yt_platform.io.backup import Place
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.forgetting import search
-from yt_platform.io.signing import own_key
-from yt_platform.io.watchlist import add_channels, listed
-from yt_platform.io.websub import Hub, ask_hub, push_secret
 from yt_platform.local import Platform, Runs, bring_up_to_date, collect, open_platform
+from yt_platform.privacy.backup import Place
+from yt_platform.privacy.forgetting import search
+from yt_platform.privacy.signing import own_key
+from yt_platform.progress import silent
 from yt_platform.resources import artifact_folder
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox, serve
 from yt_platform.settings import Settings
+from yt_platform.tombstones.ids import Known
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.youtube.watchlist import add_channels, listed
+from yt_platform.youtube.websub.protocol import topic_of
+from yt_platform.youtube.websub.store import Hub, ask_hub, push_secret
 from yt_platform_tests.conftest import free_port, reachable_folder
 from yt_platform_tests.receivers import eventually, receiving
 from yt_platform_tests.warehouse_state import fingerprint

@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from yt_platform.core.endpoints import VIDEO_SNAPSHOTS
-from yt_platform.core.progress import silent
-from yt_platform.defs.jobs import REFRESH
-from yt_platform.io.planning import stale_ranges
-from yt_platform.io.warehouse import Window
 from yt_platform.local import Platform, RunFailedError, Runs, import_path
+from yt_platform.orchestration.jobs import REFRESH
+from yt_platform.progress import silent
+from yt_platform.storage.endpoints import VIDEO_SNAPSHOTS
+from yt_platform.warehouse.staleness import stale_ranges
+from yt_platform.warehouse.warehouse import Window
 
 LAST_DAY = date(2026, 3, 1)
 DAY = date(2026, 2, 10)

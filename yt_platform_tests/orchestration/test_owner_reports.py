@@ -8,16 +8,16 @@ import pytest
 from dagster import build_schedule_context
 from pydantic import SecretStr
 
-from yt_platform.core.lineage import FROM_OWNERS
-from yt_platform.core.schemas.metrics import CHANNEL_DAILY, VIDEO_HOURLY
-from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, REFRESH, build_schedules
-from yt_platform.io.accounts import ANALYTICS, MONETARY, OWNER, YOUTUBE, Accounts, Stored, owner_secret
-from yt_platform.io.planning import stale_ranges
-from yt_platform.io.warehouse import Window
-from yt_platform.io.watchlist import add_channels
+from yt_platform.catalog.lineage import FROM_OWNERS
 from yt_platform.local import Platform, RunFailedError, Runs, open_platform
+from yt_platform.metrics.tables import CHANNEL_DAILY, VIDEO_HOURLY
+from yt_platform.orchestration.jobs import COLLECT, COLLECT_REPORTS, REFRESH, build_schedules
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox, reporting, serve
 from yt_platform.settings import Settings
+from yt_platform.warehouse.staleness import stale_ranges
+from yt_platform.warehouse.warehouse import Window
+from yt_platform.youtube.accounts.credentials import ANALYTICS, MONETARY, OWNER, YOUTUBE, Accounts, Stored, owner_secret
+from yt_platform.youtube.watchlist import add_channels
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.frames import RUN_ID
 from yt_platform_tests.sandbox.client import control

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, build_schedule_context
 
-from yt_platform.core.progress import silent
-from yt_platform.defs.jobs import REFRESH
-from yt_platform.defs.upkeep import weekly_prune
-from yt_platform.io.planning import stale_ranges
-from yt_platform.io.run_logs import LOGS, RunLogs
-from yt_platform.io.warehouse import Window
 from yt_platform.local import Platform, RunFailedError, Runs, import_path
+from yt_platform.orchestration.jobs import REFRESH
+from yt_platform.orchestration.upkeep import weekly_prune
+from yt_platform.progress import silent
 from yt_platform.status import check_outcomes
+from yt_platform.storage.run_logs import LOGS, RunLogs
+from yt_platform.warehouse.staleness import stale_ranges
+from yt_platform.warehouse.warehouse import Window
 
 LAST_DAY = date(2026, 3, 1)
 MONTHS = 100 * 86400

@@ -10,21 +10,21 @@ import pytest
 import typer
 from dagster import AssetKey, DagsterRunStatus, RunsFilter
 
+from yt_platform.catalog import TABLES
+from yt_platform.catalog.lineage import DAILY_TABLES, FROM_OWNERS
 from yt_platform.cli import _explained, out
-from yt_platform.core.lineage import DAILY_TABLES, FROM_OWNERS
-from yt_platform.core.progress import silent
-from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.core.schemas import TABLES
-from yt_platform.defs.jobs import COLLECT, FORECAST, IMPORT, REFRESH
-from yt_platform.defs.raw import PULLS
-from yt_platform.io.databases import MLFLOW
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.forecasting import forecasts_due
-from yt_platform.io.planning import batch_days, stale_ranges
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.forecasting.predictions import forecasts_due
+from yt_platform.forecasting.registered import VIDEO_FORECASTER
 from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, import_path
+from yt_platform.orchestration.jobs import COLLECT, FORECAST, IMPORT, REFRESH
+from yt_platform.progress import silent
 from yt_platform.report import print_top_forecasts
 from yt_platform.status import platform_status, table_rows
+from yt_platform.warehouse.databases import MLFLOW
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.staleness import batch_days, stale_ranges
+from yt_platform.warehouse.warehouse import Warehouse, Window
+from yt_platform.youtube.defs import PULLS
 from yt_platform_tests.orchestration.conftest import SAMPLE_DAYS
 
 LAST_DAY = date(2026, 3, 1)

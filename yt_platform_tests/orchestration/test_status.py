@@ -13,16 +13,16 @@ from rich.console import Console
 
 from yt_platform.build import build_defs
 from yt_platform.clock import Clock
-from yt_platform.io.skipped import COMMENTS, UPLOADS
-from yt_platform.io.warehouse import Warehouse
-from yt_platform.io.watchlist import pause_channel
 from yt_platform.local import Platform
 from yt_platform.report import print_status
 from yt_platform.sandbox import Fault
 from yt_platform.settings import Settings
 from yt_platform.status import platform_status
-from yt_platform_tests.warehouse.test_collecting import Rig, rigged
-from yt_platform_tests.warehouse.test_skipping import faulty, playlist
+from yt_platform.warehouse.warehouse import Warehouse
+from yt_platform.youtube.data_api.skipped import COMMENTS, UPLOADS
+from yt_platform.youtube.watchlist import pause_channel
+from yt_platform_tests.youtube.data_api.test_collecting import Rig, rigged
+from yt_platform_tests.youtube.data_api.test_skipping import faulty, playlist
 
 
 @pytest.fixture(scope="module")

@@ -16,28 +16,28 @@ from typing import Any
 import pytest
 from dagster import SensorDefinition, build_sensor_context
 
-from yt_platform.core.lineage import FROM_OWNERS
-from yt_platform.core.policy import HOLDS, first_kept
-from yt_platform.core.progress import silent
-from yt_platform.core.reports import family_of
-from yt_platform.core.schemas import TABLES
-from yt_platform.core.schemas.reports import REPORTS
-from yt_platform.defs.alerting import data_alerts, run_alerts
-from yt_platform.defs.authorizations import VERIFY
-from yt_platform.defs.jobs import COLLECT, COLLECT_REPORTS, REFRESH
-from yt_platform.defs.raw import PULLS
-from yt_platform.io import youtube
-from yt_platform.io.accounts import ANALYTICS, OWNER, YOUTUBE, Accounts, Stored, owner_secret
-from yt_platform.io.alerts import AUTHORIZATION, RUN, open_of_kind
-from yt_platform.io.authorization import add, due
-from yt_platform.io.planning import stale_ranges
-from yt_platform.io.retention import oldest
-from yt_platform.io.warehouse import Window
-from yt_platform.io.watchlist import add_channels
+from yt_platform.catalog import TABLES
+from yt_platform.catalog.lineage import FROM_OWNERS
 from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date, collect, open_platform
+from yt_platform.monitoring.alerts import AUTHORIZATION, RUN, open_of_kind
+from yt_platform.monitoring.defs.alerting import data_alerts, run_alerts
+from yt_platform.orchestration.jobs import COLLECT, COLLECT_REPORTS, REFRESH
+from yt_platform.policy import HOLDS, first_kept
+from yt_platform.privacy.retention import oldest
+from yt_platform.progress import silent
 from yt_platform.sandbox import KEY, GeneratedWorld, Sandbox, reporting, serve
 from yt_platform.settings import Settings
 from yt_platform.tables.declaration import Holds
+from yt_platform.warehouse.staleness import stale_ranges
+from yt_platform.warehouse.warehouse import Window
+from yt_platform.youtube.accounts.authorization import add, due
+from yt_platform.youtube.accounts.credentials import ANALYTICS, OWNER, YOUTUBE, Accounts, Stored, owner_secret
+from yt_platform.youtube.accounts.defs import VERIFY
+from yt_platform.youtube.data_api import client as youtube
+from yt_platform.youtube.defs import PULLS
+from yt_platform.youtube.reporting_api.reports import family_of
+from yt_platform.youtube.reporting_api.tables import REPORTS
+from yt_platform.youtube.watchlist import add_channels
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.orchestration.conftest import environment_put_back
 from yt_platform_tests.sandbox.client import control

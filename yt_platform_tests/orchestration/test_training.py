@@ -20,17 +20,17 @@ import pytest
 from dagster import AssetKey
 from psycopg.rows import dict_row
 
-from yt_platform.core.models.catalog import load_forecaster
-from yt_platform.core.progress import silent
-from yt_platform.core.registered import VIDEO_FORECASTER
-from yt_platform.core.schemas.features import VIDEO_DAY
-from yt_platform.defs.jobs import TRAIN, TUNE
-from yt_platform.io.champions import NoPreviousChampionError, roll_back
-from yt_platform.io.forecasting import forecasts_due
-from yt_platform.io.registry import RegisteredModel, UnknownVersionError
-from yt_platform.io.training import candidates_of, training_is_due, training_window
-from yt_platform.io.warehouse import Window
+from yt_platform.features.tables import VIDEO_DAY
+from yt_platform.forecasting.forecasters.catalog import load_forecaster
+from yt_platform.forecasting.predictions import forecasts_due
+from yt_platform.forecasting.registered import VIDEO_FORECASTER
+from yt_platform.forecasting.training import candidates_of, training_is_due, training_window
 from yt_platform.local import Platform, RunFailedError, Runs, bring_up_to_date
+from yt_platform.models.champions import NoPreviousChampionError, roll_back
+from yt_platform.models.registry import RegisteredModel, UnknownVersionError
+from yt_platform.orchestration.jobs import TRAIN, TUNE
+from yt_platform.progress import silent
+from yt_platform.warehouse.warehouse import Window
 
 MODEL = VIDEO_FORECASTER.name
 KINDS = ("lightgbm", "lstm", "ensemble")

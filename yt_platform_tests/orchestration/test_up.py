@@ -25,9 +25,9 @@ from mlflow import MlflowClient
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from yt_platform.io.databases import sqlalchemy_url
 from yt_platform.local import open_platform
 from yt_platform.settings import Settings
+from yt_platform.warehouse.databases import sqlalchemy_url
 from yt_platform.web.login import FILE
 from yt_platform_tests.conftest import free_port, reachable_folder
 

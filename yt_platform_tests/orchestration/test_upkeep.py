@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 from dagster import AssetRecordsFilter, DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
-from yt_platform.core.policy import first_kept
-from yt_platform.core.progress import silent
-from yt_platform.defs.jobs import COLLECT, REFRESH, REFRESH_VIEWS, build_schedules
-from yt_platform.defs.partitions import RANGE_END, RANGE_START, asset_key
-from yt_platform.defs.retention import RETIRE, daily_retention
-from yt_platform.defs.upkeep import daily_standing_check, missing_data
-from yt_platform.defs.views import outdated_views
-from yt_platform.io.planning import overdue_ranges, stale_ranges
-from yt_platform.io.retention import oldest
-from yt_platform.io.unfinished import Unfinished, unfinished
-from yt_platform.io.warehouse import Window
 from yt_platform.local import Platform, RunFailedError, Runs, dagster_environment, import_path
+from yt_platform.orchestration.jobs import COLLECT, REFRESH, REFRESH_VIEWS, build_schedules
+from yt_platform.orchestration.partitions import RANGE_END, RANGE_START, asset_key
+from yt_platform.orchestration.unfinished import Unfinished, unfinished
+from yt_platform.orchestration.upkeep import daily_standing_check, missing_data
+from yt_platform.policy import first_kept
+from yt_platform.privacy.defs import RETIRE, daily_retention
+from yt_platform.privacy.retention import oldest
+from yt_platform.progress import silent
 from yt_platform.status import platform_status
 from yt_platform.tables.times import LOOKBACK_DAYS
+from yt_platform.warehouse.defs import outdated_views
+from yt_platform.warehouse.staleness import overdue_ranges, stale_ranges
+from yt_platform.warehouse.warehouse import Window
 
 LAST_DAY = date(2026, 3, 1)
 DAY = date(2026, 1, 29)

@@ -9,13 +9,13 @@ import pytest
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from yt_platform.core.analytics import Query, retention_curve, retention_query, rows
-from yt_platform.io import accounts as files
-from yt_platform.io.accounts import Account, Accounts, AuthorizationError, Stored, owner_secret
-from yt_platform.io.analytics import NotAllowedError, query
-from yt_platform.io.authorization import partner, scopes
-from yt_platform.io.youtube import UnavailableError
 from yt_platform.sandbox import GeneratedWorld
+from yt_platform.youtube.accounts import credentials as files
+from yt_platform.youtube.accounts.authorization import partner, scopes
+from yt_platform.youtube.accounts.credentials import Account, Accounts, AuthorizationError, Stored, owner_secret
+from yt_platform.youtube.analytics_api.client import NotAllowedError, query
+from yt_platform.youtube.analytics_api.queries import Query, retention_curve, retention_query, rows
+from yt_platform.youtube.data_api.client import UnavailableError
 from yt_platform_tests.sandbox.client import STARTS_AT, control
 from yt_platform_tests.sandbox.consent import granted
 

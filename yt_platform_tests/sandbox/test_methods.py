@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from googleapiclient.errors import HttpError
 
-from yt_platform.core.durations import duration_seconds
+from yt_platform.metrics.durations import duration_seconds
 from yt_platform.sandbox import KEY, GeneratedWorld, Paging, Sandbox
 from yt_platform_tests.sandbox.client import STARTS_AT, pages, reasons
 

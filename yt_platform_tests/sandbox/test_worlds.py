@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from yt_platform.core.endpoints import VIDEO_SNAPSHOTS, VIDEOS
-from yt_platform.core.sample import Sample, generate
+from yt_platform.sample.generator import Sample, generate
 from yt_platform.sandbox import GeneratedWorld, ReplayedWorld
 from yt_platform.sandbox.__main__ import replayed
+from yt_platform.storage.endpoints import VIDEO_SNAPSHOTS, VIDEOS
 from yt_platform_tests.sandbox.client import STARTS_AT
 
 DAY = 86_400

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from yt_platform.io.databases import DatabaseError, Databases, sqlalchemy_url, with_database
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.migrations import migrate
+from yt_platform.warehouse.databases import DatabaseError, Databases, sqlalchemy_url, with_database
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.migrations import migrate
 from yt_platform_tests.conftest import reachable_folder
 
 

@@ -25,13 +25,13 @@ import psycopg2
 import pytest
 import sqlalchemy
 
-from yt_platform.io import embedded_keeper
-from yt_platform.io.databases import Databases
-from yt_platform.io.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from yt_platform.io.embedded_keeper import command_line, postmaster_file, run_as
-from yt_platform.io.pgpass import role_password
 from yt_platform.outage import outage
 from yt_platform.settings import Settings
+from yt_platform.warehouse.databases import Databases
+from yt_platform.warehouse.embedded import keeper as embedded_keeper
+from yt_platform.warehouse.embedded.keeper import command_line, postmaster_file, run_as
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
+from yt_platform.warehouse.pgpass import role_password
 from yt_platform_tests.conftest import reachable_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ OUTSIDE = Path("/var/lib/yt-platform")
 CLIENT = """
 import sys
 from pathlib import Path
-from yt_platform.io.embedded import EmbeddedPostgres
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))
 server.acquire()
 print(server.url("postgres"), flush=True)
@@ -655,7 +655,7 @@ def test_a_killed_server_that_somebody_uses_is_told_without_starting_it(home: Pa
 def test_a_server_that_takes_connections_and_says_nothing_is_told_within_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("yt_platform.io.databases.ANSWER_SECONDS", 2)  # libpq's least
+    monkeypatch.setattr("yt_platform.warehouse.databases.ANSWER_SECONDS", 2)  # libpq's least
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/youtube"
         assert "timeout" in str(Databases(tmp_path, url).unanswered())

@@ -14,12 +14,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from yt_platform.core.sample import generate
-from yt_platform.io import sessions
-from yt_platform.io.databases import DatabaseError, Databases
-from yt_platform.io.migrations import migrate
-from yt_platform.io.readers import Readers
-from yt_platform.io.sample import write_sample
+from yt_platform.sample.files import write_sample
+from yt_platform.sample.generator import generate
+from yt_platform.warehouse import sessions
+from yt_platform.warehouse.databases import DatabaseError, Databases
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.readers import Readers
 from yt_platform_tests.conftest import REPOSITORY
 
 PASSWORD = "owner's p@ss/word"

@@ -7,16 +7,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from yt_platform.core import parse
-from yt_platform.core.metrics import video_daily
-from yt_platform.core.progress import silent
-from yt_platform.core.schemas.metrics import VIDEO_DAILY, VIDEO_SNAPSHOTS
-from yt_platform.io import loading
-from yt_platform.io.importing import import_history
-from yt_platform.io.loading import Loaded, accept_rejects, load_from_raw, load_from_tables
-from yt_platform.io.planning import stale_ranges
-from yt_platform.io.raw import CorruptBatchError, RawStore
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.history.importing import import_history
+from yt_platform.metrics import parse
+from yt_platform.metrics.readings import video_daily
+from yt_platform.metrics.tables import VIDEO_DAILY, VIDEO_SNAPSHOTS
+from yt_platform.progress import silent
+from yt_platform.storage.raw import CorruptBatchError, RawStore
+from yt_platform.warehouse import loading
+from yt_platform.warehouse.loading import Loaded, accept_rejects, load_from_raw, load_from_tables
+from yt_platform.warehouse.staleness import stale_ranges
+from yt_platform.warehouse.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID, snapshot, snapshots
 
 

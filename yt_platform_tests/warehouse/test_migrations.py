@@ -8,9 +8,9 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from yt_platform.io import sessions
-from yt_platform.io.databases import DatabaseError
-from yt_platform.io.migrations import SQL_FOLDER, migrate, migrate_to
+from yt_platform.warehouse import sessions
+from yt_platform.warehouse.databases import DatabaseError
+from yt_platform.warehouse.migrations import SQL_FOLDER, migrate, migrate_to
 
 INSERTS: dict[str, LiteralString] = {
     "metrics.video_snapshots": (

@@ -15,12 +15,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from yt_platform.io import sessions
-from yt_platform.io.databases import Databases, database_name, with_database
-from yt_platform.io.embedded import EmbeddedPostgres
-from yt_platform.io.migrations import migrate
-from yt_platform.io.readers import ReaderNameError, Readers
-from yt_platform.io.sessions import DatabaseError, blockers, bounded, seeing
+from yt_platform.warehouse import sessions
+from yt_platform.warehouse.databases import Databases, database_name, with_database
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.migrations import migrate
+from yt_platform.warehouse.readers import ReaderNameError, Readers
+from yt_platform.warehouse.sessions import DatabaseError, blockers, bounded, seeing
 
 
 @pytest.fixture(autouse=True)

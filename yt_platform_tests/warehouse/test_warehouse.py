@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from yt_platform.clock import Clock
-from yt_platform.core.schemas.metrics import CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
-from yt_platform.io.warehouse import Warehouse, Window
+from yt_platform.metrics.tables import CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
+from yt_platform.warehouse.warehouse import Warehouse, Window
 from yt_platform_tests.frames import CHANNEL, RUN_ID, VIDEO, accepted, obtained, snapshot, snapshots
 
 JANUARY_2 = Window(date(2026, 1, 2), date(2026, 1, 2))

@@ -1,1 +1,0 @@
-"""Forecasters of increments behind one protocol. How they are judged is in `core/evaluate.py`."""

@@ -1,0 +1,1 @@
+"""What was known at the origin."""

@@ -1,0 +1,1 @@
+"""Forecasts of views, likes, comments and subscribers."""

@@ -1,0 +1,1 @@
+"""Assets of models and of their forecasts."""

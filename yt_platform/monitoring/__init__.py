@@ -1,0 +1,1 @@
+"""Quality, anomalies, freshness, alerts."""

@@ -1,0 +1,1 @@
+"""Checks, sensors and assets about quality and alerts."""

@@ -1,0 +1,1 @@
+"""What is not one capability's own in Dagster."""

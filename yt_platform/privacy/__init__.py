@@ -1,0 +1,1 @@
+"""Retention, forgetting, backups."""

@@ -1,0 +1,1 @@
+"""Raw files, scratch space and disks."""

@@ -1,0 +1,1 @@
+"""YouTube's Analytics API: queries of owners."""

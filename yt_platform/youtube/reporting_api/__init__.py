@@ -1,0 +1,1 @@
+"""YouTube's Reporting API: bulk reports of owners."""

@@ -1,0 +1,1 @@
+"""Uploads as they happen, told by a WebSub hub."""
