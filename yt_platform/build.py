@@ -4,7 +4,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dagster import AssetsDefinition, AssetSpec, BetaWarning, Definitions, in_process_executor
+from dagster import (
+    AssetsDefinition,
+    AssetSpec,
+    BetaWarning,
+    Definitions,
+    in_process_executor,
+    with_source_code_references,
+)
 
 from yt_platform.features.defs import build as features
 from yt_platform.forecasting.defs.models import build as models
@@ -62,7 +69,9 @@ def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None 
 def _allowed(settings: Settings, part: Definitions) -> Definitions:
     """Without assets that the policy mode lets have no rows, and without what does not run in this environment."""
     return Definitions(
-        assets=[asset for asset in part.assets or () if _may_exist(settings.policy_mode, asset)],
+        assets=with_source_code_references(
+            [asset for asset in part.assets or () if _may_exist(settings.policy_mode, asset)]
+        ),
         asset_checks=part.asset_checks,
         jobs=part.jobs,
         schedules=running(settings, list(part.schedules or ())),

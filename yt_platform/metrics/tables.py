@@ -262,6 +262,18 @@ VIDEO_DAILY = Table(
     max_age=MADE_DAILY,
     code_version="1",
     inputs=(Input("metrics.video_snapshots", lookback_days=1),),
+    sources={
+        "day": ("collected_at",),
+        "view_increment": ("view_count",),
+        "like_increment": ("like_count", "likes_known"),
+        "comment_increment": ("comment_count", "comments_known"),
+        "view_count_fell": ("view_count",),
+        "like_count_fell": ("like_count",),
+        "comment_count_fell": ("comment_count",),
+        "reading_count": ("collected_at",),
+        "region_count": ("region",),
+        "source_count": ("source",),
+    },
     schema=table_schema(
         {
             "video_id": _VIDEO,
@@ -302,6 +314,16 @@ VIDEO_HOURLY = Table(
     max_age=MADE_DAILY,
     code_version="1",
     inputs=(Input("metrics.video_snapshots", lookback_days=1),),
+    sources={
+        "hour": ("collected_at",),
+        "view_increment": ("view_count",),
+        "like_increment": ("like_count", "likes_known"),
+        "comment_increment": ("comment_count", "comments_known"),
+        "reading_count": ("collected_at",),
+        "engagement_rate": ("view_count", "like_count", "comment_count"),
+        "growth_rate": ("view_count",),
+        "views_per_hour": ("view_count", "collected_at"),
+    },
     schema=table_schema(
         {
             "video_id": _VIDEO,
@@ -351,6 +373,45 @@ CHANNEL_DAILY = Table(
         Input("metrics.channel_snapshots", lookback_days=REACH_DAYS, lookahead_days=REACH_DAYS),
         Input("metrics.report_basic"),
     ),
+    sources={
+        "day": (
+            "metrics.channel_snapshots.collected_at",
+            "metrics.video_hourly.collected_at",
+            "metrics.report_basic.day",
+        ),
+        "view_count": ("metrics.channel_snapshots.view_count",),
+        "subscriber_count": ("metrics.channel_snapshots.subscriber_count",),
+        "view_increment": ("metrics.channel_snapshots.view_count", "metrics.report_basic.views"),
+        "subscriber_increment": (
+            "metrics.channel_snapshots.subscriber_count",
+            "metrics.report_basic.subscribers_gained",
+            "metrics.report_basic.subscribers_lost",
+        ),
+        "tracked_video_count": ("metrics.video_hourly.video_id", "metrics.report_basic.video_id"),
+        "tracked_view_increment": ("metrics.video_hourly.view_count", "metrics.report_basic.views"),
+        "tracked_like_increment": ("metrics.video_hourly.like_count", "metrics.report_basic.likes"),
+        "tracked_comment_increment": ("metrics.video_hourly.comment_count", "metrics.report_basic.comments"),
+        "engagement_rate": (
+            "metrics.video_hourly.view_count",
+            "metrics.video_hourly.like_count",
+            "metrics.video_hourly.comment_count",
+            "metrics.report_basic.views",
+            "metrics.report_basic.likes",
+            "metrics.report_basic.comments",
+        ),
+        "growth_rate": ("metrics.channel_snapshots.view_count", "metrics.report_basic.views"),
+        "views_per_hour": ("metrics.channel_snapshots.view_count", "metrics.report_basic.views"),
+        "ad_revenue_estimate": ("metrics.channel_snapshots.view_count", "metrics.report_basic.views"),
+        "sponsorship_revenue_estimate": ("metrics.channel_snapshots.view_count", "metrics.report_basic.views"),
+        "affiliate_revenue_estimate": ("metrics.channel_snapshots.view_count", "metrics.report_basic.views"),
+        "is_final": (
+            "metrics.channel_snapshots.collected_at",
+            "metrics.video_hourly.collected_at",
+            "metrics.report_basic.reported_at",
+        ),
+        "basis": ("metrics.channel_snapshots.collected_at", "metrics.report_basic.day"),
+        "tracked_basis": ("metrics.video_hourly.collected_at", "metrics.report_basic.day"),
+    },
     schema=table_schema(
         {
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
@@ -395,6 +456,15 @@ VIDEO_WINDOWS = Table(
     max_age=MADE_DAILY,
     code_version="2",
     inputs=(Input("metrics.video_snapshots", lookback_days=1, lookahead_days=1),),
+    sources={
+        "window_start": ("collected_at",),
+        "reading_count": ("collected_at",),
+        "video_count": ("video_id",),
+        "view_increment": ("view_count",),
+        "like_increment": ("like_count", "likes_known"),
+        "comment_increment": ("comment_count", "comments_known"),
+        "is_final": ("collected_at",),
+    },
     schema=table_schema(
         {
             "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),

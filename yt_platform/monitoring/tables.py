@@ -99,6 +99,43 @@ ANOMALIES = Table(
         Input("metrics.video_daily", lookback_days=DAILY.loaded_days),
         Input("metrics.video_hourly", lookback_days=HOURLY.loaded_days),
     ),
+    sources={
+        "at": ("collected_at",),
+        "kind": ("view_count", "like_count", "comment_count", "view_increment", "like_increment", "comment_increment"),
+        "severity": (
+            "view_count",
+            "like_count",
+            "comment_count",
+            "view_increment",
+            "like_increment",
+            "comment_increment",
+        ),
+        "score": ("view_count", "like_count", "comment_count", "view_increment", "like_increment", "comment_increment"),
+        "observed": (
+            "view_count",
+            "like_count",
+            "comment_count",
+            "view_increment",
+            "like_increment",
+            "comment_increment",
+        ),
+        "expected": (
+            "view_count",
+            "like_count",
+            "comment_count",
+            "view_increment",
+            "like_increment",
+            "comment_increment",
+        ),
+        "detail": (
+            "view_count",
+            "like_count",
+            "comment_count",
+            "view_increment",
+            "like_increment",
+            "comment_increment",
+        ),
+    },
     schema=table_schema(
         {
             "video_id": text("YouTube video id", pattern=VIDEO_ID),
@@ -144,6 +181,17 @@ QUALITY_SCORES = Table(
         Input("metrics.video_daily", lookback_days=GAP_DAYS),
         Input("metrics.channel_daily", lookback_days=GAP_DAYS),
     ),
+    sources={
+        "day": ("collected_at", "day"),
+        "score": ("collected_at", "day", "view_count"),
+        "status": ("collected_at", "day", "view_count"),
+        "row_count": ("collected_at", "day"),
+        "timeliness": ("collected_at", "day"),
+        "uniqueness": ("collected_at", "day"),
+        "completeness": ("collected_at", "day", "view_count"),
+        "accuracy": ("view_count",),
+        "consistency": ("view_count",),
+    },
     schema=table_schema(
         {
             "day": day("UTC day of the rows"),

@@ -18,15 +18,19 @@ from dagster import (
     ResourceParam,
     TableColumn,
     TableColumnConstraints,
+    TableColumnDep,
+    TableColumnLineage,
     TableSchema,
     asset,
 )
 
+from yt_platform.catalog import TABLES
 from yt_platform.orchestration.partitions import SINGLE_RUN, asset_key, upstream, window_of
 from yt_platform.progress import Progress
 from yt_platform.settings import Settings
 from yt_platform.storage.raw import RawStore
 from yt_platform.tables.declaration import Table
+from yt_platform.tables.lineage import column_sources
 from yt_platform.warehouse.loading import Loaded
 from yt_platform.warehouse.warehouse import Warehouse, Window
 
@@ -83,6 +87,7 @@ class Described(TypedDict):
     owners: Sequence[str]
     code_version: str | None
     freshness_policy: FreshnessPolicy | None
+    tags: Mapping[str, str]
     metadata: Mapping[str, Any]
 
 
@@ -95,7 +100,12 @@ def described(table: Table) -> Described:
         "owners": OWNERS,
         "code_version": table.code_version or None,
         "freshness_policy": _freshness_policy(table),
-        "metadata": {"dagster/column_schema": column_schema(table), "dagster/table_name": f"youtube.{table.name}"},
+        "tags": {"holds": table.holds.name.lower(), "write": table.write.value},
+        "metadata": {
+            "dagster/table_name": f"youtube.{table.name}",
+            "dagster/column_schema": column_schema(table),
+            "dagster/column_lineage": column_lineage(table),
+        },
     }
 
 
@@ -115,6 +125,15 @@ def column_schema(table: Table) -> TableSchema:
             )
             for column in table.columns
         ]
+    )
+
+
+def column_lineage(table: Table) -> TableColumnLineage:
+    return TableColumnLineage(
+        {
+            column: [TableColumnDep(asset_key(made_from), source) for made_from, source in sources]
+            for column, sources in column_sources(table, TABLES).items()
+        }
     )
 
 

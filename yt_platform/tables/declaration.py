@@ -4,7 +4,8 @@ From it follow validation, migrations, comments in Postgres, the data dictionary
 freshness, retention and forgetting. The declarations themselves lie with the capability whose tables they are.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
@@ -90,6 +91,8 @@ class Table(_Declared):
     news. How old a model may be is judged where it is retrained.
     `inputs` are given where the table is made day by day; `code_version` then changes whenever the same inputs would
     give other rows.
+    `sources` says what columns are made from, by name or pattern. A source is `schema.table.column`, or a bare name for
+    that column of every input that has it. A column that no pattern matches is made from the columns of its own name.
     `by_month` partitions the table by month of the window, so that old months are dropped rather than deleted.
     `reject_limit` is the share of rows above which the blocking check of the table fails.
     """
@@ -102,6 +105,7 @@ class Table(_Declared):
     scope: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = ()
     code_version: str = ""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     by_month: bool = False
     reject_limit: float = REJECT_LIMIT
 
