@@ -23,13 +23,14 @@ from yt_platform.forecasting.forecasters.catalog import make_forecaster
 from yt_platform.forecasting.registered import MODELS
 from yt_platform.forecasting.tasks import VIDEO_DAY
 from yt_platform.forecasting.training import RECIPE
-from yt_platform.history import History, ImportedBatch, Options, open_history
+from yt_platform.history import ImportedBatch, Options, open_history
 from yt_platform.history.import_log import Import, accept
 from yt_platform.history.import_log import found as find_import
 from yt_platform.history.import_log import listed as list_imports
 from yt_platform.history.importing import holds_synthetic
 from yt_platform.history.preview import preview
 from yt_platform.local import (
+    Imported,
     Platform,
     Runs,
     bring_up_to_date,
@@ -122,9 +123,9 @@ def import_only(settings: Settings, path: Path, options: Options, out: Console) 
     with open_platform(settings) as platform, _turn(platform, out), ProgressDisplay(out) as progress:
         runs = Runs(platform, progress)
         make_room_for_real_data(platform, runs, out)
-        history = import_path(platform, runs, path, progress, options)
+        imported = import_path(platform, runs, path, progress, options)
         progress.stop()
-        code = told(platform, history, out)
+        code = told(platform, imported, out)
         out.print("`yt-platform run` or the schedule makes what follows from it")
     return code
 
@@ -143,11 +144,11 @@ def preview_import(settings: Settings, path: Path, options: Options, out: Consol
     return ROWS_REFUSED if history.unreadable or refused > REJECT_LIMIT * (rows + refused) else 0
 
 
-def told(platform: Platform, history: History, out: Console) -> int:
-    """Say what an import brought, refused and left out; returns the exit code."""
-    imported = find_import(platform.warehouse, history.import_id)
-    print_import(imported, history, out)
-    return ROWS_REFUSED if imported.is_broken or history.unreadable else 0
+def told(platform: Platform, imported: Imported, out: Console) -> int:
+    """Say what an import brought, refused, replaced and left out; returns the exit code."""
+    made = find_import(platform.warehouse, imported.history.import_id)
+    print_import(made, imported, out)
+    return ROWS_REFUSED if made.is_broken or imported.history.unreadable else 0
 
 
 def imports_made(settings: Settings) -> list[Import]:

@@ -23,8 +23,17 @@ from yt_platform.forecasting.predictions import forecasts_due
 from yt_platform.forecasting.registered import MODELS, VIDEO_FORECASTER
 from yt_platform.forecasting.training import TooLittleHistoryError, training_is_due
 from yt_platform.history import History, Options, open_history
-from yt_platform.history.import_log import end_undo, take_back
-from yt_platform.history.importing import holds_synthetic, is_imported, known_handles, refuse_forgotten, refuse_import
+from yt_platform.history.import_log import take_back
+from yt_platform.history.import_removal import end_undo
+from yt_platform.history.importing import (
+    Replaced,
+    holds_synthetic,
+    is_imported,
+    known_handles,
+    read_otherwise,
+    refuse_forgotten,
+    refuse_import,
+)
 from yt_platform.models.drift_store import drift_due
 from yt_platform.models.registry import ModelRegistry
 from yt_platform.monitoring.alerts import raise_alert
@@ -292,13 +301,21 @@ def undo_import(platform: Platform, runs: Runs, import_id: str) -> None:
     refresh(platform.warehouse, str(uuid4()))
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What was recognised at a path, and the imports whose place it took."""
+
+    history: History
+    replaced: Sequence[Replaced] = ()
+
+
 def import_path(
     platform: Platform, runs: Runs, path: Path, progress: Progress, options: Options | None = None
-) -> History:
+) -> Imported:
     """Import a file or folder by runs of `raw.history`, and let the clock stand at the end of what was imported.
 
     The first run imports everything, as an import is whole; runs of the further ranges of days verify their batches.
-    What was imported before is not looked at again, unless a file of it is damaged. Returns what was recognised.
+    What was imported before is not looked at again, unless a file of it is damaged.
     """
     from yt_platform.orchestration.jobs import IMPORT
 
@@ -308,7 +325,7 @@ def import_path(
     history = open_history(path, options, known_handles(platform.warehouse))
     if is_imported(platform.warehouse, platform.raw_store, history):
         platform.clock.follow_imports()
-        return history
+        return Imported(history)
     refuse_forgotten(platform.warehouse, path, history)
     scan = history.scan(progress)
     known = [day for day in scan.days if day >= platform.settings.partitions_start and day <= datetime.now(UTC).date()]
@@ -319,9 +336,10 @@ def import_path(
         )
     at = options.as_of.isoformat() if options.as_of else None
     told = {"path": str(path), "columns": dict(options.columns), "as_of": at, "dates": options.dates}
+    replaced = read_otherwise(platform.warehouse, history)
     config: Mapping[str, Any] | None = {"ops": {"raw__history": {"config": told}}}
     everything = frozenset({"raw.history"})
     for first, last, _ in contiguous(dict.fromkeys(known, everything)):
         runs.launch(IMPORT, Window(first, last), config=config)
         config = None
-    return history
+    return Imported(history, replaced)

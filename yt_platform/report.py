@@ -18,7 +18,7 @@ from yt_platform.history import History
 from yt_platform.history.import_log import SHORT_ID, SHOWN_REASONS, Import
 from yt_platform.history.preview import Preview
 from yt_platform.history.problems import excerpt
-from yt_platform.local import Platform, Runs
+from yt_platform.local import Imported, Platform, Runs
 from yt_platform.models.tables import SCORECARDS
 from yt_platform.printable import printable
 from yt_platform.privacy.forgetting import Forgotten
@@ -95,14 +95,20 @@ def print_summary(platform: Platform, runs: Runs, out: Console) -> None:
     print_top_forecasts(platform, out)
 
 
-def print_import(imported: Import, history: History, out: Console) -> None:
-    """What an import took, refused and why, and the files it left out."""
+def print_import(imported: Import, made: Imported, out: Console) -> None:
+    """What an import took, refused and why, what it replaced, and the files it left out."""
+    history = made.history
 
     def say(text: str, style: str | None = None) -> None:
         out.print(printable(text), style=style, soft_wrap=True)
 
     short = imported.import_id[:SHORT_ID]
     say(f"{imported.name}: {imported.rows:,} rows imported, {imported.refused:,} refused (import {short})")
+    for other in made.replaced:
+        say(
+            f"  takes the place of the import of {other.name} of {other.imported_at:%Y-%m-%d %H:%M} "
+            f"({other.import_id[:SHORT_ID]}), which read the same files otherwise"
+        )
     if history.header_lines:
         say(f"  {history.header_lines:,} header lines or sums inside files left out")
     for reason in imported.reasons[:SHOWN_REASONS]:

@@ -70,6 +70,13 @@ class HistoryFile:
         at = self.layout.constants.get("collected_at")
         return f"\0{at.isoformat()}" if at else ""
 
+    @property
+    def told(self) -> str:
+        """What is known of all of its rows from elsewhere than the file: the same rows of another time or region are
+        others."""
+        constants = self.layout.constants
+        return "\0".join(str(constants[name]) for name in ("collected_at", "region") if constants.get(name))
+
     def _as_totals(self) -> Callable[[Rows], Rows]:
         if self.layout.counts == "gains of days":
             return RunningTotals(self.name)

@@ -1,37 +1,22 @@
 """The imports that were made: what each brought and refused, and taking one back.
 
-Belongs here: what the books say of imports, and everything that goes with one of them. Not here: making an import
-(`importing.py`), reading files (`history`), making derived days anew (a run).
+Belongs here: what the catalogue says of imports, and the steps of an undo. Not here: what goes with an import when it
+goes (`import_removal.py`), making an import (`importing.py`), making derived days anew (a run).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
-from yt_platform.catalog import TABLES
-from yt_platform.catalog.lineage import DAILY_TABLES, contiguous, with_short_gaps
-from yt_platform.history.importing import RAW_HISTORY, ImportRefusedError
-from yt_platform.metrics.tables import IMPORT
+from yt_platform.history.import_removal import RAW_HISTORY, delete_files, possibly_shared, remove_from_catalogue
+from yt_platform.history.importing import ImportRefusedError
 from yt_platform.storage.raw import RawStore
-from yt_platform.tables.declaration import REJECT_LIMIT, Write
-from yt_platform.warehouse.warehouse import Transaction, Warehouse, Window
+from yt_platform.tables.declaration import REJECT_LIMIT
+from yt_platform.warehouse.warehouse import Transaction, Warehouse
 
 SHOWN_REASONS = 5
 SHORT_ID = 12
 """Digits of an import's id that are shown; as many as tell it from the others are enough to name it."""
-
-FORECASTS = {
-    "predictions.video_forecast": ("video_id", "metrics.video_snapshots"),
-    "predictions.video_hour_forecast": ("video_id", "metrics.video_snapshots"),
-    "predictions.channel_forecast": ("channel_id", "metrics.channel_snapshots"),
-    "predictions.forecast_accuracy": ("video_id", "metrics.video_snapshots"),
-    "predictions.video_hour_forecast_accuracy": ("video_id", "metrics.video_snapshots"),
-    "predictions.channel_forecast_accuracy": ("channel_id", "metrics.channel_snapshots"),
-}
-"""What each forecast is about, and the table that has readings of it while there are any."""
-
-OF_MODELS = ("models.scorecards", "models.champions", "models.backtest_forecasts", "ops.drift")
-"""How models did: of a platform without any data they say nothing."""
 
 _ALIKE = r"'[^']*'|(?<=line )\d+|(?<=character )\d+|\d{4}-\d\d-\d\d[ T]?[\d:.+]*"
 """What differs between refusals for one reason: quoted values, places and times."""
@@ -116,81 +101,22 @@ def take_back(warehouse: Warehouse, store: RawStore, import_id: str) -> None:
     """Remove what an import brought from the catalogue, the tables and the raw store.
 
     Days that have nothing left are emptied here; days of which something is left are stale then, and a run makes them
-    anew. Called again after an interruption it goes on. `end_undo` is called once the days are made.
+    anew. Called again after an interruption it goes on. `end_undo` is called once the days are made. Raises
+    ImportRefusedError where batches of it may be those of another import as well, and nothing tells.
     """
     with warehouse.transaction() as transaction:
         transaction.take_turns("raw.imports")
-        _take_out_of_the_books(transaction, import_id)
-    [row] = warehouse.records("SELECT undoing FROM raw.imports WHERE import_id = $1", (import_id,))
-    for path in row["undoing"]:
-        if not warehouse.records("SELECT FROM raw.batches WHERE path = $1", (path,)):
-            store.delete(path)
+        _refuse_shared(transaction, import_id)
+        remove_from_catalogue(transaction, import_id)
+    delete_files(warehouse, store, import_id)
 
 
-def end_undo(warehouse: Warehouse, import_id: str) -> None:
-    """Forget the import itself, and forecasts about what has no reading any more."""
-    with warehouse.transaction() as transaction:
-        for forecast, (column, readings) in FORECASTS.items():
-            transaction.execute(
-                f"DELETE FROM {forecast} AS made WHERE NOT EXISTS "
-                f"(SELECT FROM {readings} AS reading WHERE reading.{column} = made.{column})"
-            )
-        for name in OF_MODELS:
-            transaction.execute(f"DELETE FROM {name} WHERE NOT EXISTS (SELECT FROM raw.batches)")
-        transaction.execute("DELETE FROM raw.imports WHERE import_id = $1", (import_id,))
-
-
-def _take_out_of_the_books(transaction: Transaction, import_id: str) -> None:
-    own = transaction.records(
-        "SELECT batch_id, endpoint, path FROM raw.batches JOIN raw.import_batches AS own USING (batch_id) "
-        "WHERE import_id = $1 AND NOT EXISTS (SELECT FROM raw.import_batches AS other "
-        "WHERE other.batch_id = own.batch_id AND other.import_id <> own.import_id)",
-        (import_id,),
-    )
-    paths = [batch["path"] for batch in own]
-    before = _days(transaction)
-    transaction.execute(
-        "DELETE FROM raw.batches WHERE batch_id = ANY($1::bigint[])", ([batch["batch_id"] for batch in own],)
-    )
-    _empty(transaction, before - _days(transaction))
-    _unmake_newest_states(transaction, {f"raw.{batch['endpoint']}" for batch in own})
-    transaction.execute("DELETE FROM ops.quarantine WHERE origin = ANY($1)", (paths,))
-    transaction.execute(
-        "DELETE FROM ops.quarantine WHERE table_name = $2 AND run_id = "
-        "(SELECT run_id FROM raw.imports WHERE import_id = $1)",
-        (import_id, RAW_HISTORY),
-    )
-    transaction.execute("DELETE FROM raw.import_batches WHERE import_id = $1", (import_id,))
-    transaction.execute(
-        "UPDATE raw.imports SET undoing = coalesce(undoing, '{}') || $2::text[] WHERE import_id = $1",
-        (import_id, paths),
-    )
-
-
-def _days(transaction: Transaction) -> set[date]:
-    """Days that tables are made for."""
-    rows = transaction.records("SELECT DISTINCT partition_day AS day FROM raw.batches")
-    return with_short_gaps(row["day"] for row in rows)
-
-
-def _empty(transaction: Transaction, days: Iterable[date]) -> None:
-    """Leave nothing of days of which nothing is known any more, but for what is about no day's data."""
-    made = frozenset(table.name for table in DAILY_TABLES)
-    for first, last, _ in contiguous(dict.fromkeys(days, made)):
-        window = Window(first, last)
-        for name in (*made, *FORECASTS):
-            transaction.clear(TABLES[name], window)
-        transaction.execute("DELETE FROM ops.loads WHERE partition_day BETWEEN $1 AND $2", (window.first, window.last))
-        transaction.execute(
-            "DELETE FROM ops.accepted_rejects WHERE partition_day BETWEEN $1 AND $2", (window.first, window.last)
+def _refuse_shared(transaction: Transaction, import_id: str) -> None:
+    others = [shared for shared in possibly_shared(transaction, import_id) if not shared.is_certain]
+    if others:
+        named = ", ".join(f"{other.name} ({other.import_id[:SHORT_ID]})" for other in others)
+        raise ImportRefusedError(
+            f"the import {import_id[:SHORT_ID]} cannot be taken back yet: readings of it are those of {named} as well, "
+            "and the version that imported them did not note which. Import the files of the latter again, which notes "
+            "it, or take the latter back first"
         )
-
-
-def _unmake_newest_states(transaction: Transaction, lost: set[str]) -> None:
-    """A newest state that an import brought may hide an older one: all of such tables are read from raw again."""
-    for table in DAILY_TABLES:
-        if table.write is Write.NEWEST and lost & {source.name for source in table.inputs}:
-            transaction.execute(f"DELETE FROM {table.name} WHERE access = $1", (IMPORT,))
-            transaction.execute(
-                "UPDATE ops.loads SET input_version = '', batch_ids = '{}' WHERE table_name = $1", (table.name,)
-            )

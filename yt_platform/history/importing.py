@@ -1,10 +1,11 @@
-"""An import from files to the catalogue: batches stored first, then batches, rejects and the import itself booked in
-one transaction, so that nothing is half-imported. Reading the files is `history`."""
+"""An import from files to the catalogue: batches stored first, then batches, rejects and the import itself entered in
+one transaction, so that nothing is half-imported. The same transaction takes out imports that read the same files
+otherwise. Reading the files is `history`."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from itertools import chain, islice
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pandas as pd
 from yt_platform.catalog.lineage import FIRST_DAY
 from yt_platform.errors import MisuseError
 from yt_platform.history import History, ImportedBatch, Options, Reject, open_history, plain_handle
+from yt_platform.history.import_removal import RAW_HISTORY, delete_files, end_undo, remove_from_catalogue
 from yt_platform.policy import PolicyMode
 from yt_platform.progress import Progress
 from yt_platform.storage.raw import RawStore
@@ -22,7 +24,6 @@ from yt_platform.tombstones.store import tombstones
 from yt_platform.warehouse.loading import batches_of
 from yt_platform.warehouse.warehouse import Transaction, Warehouse, Window
 
-RAW_HISTORY = "raw.history"
 SYNTHETIC = "synthetic"
 REJECTS_AT_ONCE = 10_000
 
@@ -38,6 +39,8 @@ class Stored:
     rows: Mapping[date, int]
     rejects: int
     forgotten: int = 0
+    replaced: int = 0
+    """Imports whose place this one took."""
 
 
 def import_history(
@@ -50,7 +53,8 @@ def import_history(
     progress: Progress,
     options: Options | None = None,
 ) -> Stored:
-    """Import a file or folder whole; importing the same content again changes nothing.
+    """Import a file or folder whole; importing the same content again changes nothing, unless it was read otherwise
+    before: then the new reading takes the place of the old one.
 
     Rows collected after the last of `partitions`, which is today, or before YouTube began go to quarantine.
     Raises HistoryError when a file
@@ -85,15 +89,23 @@ def import_history(
     refused = len(history.rejects) + _out_of_time_records(batches, kept)
     with warehouse.transaction() as transaction:
         transaction.take_turns("raw.imports")
-        if _booked(transaction, history):
+        replaced = _read_otherwise(transaction, history)
+        if not _is_entered(transaction, history):
+            while chunk := list(islice(rejects, REJECTS_AT_ONCE)):
+                reject_count += len(chunk)
+                transaction.add_to_quarantine(RAW_HISTORY, _as_quarantine(chunk), run_id)
+            _enter(transaction, history, kept, refused, run_id)
+        elif not replaced:
             return Stored({}, 0)
-        while chunk := list(islice(rejects, REJECTS_AT_ONCE)):
-            reject_count += len(chunk)
-            transaction.add_to_quarantine(RAW_HISTORY, _as_quarantine(chunk), run_id)
-        _book(transaction, history, kept, refused, run_id)
+        for other in replaced:
+            remove_from_catalogue(transaction, other.import_id)
+    for other in replaced:
+        delete_files(warehouse, store, other.import_id)
+        end_undo(warehouse, other.import_id)
     if without.removed:
         progress(without.removed, without.removed, "raw.history, rows left out as forgotten")
-    return Stored(_rows_by_day((batch.day, batch.file.rows) for batch in kept), reject_count, without.removed)
+    rows = _rows_by_day((batch.day, batch.file.rows) for batch in kept)
+    return Stored(rows, reject_count, without.removed, len(replaced))
 
 
 def _without_forgotten(warehouse: Warehouse, store: RawStore, batch: ImportedBatch, without: Without) -> ImportedBatch:
@@ -138,10 +150,10 @@ def refuse_forgotten(warehouse: Warehouse, path: Path, history: History) -> None
 
 
 def is_imported(warehouse: Warehouse, store: RawStore, history: History) -> bool:
-    """Whether files of the same content were imported before, by the same version of the importer, and every imported
-    batch is still there as it was: importing again is the remedy for one that is not."""
+    """Whether these files were imported before and read as they would be now, and not otherwise as well, and every
+    imported batch is still there as it was: importing again is the remedy for one that is not."""
     with warehouse.transaction() as transaction:
-        if not _booked(transaction, history):
+        if not _is_entered(transaction, history) or _read_otherwise(transaction, history):
             return False
     batches = warehouse.records(
         "SELECT path, sha256 FROM raw.batches WHERE source = 'import' AND purged_at IS NULL ORDER BY batch_id"
@@ -149,9 +161,35 @@ def is_imported(warehouse: Warehouse, store: RawStore, history: History) -> bool
     return all(store.holds(batch["path"], batch["sha256"]) for batch in batches)
 
 
-def _booked(transaction: Transaction, history: History) -> bool:
-    booked = "SELECT import_id FROM raw.imports WHERE import_id = $1 AND undoing IS NULL"
-    return bool(transaction.records(booked, (history.import_id,)))
+def _is_entered(transaction: Transaction, history: History) -> bool:
+    entered = "SELECT import_id FROM raw.imports WHERE import_id = $1 AND undoing IS NULL"
+    return bool(transaction.records(entered, (history.import_id,)))
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """An import whose place another one takes, as it read the same files, or some of them, otherwise."""
+
+    import_id: str
+    name: str
+    imported_at: datetime
+
+
+def read_otherwise(warehouse: Warehouse, history: History) -> list[Replaced]:
+    """The imports whose place this one would take, the oldest first."""
+    with warehouse.transaction() as transaction:
+        return _read_otherwise(transaction, history)
+
+
+def _read_otherwise(transaction: Transaction, history: History) -> list[Replaced]:
+    """Imports that have no other files than this one, whatever these were called, and read them by another version or
+    by what a person said about names and dates. An import with further files stays: nothing tells its rows apart."""
+    rows = transaction.records(
+        "SELECT import_id, name, imported_at FROM raw.imports WHERE import_id <> $1 AND (import_id = ANY($2) "
+        "OR contents <@ $3 AND reading IS DISTINCT FROM $4) ORDER BY imported_at",
+        (history.import_id, history.earlier_ids, history.known_by, history.reading),
+    )
+    return [Replaced(**row) for row in rows]
 
 
 def verify_batches(
@@ -225,15 +263,25 @@ def _out_of_time_records(batches: list[ImportedBatch], kept: list[ImportedBatch]
     return sum(max(rows.values()) for rows in days.values())
 
 
-def _book(transaction: Transaction, history: History, kept: list[ImportedBatch], refused: int, run_id: str) -> None:
-    """Enter the import into the books with its batches; one that is being taken back is a new import then."""
+def _enter(transaction: Transaction, history: History, kept: list[ImportedBatch], refused: int, run_id: str) -> None:
+    """Enter the import and its batches into the catalogue; one that is being taken back is a new import then."""
     rows = sum(batch.file.rows for batch in kept)
     transaction.execute(
-        "INSERT INTO raw.imports (import_id, name, formats, row_count, record_count, reject_count, run_id) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7::uuid) ON CONFLICT (import_id) DO UPDATE SET "
+        "INSERT INTO raw.imports (import_id, name, formats, row_count, record_count, reject_count, run_id, contents, "
+        "reading) VALUES ($1, $2, $3, $4, $5, $6, $7::uuid, $8, $9) ON CONFLICT (import_id) DO UPDATE SET "
         "row_count = excluded.row_count, record_count = excluded.record_count, reject_count = excluded.reject_count, "
         "run_id = excluded.run_id, imported_at = now(), accepted_at = NULL, undoing = NULL",
-        (history.import_id, history.name, list(history.formats), rows, history.records - refused, refused, run_id),
+        (
+            history.import_id,
+            history.name,
+            list(history.formats),
+            rows,
+            history.records - refused,
+            refused,
+            run_id,
+            history.contents,
+            history.reading,
+        ),
     )
     for batch in kept:
         _catalogue(transaction, batch, run_id)

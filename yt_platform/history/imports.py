@@ -29,8 +29,8 @@ from yt_platform.progress import Progress, silent
 from yt_platform.storage.endpoints import CHANNELS, ENDPOINTS, VIDEOS
 from yt_platform.storage.raw import RawFile, RawStore
 
-IMPORTER_VERSION = 2
-"""Raised when the same files would give other batches."""
+IMPORTER_VERSION = 3
+"""Raised when the same files would give other batches: an import of them then takes the place of the older one."""
 
 PART_ROWS = 600_000
 PART_BYTES = 128 << 20
@@ -68,10 +68,12 @@ class ImportedBatch:
 class History:
     """Files recognised at a path, ready to be scanned and imported; made by `open_history`.
 
-    `files`, `ignored` and `unreadable` are in order of their names, relative to the path; `formats` names the layouts;
-    `import_id` stands for the names and contents of all files and the importer's version. Once `batches` has begun to
-    give batches, `rejects` holds the rows that could not be read, until its scratch folder is removed, and
-    `header_lines` is how many repeated headers were left out, and `records` how many rows the files have.
+    `files`, `ignored` and `unreadable` are in order of their names, relative to the path; `formats` names the layouts.
+    `import_id` stands for the names and contents of all files and for `reading`, the importer's version and what a
+    person said. `earlier_ids` are the ids that earlier versions gave. `contents` says which files these are, whatever
+    they are called, and `known_by` also how earlier versions noted them. Once `batches` has begun to give batches,
+    `rejects` holds the rows that could not be read, until its scratch folder is removed, `header_lines` is how many
+    repeated headers were left out, and `records` how many rows the files have.
     """
 
     def __init__(self, path: Path, found: Found, options: Options) -> None:
@@ -83,7 +85,11 @@ class History:
         self.formats = sorted({file.layout.name for file in files})
         manifest = "".join(f"{file.name}\0{file.sha256}{file.made_at}\n" for file in files)
         self.manifest_sha256 = _sha256(manifest)
-        self.import_id = _sha256(f"{IMPORTER_VERSION}\n{options}{manifest}")
+        self.reading = f"{IMPORTER_VERSION}\n{options}"
+        self.import_id = _sha256(f"{self.reading}{manifest}")
+        self.earlier_ids = [_sha256(f"{version}\n{manifest}") for version in range(1, IMPORTER_VERSION)]
+        self.contents = sorted({_sha256(f"{file.sha256}{file.told}") if file.told else file.sha256 for file in files})
+        self.known_by = [*self.contents, *(file.sha256 for file in files), self.manifest_sha256]
         self.rejects: RejectLog | tuple[()] = ()
         self.header_lines = 0
         self.records = 0

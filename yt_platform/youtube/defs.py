@@ -308,6 +308,8 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
                         progress,
                         config.options,
                     )
+                if imported.replaced:
+                    clock.follow_undo()
                 clock.follow_imports()
                 return MaterializeResult(
                     metadata={
@@ -315,6 +317,7 @@ def _history(partitions: PartitionsDefinition) -> AssetsDefinition:
                         "rows": sum(imported.rows.values()),
                         "rejects": imported.rejects,
                         "forgotten": imported.forgotten,
+                        "replaced_imports": imported.replaced,
                     }
                 )
             stored = verify_batches(warehouse, raw_store, list(ENDPOINTS), window, progress)
