@@ -313,20 +313,32 @@ def make_room_for_real_data(platform: Platform, runs: Runs, out: Console) -> Non
 
 def bring_up(settings: Settings, out: Console) -> int:
     """Serve Dagster and MLflow until Ctrl-C; returns the exit code."""
-    from yt_platform.up import check_ports, fail_orphaned_runs, only_one, serve, services
+    from yt_platform.up import check_ports, only_one
 
     with only_one(settings.home):
         check_ports(settings)
-        token = ui_token(settings)
-        with open_platform(settings) as platform:
-            failed = fail_orphaned_runs(Runs(platform, silent).instance)
-            if failed:
-                out.print(f"{len(failed)} runs were under way when their process ended; they are marked as failed")
-            return serve(
-                services(settings, platform.urls),
-                settings.home / "logs",
-                lambda: print_opened(settings, token, out),
-            )
+        code = _serve(settings, out)
+        while code is None:
+            out.print("The database was started again at another port; the pages and the daemon follow.")
+            code = _serve(settings, out)
+        return code
+
+
+def _serve(settings: Settings, out: Console) -> int | None:
+    """Serve as long as the databases are where they were at the start. None where they have moved."""
+    from yt_platform.up import fail_orphaned_runs, serve, services
+
+    token = ui_token(settings)
+    with open_platform(settings) as platform:
+        failed = fail_orphaned_runs(Runs(platform, silent).instance)
+        if failed:
+            out.print(f"{len(failed)} runs were under way when their process ended; they are marked as failed")
+        return serve(
+            services(settings, platform.urls),
+            settings.home / "logs",
+            lambda: print_opened(settings, token, out),
+            lambda: databases(settings).revived() == platform.urls,
+        )
 
 
 def report_day(settings: Settings, day: date | None, folder: Path | None, out: Console) -> None:

@@ -26,13 +26,14 @@ def outage(settings: Settings) -> dict[str, Any] | None:
     if reason is None:
         return None
     up = is_up(settings.home)
-    remedy = "see why it ended, and that its disk has room; "
     if found.server is None:
         remedy = "see that the server of YT_DATABASE_URL runs and takes connections from here"
+    elif found.server.is_there():
+        remedy = "see what its log says and how busy the machine and its disk are, and ask again"
     elif up:
-        remedy += "the next run of `yt-platform up` starts it again, or end `up` with Ctrl-C and start it anew"
+        remedy = "see why it ended, and that its disk has room; `yt-platform up` starts it again, or ends and says why"
     else:
-        remedy += "`yt-platform db start`, or any other command, starts it again"
+        remedy = "see why it ended, and that its disk has room; `yt-platform db start`, or any other command, starts it"
     return {
         "database": {
             "answers": False,

@@ -395,7 +395,9 @@ def print_status(found: Mapping[str, Any], out: Console) -> None:
         out.print(
             f"alert: {alert['severity']}, {alert['subject']}: {alert['message']} ({seen})", style="red", markup=False
         )
-    for (method, reason), count in Counter((item["method"], item["reason"]) for item in found["skipped"]).items():
+    # the others are among what is broken
+    refused = [(item["method"], item["reason"]) for item in found["skipped"] if item["setback"] == "refused"]
+    for (method, reason), count in Counter(refused).items():
         out.print(f"skipped, and asked for again later: {count:,} of {method}: {reason}", markup=False)
     if not found["broken"]:
         out.print("Nothing is broken.")

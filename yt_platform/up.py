@@ -126,11 +126,13 @@ def _was_running(pid: int, at: float) -> bool:
         return False
 
 
-def serve(children: list[Service], logs: Path, started: Callable[[], None]) -> int:
-    """Run the services until one ends or a signal comes, then stop them all.
+def serve(
+    children: list[Service], logs: Path, started: Callable[[], None], is_current: Callable[[], bool]
+) -> int | None:
+    """Run the services until one ends, a signal comes or they are no longer current, then stop them all.
 
     Each service leads a process group of its own, so that its children end with it and Ctrl-C reaches them once,
-    in order, from here. Returns 0 after a signal, 1 when a service ended by itself.
+    in order, from here. Returns 0 after a signal, 1 when a service ended by itself, None when other ones are needed.
     """
     logs.mkdir(parents=True, exist_ok=True)
     stopping: list[int] = []
@@ -156,6 +158,8 @@ def serve(children: list[Service], logs: Path, started: Callable[[], None]) -> i
             if ended:
                 print(f"{ended[0]} ended with exit code {processes[ended[0]].returncode}; see {logs}/{ended[0]}.log")
                 return 1
+            if not is_current():
+                return None
             time.sleep(0.3)
         return 0
     finally:

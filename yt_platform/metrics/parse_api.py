@@ -28,7 +28,7 @@ from yt_platform.metrics.parse import obtained, to_pandas
 from yt_platform.metrics.tables import COMMENTS
 from yt_platform.storage.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, TIMESTAMP, VIDEO_SNAPSHOTS, VIDEOS
 from yt_platform.tables.columns import CHANNEL_ID, TEXT
-from yt_platform.tables.validation import Malformed
+from yt_platform.tables.validation import Malformed, Untold
 
 CHUNK_BYTES = 1 << 18
 """Bodies held as Python objects at a time. 8 MB take 1.5 to 2 times as long (caches, the collector of cycles), 128 kB
@@ -238,7 +238,7 @@ def _snapshots_of_videos(items: list[Object]) -> Values:
         "video_id": _each(items, "id"),
         "channel_id": _each(snippets, "channelId"),
         "published_at": [snippet.get("publishedAt", snippet.get("publishTime")) for snippet in snippets],
-        "view_count": _each_of("statistics", statistics, "viewCount"),
+        "view_count": _view_counts(items, statistics, lambda counts: counts.get("viewCount") is None),
         "like_count": _each(statistics, "likeCount"),
         "comment_count": _each(statistics, "commentCount"),
     }
@@ -252,7 +252,8 @@ def _snapshots_of_channels(items: list[Object]) -> Values:
             None if counts.get("hiddenSubscriberCount") is True else counts.get("subscriberCount")
             for counts in statistics
         ],
-        "view_count": _each_of("statistics", statistics, "viewCount"),
+        # a channel without public videos has no views to tell
+        "view_count": _view_counts(items, statistics, lambda counts: counts is _ABSENT),
         "video_count": _each(statistics, "videoCount"),
     }
 
@@ -458,6 +459,13 @@ def _each_of(part: str, objects: Iterable[Object], name: str) -> list[Json]:
     return [missing if one is _ABSENT else one.get(name) for one in objects]
 
 
+def _view_counts(items: list[Object], statistics: list[Object], is_untold: Callable[[Object], bool]) -> list[Json]:
+    return [
+        Untold() if is_untold(counts) and type(item.get("id")) is str else counts.get("viewCount")
+        for item, counts in zip(items, statistics, strict=True)
+    ]
+
+
 def _datetimes(objects: Iterable[Object], name: str) -> list[datetime | None]:
     """Of all objects at once: a time alone costs as much as a page of them."""
     typed, _ = _instants(_each(objects, name))
@@ -594,7 +602,7 @@ def _others(kind: type, values: list[Json]) -> Cells:
     if _are(kind, values):
         return {}
     return {
-        row: Malformed(_shown(value))
+        row: value if isinstance(value, Malformed) else Malformed(_shown(value))
         for row, value in enumerate(values)
         if value is not None and type(value) is not kind
     }

@@ -17,6 +17,14 @@ class Malformed(str):
     """What stands in a cell, as text, where the value was not of the column's type; `judge` refuses its row."""
 
 
+class Untold(Malformed):
+    """What stands in place of a count that an answer leaves out, as YouTube does of single items. `judge` refuses the
+    row, which is no fault of the others of its day."""
+
+
+_IS_UNTOLD = "is not told"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A frame judged by its contract: the rows that hold, and the rows that do not with a `reason` column."""
@@ -47,9 +55,18 @@ def _malformed(frame: pd.DataFrame) -> "pd.Series[str]":
     """Reasons by row, for the rows that hold a `Malformed`."""
     found = [pd.Series([], dtype=object, index=pd.RangeIndex(0))]
     for name in frame.select_dtypes("object").columns:
-        cells = frame.loc[[type(cell) is Malformed for cell in frame[name]], name]
-        found.append(cells.map(lambda cell, name=name: f"{name} = {cell} is malformed"))
+        cells = frame.loc[[isinstance(cell, Malformed) for cell in frame[name]], name]
+        found.append(cells.map(lambda cell, name=name: f"{name} {_fault(cell)}"))
     return _by_row(pd.concat(found))
+
+
+def _fault(cell: Malformed) -> str:
+    return _IS_UNTOLD if isinstance(cell, Untold) else f"= {cell} is malformed"
+
+
+def only_untold(rejected: pd.DataFrame) -> pd.DataFrame:
+    """The refused rows that lack a count alone."""
+    return rejected[rejected["reason"].str.fullmatch(rf"\w+ {_IS_UNTOLD}")]
 
 
 def _broken(table: Table, failures: pd.DataFrame) -> "pd.Series[str]":

@@ -8,13 +8,14 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
 from yt_platform.storage.private import close_umask, make_private
-from yt_platform.warehouse.embedded.server import EmbeddedPostgres
+from yt_platform.warehouse.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
 from yt_platform.warehouse.readers import Reader, Readers, reader_role
 from yt_platform.warehouse.sessions import DatabaseError as DatabaseError
 from yt_platform.warehouse.sessions import bounded
@@ -117,6 +118,15 @@ class Databases:
         with self.server or contextlib.nullcontext():
             yield self.urls()
 
+    def revived(self) -> DatabaseUrls:
+        """The URLs as they are now. An embedded server that was killed is started again; where another program has
+        taken its port meanwhile, it has another one."""
+        try:
+            return self.urls()
+        except EmbeddedPostgresError:
+            with self.open() as urls:
+                return urls
+
     def urls(self) -> DatabaseUrls:
         """Raises DatabaseError (or EmbeddedPostgresError) when there is no server to name."""
         if self.server:
@@ -138,13 +148,12 @@ class Databases:
         if self.server and not self.server.running():
             return None
         url = self.server.url("postgres") if self.server else str(self._warehouse_url)
-        try:
-            psycopg.connect(url, connect_timeout=ANSWER_SECONDS).close()
-        except psycopg.OperationalError as error:
-            # a database that does not exist is made, and a wrong password is told by whoever needs it
-            known = ("does not exist", "authentication failed", "no password supplied")
-            return None if any(text in str(error) for text in known) else str(error).strip().splitlines()[0]
-        return None
+        found: list[str | None] = []
+        # in a thread of its own: libpq's timeout leaves out looking up the name, and counts anew for each address
+        probe = Thread(target=lambda: found.append(_unreachable(url)), daemon=True)
+        probe.start()
+        probe.join(ANSWER_SECONDS)
+        return found[0] if found else f"it does not answer within {ANSWER_SECONDS} seconds"
 
     def create(self) -> None:
         """Create what is missing of the three databases and the reader role; repeating it changes nothing.
@@ -176,6 +185,17 @@ class Databases:
     def _reader_file(self) -> Path:
         """The reader's password alone: people give it to BI tools."""
         return self.home / "reader.pgpass"
+
+
+def _unreachable(url: str) -> str | None:
+    """Why nobody answers there; None where somebody does."""
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError as error:
+        # a database that does not exist is made, and a wrong password is told by whoever needs it
+        known = ("does not exist", "authentication failed", "no password supplied")
+        return None if any(text in str(error) for text in known) else str(error).strip().splitlines()[0]
+    return None
 
 
 def _external_reader_url(warehouse: str, role: str, passfile: Path) -> str:

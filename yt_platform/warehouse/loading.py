@@ -24,7 +24,7 @@ from yt_platform.storage.endpoints import API_ENDPOINTS
 from yt_platform.storage.raw import RawStore
 from yt_platform.tables.columns import DAY, TEXT
 from yt_platform.tables.declaration import Table, Write
-from yt_platform.tables.validation import judge
+from yt_platform.tables.validation import judge, only_untold
 from yt_platform.warehouse.warehouse import DuplicateKeyError, Transaction, Warehouse, Window
 from yt_platform.youtube.data_api.polling import IDS_PER_CALL
 from yt_platform.youtube.reporting_api.reports import ReportError
@@ -233,7 +233,7 @@ def _load_chunk(
     puts: Sequence[str],
 ) -> tuple[dict[date, int], dict[date, int]]:
     """One transaction, by the first of these methods of it that finds no key twice; returns rows and rejects by day."""
-    counts, rejects = dict.fromkeys(chunk.days, 0), dict.fromkeys(chunk.days, 0)
+    counts, rejects, untold = (dict.fromkeys(chunk.days, 0) for _ in range(3))
     try:
         with warehouse.transaction() as transaction:
             if not grew:
@@ -243,6 +243,9 @@ def _load_chunk(
                 transaction.add_to_quarantine(table.name, rejected, run_id)
                 counts = _added(counts, count_by_day(accepted, table.window, chunk))
                 rejects = _added(rejects, rejects_by_day(rejected))
+                untold = _added(untold, rejects_by_day(only_untold(rejected)))
+            # items that tell no count are in nobody's way; where most tell none, the answers have changed
+            rejects = {day: n - untold[day] if untold[day] <= counts[day] else n for day, n in rejects.items()}
             withdrawn = withdraw_false_zeros(transaction, table, chunk)
             if len(withdrawn):  # no fault of a row, so that no day is unusable for them
                 told = as_rejects(withdrawn, withdrawn[table.window], withdrawn["source"])

@@ -79,6 +79,7 @@ def test_status_names_uploads_that_are_cut_short_until_they_are_listed(
     assert f"broken: uploads not read to the end: of {first} (" in printed
     assert reason in printed
     assert "a collection begins it anew from 2026-03-02 1" in printed
+    assert "skipped, and asked" not in printed  # it is told once
     rig.advance(hours=3)
     assert unread(status_of(rig, definitions)[0])  # time alone mends nothing
     rig.collect("uploads")

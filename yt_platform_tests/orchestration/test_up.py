@@ -27,6 +27,7 @@ from websockets.sync.client import connect
 
 from yt_platform.local import open_platform
 from yt_platform.settings import Settings
+from yt_platform.up import Service, serve
 from yt_platform.warehouse.databases import sqlalchemy_url
 from yt_platform.web.login import FILE
 from yt_platform_tests.conftest import free_port, reachable_folder
@@ -317,6 +318,18 @@ def test_killed_without_warning_it_leaves_no_service_behind(home: Path) -> None:
     while processes_of(home) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert command_lines(home) == []
+
+
+def test_services_whose_database_has_moved_are_stopped_for_others(tmp_path: Path) -> None:
+    """They kept the old address for good, where another program may listen."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    asleep = Service("asleep", (sys.executable, "-c", "import time; time.sleep(600)"), {"YT_HOME": str(tmp_path)})
+    try:
+        assert serve([asleep], tmp_path, lambda: None, iter([True, False]).__next__) is None
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert command_lines(tmp_path) == []
 
 
 def test_a_port_in_use_is_named(home: Path) -> None:

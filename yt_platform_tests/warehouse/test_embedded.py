@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import adbc_driver_postgresql.dbapi
 import psutil
@@ -29,7 +30,7 @@ from yt_platform.outage import outage
 from yt_platform.settings import Settings
 from yt_platform.warehouse.databases import Databases
 from yt_platform.warehouse.embedded import keeper as embedded_keeper
-from yt_platform.warehouse.embedded.keeper import command_line, postmaster_file, run_as
+from yt_platform.warehouse.embedded.keeper import command_line, is_suspended, postmaster_file, run_as
 from yt_platform.warehouse.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
 from yt_platform.warehouse.pgpass import role_password
 from yt_platform_tests.conftest import reachable_folder
@@ -655,7 +656,47 @@ def test_a_killed_server_that_somebody_uses_is_told_without_starting_it(home: Pa
 def test_a_server_that_takes_connections_and_says_nothing_is_told_within_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("yt_platform.warehouse.databases.ANSWER_SECONDS", 2)  # libpq's least
+    monkeypatch.setattr("yt_platform.warehouse.databases.ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/youtube"
-        assert "timeout" in str(Databases(tmp_path, url).unanswered())
+        assert Databases(tmp_path, url).unanswered() == "it does not answer within 0.2 seconds"
+
+
+def test_a_server_that_a_signal_has_stopped_is_told_at_once(home: Path) -> None:
+    with EmbeddedPostgres(home):
+        server = _postmaster(home)
+        os.kill(server, signal.SIGSTOP)
+        try:
+            _eventually(lambda: is_suspended(server))
+            told = outage(Settings(home=home, _env_file=None))
+            assert told
+            assert f"kill -CONT {server}" in told["broken"][0]["reason"]
+        finally:
+            os.kill(server, signal.SIGCONT)
+
+
+def test_a_killed_server_is_revived_where_another_program_has_taken_its_port(home: Path) -> None:
+    """`up` kept the old address for good, and `status` said that nothing is broken."""
+    databases = Databases(home)
+    with databases.open() as before:
+        assert databases.revived() == before
+        port = urlsplit(before.warehouse).port or 0
+        os.kill(_postmaster(home), signal.SIGKILL)
+        with _listening(port):
+            after = databases.revived()
+            assert urlsplit(after.warehouse).port != port
+            assert _answer(EmbeddedPostgres(home).url("postgres")) == 42
+            assert databases.revived() == after
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[None]:
+    """Another program on the port of a server that was killed, once the last of its processes has ended."""
+    _eventually(lambda: _is_refused(port))
+    with socket.create_server(("127.0.0.1", port)):
+        yield
+
+
+def _is_refused(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -39,14 +39,25 @@ def process_start(pid: int) -> str | None:
     Clock ticks since boot from /proc and the boot's id: unlike `psutil.create_time` it does not move when the
     clock is set, and a pid used again, even by the next boot, gets another value.
     """
+    fields = _process(pid)
+    if not fields or fields[0] in "ZX":
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+    return f"{fields[19]}.{boot[:8]}"
+
+
+def is_suspended(pid: int) -> bool:
+    """Whether the process was stopped by a signal, and goes on after SIGCONT alone."""
+    return _process(pid)[:1] == ["T"]
+
+
+def _process(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on, empty if there is no such process."""
     try:
         # The second field, the program's name, may hold spaces and parentheses.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return None
-    state, ticks = fields[0], fields[19]
-    return None if state in "ZX" else f"{ticks}.{boot[:8]}"
+        return []
 
 
 def command_line(pid: int) -> list[str]:

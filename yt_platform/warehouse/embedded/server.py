@@ -17,7 +17,14 @@ from urllib.parse import quote
 
 from yt_platform.warehouse.embedded import keeper as embedded_keeper
 from yt_platform.warehouse.embedded.cluster import SUPERUSER, Cluster, await_ready, ready_port
-from yt_platform.warehouse.embedded.keeper import live_leases, locked, process_start, server_pid, stop_server
+from yt_platform.warehouse.embedded.keeper import (
+    is_suspended,
+    live_leases,
+    locked,
+    process_start,
+    server_pid,
+    stop_server,
+)
 from yt_platform.warehouse.embedded.place import EmbeddedPostgresError, Place, Server, explained, wheel_binaries
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
@@ -86,15 +93,25 @@ class EmbeddedPostgres:
         data = self._place.data
         return data is not None and ready_port(data) is not None
 
+    def is_there(self) -> bool:
+        """Whether the server's process lives, be it ready or not."""
+        data = self._place.data
+        return data is not None and server_pid(data) is not None
+
     def outage(self) -> str | None:
         """Why the server does not run although somebody uses it; None where it runs, or nobody does.
 
         Waits for nothing and starts nothing.
         """
         data = self._place.data
-        if data is None or ready_port(data):
+        if data is None:
             return None
-        if server_pid(data) is not None:
+        pid = server_pid(data)
+        if pid is not None and is_suspended(pid):
+            return f"process {pid}, the server, was stopped by a signal: `kill -CONT {pid}` lets it go on"
+        if ready_port(data):
+            return None
+        if pid is not None:
             return "it is starting, recovering after a crash, or stopping"
         users = sorted(set(live_leases(self._state / "leases")) - {os.getpid()})
         if users:

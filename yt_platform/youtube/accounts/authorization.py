@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
 
+import google_auth_httplib2
 import httplib2
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
@@ -142,12 +143,13 @@ def verify(account: Account, endpoint: str | None, charge: Callable[[str], None]
     if account.content_owner:
         asked = {"managedByMe": True, "onBehalfOfContentOwner": account.content_owner, "maxResults": 1}
     options = {"api_endpoint": endpoint} if endpoint else None
+    http = httplib2.Http(timeout=TIMEOUT_SECONDS)
+    http.follow_redirects = False  # one charge pays for one request
+    authorized = google_auth_httplib2.AuthorizedHttp(account.credentials, http)
     charge("channels.list")
     try:
-        with build(
-            "youtube", "v3", credentials=account.credentials, client_options=options, static_discovery=True
-        ) as service:
-            found = service.channels().list(part="id", **asked).execute(num_retries=1).get("items", [])
+        with build("youtube", "v3", http=authorized, client_options=options, static_discovery=True) as service:
+            found = service.channels().list(part="id", **asked).execute().get("items", [])
     except HttpError as error:
         raise _refused(account.name, error) from None
     except (OSError, httplib2.HttpLib2Error) as error:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httplib2
 from googleapiclient.discovery import build
@@ -95,7 +96,8 @@ class YouTubeClient:
     ) -> None:
         self._source, self._ledger, self._now, self._wait = source, ledger, now, wait
         self._doubted_parts, self._refused_parts = UNVERIFIED_PARTS, frozenset[str]()
-        self._http = httplib2.Http(timeout=TIMEOUT_SECONDS)
+        self._method = ""
+        self._http = ChargedHttp(lambda: ledger.charge(self._method), TIMEOUT_SECONDS)
         self._service = build(
             "youtube",
             "v3",
@@ -112,7 +114,8 @@ class YouTubeClient:
         self._service.close()
 
     def call(self, method: str, **parameters: Any) -> Answer:
-        """One call, e.g. `call("videos.list", part="id", id="…")`, tried up to `ATTEMPTS` times, each charged.
+        """One call, e.g. `call("videos.list", part="id", id="…")`, tried up to `ATTEMPTS` times; every request that is
+        sent is charged.
 
         Where it is refused with one of `UNVERIFIED_PARTS` that was not answered before, it is made without them. Where
         that is answered, so are all calls from then on.
@@ -149,7 +152,7 @@ class YouTubeClient:
         raise self._error(method, fault)
 
     def _try(self, method: str, parameters: dict[str, Any]) -> "Answer | _Fault":
-        self._ledger.charge(method)
+        self._method = method
         resource, verb = method.split(".")
         request = getattr(getattr(self._service, resource)(), verb)(**parameters)
         request.postproc = as_received
@@ -158,7 +161,6 @@ class YouTubeClient:
         except HttpError as error:
             return _fault(Refusal.read(error.status_code, error.content, error.resp.get("retry-after")))
         except (ConnectionRefusedError, httplib2.ServerNotFoundError) as error:
-            self._ledger.refund(method)  # nothing was sent
             return _Fault(Kind.TRANSIENT, f"{type(error).__name__}: check YT_API_ENDPOINT and the network")
         except (OSError, httplib2.HttpLib2Error, httplib2.http.client.HTTPException, Error) as error:
             # a kept connection may have died: the next try opens another
@@ -191,6 +193,33 @@ class YouTubeClient:
                 "time, by this key or by other programs of its project; what is left is asked for at the next run"
             )
         return UnavailableError(f"{method} failed {ATTEMPTS} times, last with {fault.reason}")
+
+
+class ChargedHttp(httplib2.Http):  # type: ignore[misc]  # httplib2 has no types
+    """HTTP whose every request is charged just before it is sent.
+
+    httplib2 sends a request again by itself where the server closed the connection without an answer. Redirects are
+    answers like others: YouTube's API makes none, and a loop of them would send more than one call is worth.
+    """
+
+    def __init__(self, charge: Callable[[], None], timeout: float) -> None:
+        super().__init__(timeout=timeout)
+        self.follow_redirects = False
+        self._kinds = {scheme: _charging(kind, charge) for scheme, kind in httplib2.SCHEME_TO_CONNECTION.items()}
+
+    def request(self, uri: str, *arguments: Any, **named: Any) -> Any:
+        return super().request(uri, *arguments, **named, connection_type=self._kinds[urlsplit(uri).scheme])
+
+
+def _charging(kind: Any, charge: Callable[[], None]) -> Any:
+    """A connection of this kind that calls `charge` before each request."""
+
+    class Charging(kind):  # type: ignore[misc]  # httplib2 has no types
+        def request(self, *arguments: Any, **named: Any) -> None:
+            charge()
+            super().request(*arguments, **named)
+
+    return Charging
 
 
 def pause(attempt: int, at_least: float, growth: int) -> float:

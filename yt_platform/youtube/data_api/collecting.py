@@ -214,9 +214,14 @@ class Collector:
             self._failed = False
             try:
                 yield pull
+            except ConfigurationError:
+                # some may have been refused before the key was in doubt
+                pull.keep_part([], [self._skipped.not_theirs(Setback.REFUSED)])
+                raise
             finally:
+                # as nothing was answered, it was no item that failed
                 if self._failed and not pull.is_answered and not self._is_anything_answered():
-                    pull.keep_part([], [self._skipped.outage()])
+                    pull.keep_part([], [self._skipped.not_theirs(Setback.FAILED)])
 
     def _is_anything_answered(self) -> bool:
         """Whether YouTube answers at all, by a call about nobody's channel."""

@@ -129,8 +129,8 @@ class Refusal:
         """What to do about the answer.
 
         A known reason decides, and for quota the period that it counts for. Then the status: 408, 409, 429 and 5xx
-        pass; 401 and what is below 400 are the configuration's. Any other 4xx may be the item's or the key's, and one
-        without a reason that of a server of another kind, which refuses every call alike.
+        pass; what is below 400 is the configuration's. Any other 4xx, 401 among them, may be the item's or the key's,
+        and one without a reason that of a server of another kind, which refuses every call alike.
         """
         known = self._known
         if self._is_limit(known):
@@ -141,7 +141,7 @@ class Refusal:
             return Kind.CONFIGURATION
         if self.status in (408, 409) or self.status >= 500:
             return Kind.TRANSIENT
-        if self.status == 401 or self.status < 400:
+        if self.status < 400:
             return Kind.CONFIGURATION
         return Kind.REFUSED
 

@@ -83,15 +83,6 @@ class QuotaLedger:
             why = spent.stop_reason or f"{spent.units} of {spent.allowed} units are spent"
             raise QuotaExhaustedError(bucket, why, resets_at(at))
 
-    def refund(self, method: str) -> None:
-        """Take a charge back: only for a call of which not a byte was sent."""
-        self._execute(
-            "WITH refunded AS ("
-            "  UPDATE ops.quota_ledger SET units = units - 1 WHERE pacific_day = %(day)s AND bucket = %(bucket)s"
-            ") UPDATE ops.quota_calls SET calls = calls - 1 WHERE pacific_day = %(day)s AND method = %(method)s",
-            {"day": pacific_day(self._now()), "bucket": bucket_of(method), "method": method},
-        )
-
     def stop(self, method: str, reason: str) -> QuotaExhaustedError:
         """Close the bucket of `method` until the reset, as YouTube says it is empty; returns the error to raise."""
         at, bucket = self._now(), bucket_of(method)

@@ -85,12 +85,12 @@ class SkippedItems:
         """The item was read to its end."""
         return "DELETE FROM ops.skipped_items WHERE method = %(method)s AND item = %(item)s", _named(item)
 
-    def outage(self) -> Update:
-        """What failed now was no item's fault, as nothing was answered: they wait no longer than before."""
+    def not_theirs(self, setback: Setback) -> Update:
+        """What set items back now was no item's fault: they wait no longer than before."""
         return (
             "UPDATE ops.skipped_items SET times = greatest(times - 1, 0), retry_at = %(now)s "
-            "WHERE setback = 'failed' AND last_at = %(now)s",
-            {"now": self._now},
+            "WHERE setback = %(setback)s AND last_at = %(now)s",
+            {"now": self._now, "setback": setback},
         )
 
     def _is_due(self, row: Skipped) -> bool:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 from typing import LiteralString, cast
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -317,7 +319,43 @@ def test_what_was_not_sent_is_not_charged(rig: Rig) -> None:
     assert found.missing  # fewer calls than make an outage once ended green
     assert "5 items stay due" in found.missing
     assert "check YT_API_ENDPOINT" in found.missing
-    assert rig.ledger() == {"default": 0}
+    assert rig.ledger() == {}
+
+
+@contextmanager
+def strange_server(answer: bytes) -> Iterator[tuple[str, list[str]]]:
+    """A server that answers every request with these bytes and closes the connection; its URL, and what was asked."""
+    asked: list[str] = []
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline().decode())
+            self.wfile.write(answer)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        server.shutdown()
+        thread.join()
+
+
+def test_a_redirect_is_not_followed_and_costs_a_unit(rig: Rig) -> None:
+    """A loop of redirects sent six requests for each unit that the ledger charged."""
+    answer = b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
+    refusal = pytest.raises(ConfigurationError, match=r"HTTP 302; .*check YT_API_ENDPOINT")
+    with strange_server(answer) as (rig.url, asked), refusal:
+        rig.collect("channels")
+    assert len(asked) == 1
+    assert rig.ledger() == {"default": 1}
+
+
+def test_a_request_that_httplib2_repeats_by_itself_is_charged_again(rig: Rig) -> None:
+    """Where a server closes the connection without an answer, httplib2 asks once more."""
+    with strange_server(b"") as (rig.url, asked):
+        assert "failed 5 times" in str(rig.collect("channels")["channels"].missing)
+    assert len(asked) > 5
+    assert rig.ledger() == {"default": len(asked)}
 
 
 def test_a_server_of_another_kind_is_a_configuration_error(rig: Rig) -> None:

@@ -49,8 +49,9 @@ def detailed(reason: str, message: str = "told", **metadata: str) -> Refusal:
         (400, "invalidPageToken", Kind.PAGE),
         (400, "keyInvalid", Kind.CONFIGURATION),
         (403, "accessNotConfigured", Kind.CONFIGURATION),
-        (401, None, Kind.CONFIGURATION),
-        (401, "somethingNew", Kind.CONFIGURATION),
+        (401, None, Kind.REFUSED),
+        (401, "authorizationRequired", Kind.REFUSED),
+        (401, "keyExpired", Kind.CONFIGURATION),
         (404, None, Kind.REFUSED),  # a server of another kind, or a gateway's word about one item
         (403, None, Kind.REFUSED),
         (302, None, Kind.CONFIGURATION),

@@ -1,11 +1,13 @@
 """What is new in answers since 2026, from the sandbox through collection to the tables of a real Postgres."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from yt_platform.metrics.defs import PARSERS
+from yt_platform.metrics.tables import VIDEO_SNAPSHOTS
 from yt_platform.progress import silent
 from yt_platform.sandbox import Fault
 from yt_platform.storage.raw import RawStore
@@ -50,6 +52,25 @@ def test_shapes_partners_and_pictures_reach_the_tables_at_no_further_unit(rig: R
         kinds.add((details.aspect, brief))
     assert {((16, 9), True), ((16, 9), False), ((9, 16), True), (None, False)} <= kinds
     assert any(row["brand_partner_channel_id"] for row in rows)
+
+
+@pytest.mark.parametrize("nth", [2, None])
+def test_a_video_without_views_makes_its_day_unusable_only_where_most_have_none(
+    warehouse_url: str, tmp_path: Path, nth: int | None
+) -> None:
+    """One in a hundred without a count kept everybody else's out of what is made from the day."""
+    with rigged(warehouse_url, str(tmp_path), channels=1, videos=60) as rig:
+        rig.collect("channels", "uploads")
+        video = str(rig.rows("SELECT max(video_id) AS id FROM ops.tracked_videos")[0]["id"])
+        body = json.dumps({"items": [{"id": video, "statistics": {"likeCount": "4"}}]})
+        rig.sandbox.faults.replace([Fault(method="videos.list", nth=nth, body=body)])
+        rig.collect("videos")
+        warehouse, parsers = Warehouse(warehouse_url), next(made for table, made in PARSERS if table is VIDEO_SNAPSHOTS)
+        found = load_from_raw(warehouse, RawStore(rig.raw_url), VIDEO_SNAPSHOTS, parsers, TODAY, RUN_ID, silent)
+        quarantined = {str(row["reason"]) for row in rig.rows("SELECT reason FROM ops.quarantine")}
+        assert quarantined == {"view_count is not told"}
+        assert found.unusable(VIDEO_SNAPSHOTS.reject_limit) == ([] if nth else [TODAY.first])
+        assert found.row_count == (50 if nth else 0)
 
 
 def is_late(row: dict[str, object]) -> bool:

@@ -61,13 +61,21 @@ def faulty(rig: Rig, *faults: Fault) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "reason", ["channelClosed", "channelSuspended", "playlistForbidden", "forbidden", "neverHeardOf"]
+    ("status", "reason"),
+    [
+        (403, "channelClosed"),
+        (403, "channelSuspended"),
+        (403, "playlistForbidden"),
+        (403, "forbidden"),
+        (403, "neverHeardOf"),
+        (401, "authorizationRequired"),
+    ],
 )
-def test_a_channel_that_is_refused_is_skipped_and_the_others_are_listed(rig: Rig, reason: str) -> None:
+def test_a_channel_that_is_refused_is_skipped_and_the_others_are_listed(rig: Rig, status: int, reason: str) -> None:
     """One closed channel once ended every run before the channels after it, and the key was blamed."""
     rig.collect("channels")
     first, *others = rig.channel_ids()
-    with faulty(rig, Fault(method=UPLOADS, item=playlist(first), status=403, reason=reason)):
+    with faulty(rig, Fault(method=UPLOADS, item=playlist(first), status=status, reason=reason)):
         found = rig.collect("uploads")["uploads"]
     assert (found.missing, found.skipped) == (None, {first: reason})
     at = rig.now().timestamp()
@@ -101,13 +109,13 @@ def test_a_refused_channel_is_polled_later_and_later_and_found_when_it_opens(rig
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-@pytest.mark.parametrize("reason", ["forbidden", "neverHeardOf"])
+@pytest.mark.parametrize(("status", "reason"), [(403, "forbidden"), (403, "neverHeardOf"), (401, "authError")])
 def test_a_key_that_is_refused_for_every_channel_is_an_error_however_few_are_watched(
-    rig: Rig, reason: str, count: int
+    rig: Rig, status: int, reason: str, count: int
 ) -> None:
     rig.collect("channels")
     watch(rig, count)
-    with faulty(rig, Fault(method=UPLOADS, status=403, reason=reason)):
+    with faulty(rig, Fault(method=UPLOADS, status=status, reason=reason)):
         with pytest.raises(ConfigurationError, match=f"refuses playlistItems.list: {reason}; .*check YT_API_KEY"):
             rig.collect("uploads")
         assert calls(rig, UPLOADS) == 2
@@ -117,13 +125,20 @@ def test_a_key_that_is_refused_for_every_channel_is_an_error_however_few_are_wat
     assert tracked(rig) == rig.public_videos()
 
 
-def test_a_key_that_is_refused_from_the_middle_on_is_an_error(warehouse_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("status", "reason"), [(403, "forbidden"), (401, "authError")])
+def test_a_key_that_is_refused_from_the_middle_on_is_an_error_and_no_channel_waits(
+    warehouse_url: str, tmp_path: Path, status: int, reason: str
+) -> None:
+    """Those that were refused before the key was in doubt waited for a day."""
     with rigged(warehouse_url, str(tmp_path), channels=6, videos=12) as rig:
         rig.collect("channels")
-        fault = Fault(method=UPLOADS, status=403, reason="forbidden", after=1)
+        fault = Fault(method=UPLOADS, status=status, reason=reason, after=1)
         with faulty(rig, fault), pytest.raises(ConfigurationError):
             rig.collect("uploads")
         assert tracked(rig)  # what was answered before is kept
+        rig.advance(hours=3)
+        rig.collect("uploads")
+        assert (tracked(rig), skipped(rig)) == (rig.public_videos(), [])
 
 
 def test_channels_that_are_all_closed_do_not_make_the_key_refused(rig: Rig) -> None:
