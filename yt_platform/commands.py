@@ -78,12 +78,13 @@ from yt_platform.warehouse.databases import DatabaseUrls
 from yt_platform.warehouse.embedded.server import EmbeddedPostgres
 from yt_platform.warehouse.loading import accept_rejects, concat
 from yt_platform.warehouse.migrations import migrate
-from yt_platform.warehouse.staleness import collected_days, quota_plan
+from yt_platform.warehouse.staleness import collected_days
 from yt_platform.warehouse.warehouse import Warehouse, Window
 from yt_platform.web.login import ui_token
 from yt_platform.youtube.accounts.authorization import remove_of_channel
 from yt_platform.youtube.accounts.credentials import Accounts
 from yt_platform.youtube.data_api.ledger import QuotaLedger
+from yt_platform.youtube.data_api.planning import quota_plan
 from yt_platform.youtube.data_api.polling import Plan
 from yt_platform.youtube.data_api.quota import pacific_day, resets_at
 from yt_platform.youtube.watchlist import WatchListError, add_channels, listed

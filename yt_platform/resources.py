@@ -27,7 +27,6 @@ from yt_platform.storage.run_logs import RunLogs
 from yt_platform.storage.scratch import scratch
 from yt_platform.warehouse.databases import DatabaseUrls, sqlalchemy_url
 from yt_platform.warehouse.embedded.server import EmbeddedPostgresError
-from yt_platform.warehouse.staleness import quota_plan
 from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform.youtube.accounts.authorization import enter_dead
 from yt_platform.youtube.accounts.credentials import Account, Accounts, AuthorizationError
@@ -38,6 +37,7 @@ from yt_platform.youtube.analytics_api.revenue import RevenuePull
 from yt_platform.youtube.data_api.client import ConfigurationError, YouTubeClient
 from yt_platform.youtube.data_api.collecting import Collector
 from yt_platform.youtube.data_api.ledger import QuotaLedger
+from yt_platform.youtube.data_api.planning import quota_plan
 from yt_platform.youtube.pulls import Collected, Origin
 from yt_platform.youtube.reporting_api.client import Reported, ReportingClient, ReportPull
 

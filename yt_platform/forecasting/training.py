@@ -25,6 +25,7 @@ from yt_platform.forecasting.forecasters.catalog import Recipe, make_forecaster
 from yt_platform.forecasting.forecasters.protocol import Forecaster, origins
 from yt_platform.forecasting.forecasters.samples import MIN_ROWS
 from yt_platform.forecasting.gate import Decision, decide
+from yt_platform.forecasting.plots import calibration, comparison, forecasts_and_actuals
 from yt_platform.forecasting.registered import MODELS, ModelSpec
 from yt_platform.forecasting.tasks import VIDEO_DAY
 from yt_platform.models.champions import crown
@@ -32,7 +33,6 @@ from yt_platform.models.model_card import Card, model_card
 from yt_platform.models.registry import ModelRegistry, RegisteredModel
 from yt_platform.models.tables import BACKTEST_FORECASTS, SCORECARDS
 from yt_platform.models.tracking import CandidateRun, flat, write_bundle
-from yt_platform.monitoring.plots import calibration, comparison, forecasts_and_actuals
 from yt_platform.progress import Progress
 from yt_platform.tables.validation import judge
 from yt_platform.warehouse.warehouse import Warehouse, Window

@@ -19,7 +19,8 @@ from yt_platform.metrics.tables import (
     VIDEO_VERSIONS,
 )
 from yt_platform.metrics.view_definition import view_definition
-from yt_platform.tables.columns import INSTANT, TEXT
+from yt_platform.tables.arrow import to_pandas
+from yt_platform.tables.columns import TEXT
 
 SHORT_LIMIT_CHANGE = pd.Timestamp("2024-10-15", tz="UTC")
 """From this upload date on a Short may last 180 s instead of 60 s (YouTube Help, "three-minute Shorts")."""
@@ -32,23 +33,6 @@ _OF_ANSWERS_ALONE = {
     "brand_partner_channel_id": TEXT,
 }
 """Columns of metadata that no import has."""
-
-
-def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Arrow to the dtypes the contracts use; integers stay nullable, dates become midnights."""
-    frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, date_as_object=False)
-    for name in frame.columns[frame.dtypes == "datetime64[ms]"]:
-        frame[name] = frame[name].dt.as_unit("ns")
-    return frame
-
-
-_PANDAS_TYPES = {
-    pa.string(): TEXT,
-    pa.large_string(): TEXT,
-    pa.int64(): pd.Int64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-    pa.timestamp("us", "UTC"): INSTANT,
-}
 
 
 SUBSCRIBERS_HIDDEN_FROM_VIEWS = 1_000

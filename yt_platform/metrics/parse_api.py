@@ -24,9 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yt_platform.metrics import parse
-from yt_platform.metrics.parse import obtained, to_pandas
+from yt_platform.metrics.parse import obtained
 from yt_platform.metrics.tables import COMMENTS
 from yt_platform.storage.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, TIMESTAMP, VIDEO_SNAPSHOTS, VIDEOS
+from yt_platform.tables.arrow import to_pandas
 from yt_platform.tables.columns import CHANNEL_ID, TEXT
 from yt_platform.tables.validation import Malformed, Untold
 

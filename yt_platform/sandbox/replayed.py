@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from yt_platform.metrics.durations import duration_seconds
-from yt_platform.metrics.parse import to_pandas
 from yt_platform.sample.generator import Sample
 from yt_platform.sandbox.world import ChannelState, VideoDetails, VideoState
 from yt_platform.storage.endpoints import CHANNEL_SNAPSHOTS, CHANNELS, VIDEO_SNAPSHOTS, VIDEOS
+from yt_platform.tables.arrow import to_pandas
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -93,6 +93,9 @@ CHANNELS = _endpoint(
 
 ENDPOINTS = {endpoint.name: endpoint for endpoint in (VIDEO_SNAPSHOTS, VIDEOS, CHANNEL_SNAPSHOTS, CHANNELS)}
 
+IDS_PER_CALL = 50
+"""Most ids that one call of the API takes, hence most items that one answer tells of."""
+
 API_RESPONSE = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),  # api, or synthetic where a sandbox answered

@@ -30,7 +30,8 @@ from fsspec.implementations.local import LocalFileSystem
 from yt_platform.errors import PlatformError
 from yt_platform.storage.disk import naming
 from yt_platform.storage.endpoints import API_RESPONSE, ENDPOINTS
-from yt_platform.youtube.reporting_api.reports import lines, pieces
+from yt_platform.storage.report_lines import lines
+from yt_platform.youtube.reporting_api.reports import pieces
 
 REPORT = "csv.gz"
 _BLOCK = 1 << 20
@@ -211,7 +212,7 @@ class RawStore:
             raise CorruptBatchError(path, sha256, "no file") from None
 
     def report_lines(self, path: str) -> Iterator[str]:
-        """Lines of a report's file, as `youtube/reporting_api/reports.py` reads them."""
+        """Lines of a report's file, as `report_lines.py` reads them."""
         with self._fs.open(self._full(path), "rb") as stream, gzip.open(stream) as text:
             yield from lines(io.BufferedReader(cast("io.RawIOBase", text), _BLOCK))
 

@@ -21,8 +21,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yt_platform.storage.report_lines import LONGEST_ROW, records
 from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID
-from yt_platform.youtube.reporting_api.reports import LONGEST_ROW, records
 
 Json = Any
 Object = dict[str, Json]

@@ -20,14 +20,13 @@ from yt_platform.catalog import TABLES
 from yt_platform.catalog.lineage import FROM_OWNERS, input_version, pack_days
 from yt_platform.metrics.false_zeros import withdraw_false_zeros
 from yt_platform.progress import Progress
-from yt_platform.storage.endpoints import API_ENDPOINTS
+from yt_platform.storage.endpoints import API_ENDPOINTS, IDS_PER_CALL
 from yt_platform.storage.raw import RawStore
+from yt_platform.storage.report_lines import ReportError
 from yt_platform.tables.columns import DAY, TEXT
 from yt_platform.tables.declaration import Table, Write
 from yt_platform.tables.validation import judge, only_untold
 from yt_platform.warehouse.warehouse import DuplicateKeyError, Transaction, Warehouse, Window
-from yt_platform.youtube.data_api.polling import IDS_PER_CALL
-from yt_platform.youtube.reporting_api.reports import ReportError
 
 ROWS_AT_ONCE = 250_000
 """Rows of input in a transaction, unless one day has more; held in memory together they take about 150 MB in pandas,

@@ -1,4 +1,4 @@
-"""What is to be made and to be called: stale days from the catalogue and the books, the day's plan of quota."""
+"""What is to be made: stale days, from the catalogue of raw batches and the load log."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -19,8 +19,6 @@ from yt_platform.policy import PolicyMode, may_hold
 from yt_platform.tables.declaration import Table
 from yt_platform.warehouse.loading import loaded_versions, purged_days, raw_versions
 from yt_platform.warehouse.warehouse import Warehouse, Window
-from yt_platform.youtube.data_api.polling import Plan, plan
-from yt_platform.youtube.data_api.quota import Bucket
 
 
 @dataclass(frozen=True)
@@ -117,15 +115,3 @@ def collected_days(warehouse: Warehouse) -> list[date]:
     """Days that were collected from the API."""
     rows = warehouse.records("SELECT DISTINCT partition_day AS day FROM raw.batches WHERE source = 'api' ORDER BY day")
     return [row["day"] for row in rows]
-
-
-def quota_plan(warehouse: Warehouse, now: datetime, allowed: Mapping[Bucket, int]) -> Plan:
-    """The day's plan for what is watched now; new videos are expected as in the week before."""
-    row = warehouse.records(
-        "SELECT (SELECT count(*) FROM ops.watched_channels WHERE NOT paused) AS channels, count(*) AS videos, "
-        "count(*) FILTER (WHERE video.published_at > $1::timestamptz - interval '7 days') / 7.0::double precision "
-        "AS new_per_day FROM ops.tracked_videos AS video "
-        "JOIN ops.watched_channels AS channel USING (channel_id) WHERE NOT channel.paused",
-        (now,),
-    )[0]
-    return plan(row["channels"], row["videos"], row["new_per_day"], allowed)

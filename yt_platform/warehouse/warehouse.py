@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg.rows import dict_row
 
-from yt_platform.metrics.parse import to_pandas
+from yt_platform.tables.arrow import to_pandas
 from yt_platform.tables.declaration import Table, Write
 from yt_platform.tables.validation import latest_by_key
 from yt_platform.tombstones.ids import Tombstones, Without

@@ -28,6 +28,7 @@ from yt_platform.metrics.parse_api import (
 )
 from yt_platform.policy import PolicyMode, may_derive
 from yt_platform.progress import Progress
+from yt_platform.storage.endpoints import IDS_PER_CALL
 from yt_platform.storage.raw import Answer, RawStore
 from yt_platform.tables.columns import VIDEO_ID
 from yt_platform.tombstones.store import tombstones
@@ -44,7 +45,6 @@ from yt_platform.youtube.data_api.client import (
 from yt_platform.youtube.data_api.ledger import QuotaExhaustedError, QuotaLedger
 from yt_platform.youtube.data_api.polling import (
     CHANNELS_EVERY,
-    IDS_PER_CALL,
     METHODS,
     Plan,
     Purpose,

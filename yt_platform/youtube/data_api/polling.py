@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from yt_platform.policy import KEPT_DAYS
+from yt_platform.storage.endpoints import IDS_PER_CALL
 from yt_platform.youtube.data_api.quota import Bucket, bucket_of
 
-IDS_PER_CALL = 50
 CHANNELS_EVERY = timedelta(days=1)
 UPLOADS_EVERY = timedelta(hours=2)
 RECHECK_EVERY = timedelta(days=KEPT_DAYS - 1)

@@ -15,6 +15,7 @@ from typing import IO, cast
 import psycopg
 
 from yt_platform.storage.raw import RawStore
+from yt_platform.storage.report_lines import lines
 from yt_platform.tombstones.ids import REPORT_HEADS, Without
 from yt_platform.tombstones.store import NONE_MEANWHILE, tombstones
 from yt_platform.warehouse.databases import take_turn
@@ -24,7 +25,6 @@ from yt_platform.youtube.reporting_api.reports import (
     LONGEST_HEADER,
     ReportHead,
     header_of,
-    lines,
     unknown_columns,
     version_of,
 )

@@ -24,9 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from yt_platform.metrics.parse import to_pandas
 from yt_platform.metrics.tables import OWNER
 from yt_platform.storage.endpoints import TIMESTAMP
+from yt_platform.storage.report_lines import BLOCK_BYTES, ReportError
+from yt_platform.tables.arrow import to_pandas
 from yt_platform.tables.columns import TEXT
 from yt_platform.tables.declaration import Table
 from yt_platform.tables.validation import Malformed
@@ -49,13 +50,11 @@ from yt_platform.youtube.reporting_api.tables import (
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """The days of reports begin and end at midnight there."""
 
-BLOCK_BYTES, BLOCKS_OF_A_PIECE = 1 << 20, 6
-"""CSV that is parsed at a time, some 45,000 rows of user activity, and the blocks it is read in: Arrow reads up to 32
-ahead, whoever waits for them, which in blocks of the whole would be memory that grows with the file."""
-
 LONGEST_HEADER = 1 << 16
-LONGEST_ROW = BLOCK_BYTES
-"""Arrow reads no longer one."""
+
+BLOCKS_OF_A_PIECE = 6
+"""Blocks that are parsed at a time. Arrow reads up to 32 ahead, whoever waits for them; in larger blocks that would be
+memory that grows with the file."""
 
 _ANNOTATIONS_AND_CARDS = frozenset(
     f"{subject}_{metric}"
@@ -67,10 +66,6 @@ _ANNOTATIONS_AND_CARDS = frozenset(
     for metric in metrics.split()
 )
 """Known columns of user activity that raw keeps alone: annotations ended in 2019, cards have reports of their own."""
-
-
-class ReportError(ValueError):
-    """A report's file cannot be read; the message says which, why, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -276,28 +271,6 @@ def header_of(line: bytes) -> list[str]:
 def unknown_columns(family: Family, header: Sequence[str]) -> list[str]:
     """Columns of a report that neither a table has nor is known to be left out; they stay in raw."""
     return sorted({*header} - {*family.columns} - family.ignored)
-
-
-def lines(stored: io.BufferedReader) -> Iterator[str]:
-    """Lines of a stored report, opened as uncompressed text, a character a byte and with their ends; one that is longer
-    than any row comes in parts, as a file of kilobytes can unfold to a line of gigabytes."""
-    while line := stored.readline(LONGEST_ROW):
-        yield line.decode("latin-1")
-
-
-def records(lines: Iterable[str]) -> Iterator[str]:
-    """Rows of CSV, those with line ends in quotes as one. A quote that is still open after `LONGEST_ROW` opens nothing:
-    its lines are rows of their own."""
-    row: list[str] = []
-    size, quotes = 0, 0
-    for line in lines:
-        row.append(line)
-        size, quotes = size + len(line), quotes + line.count('"')
-        if quotes % 2 and size < LONGEST_ROW:
-            continue
-        yield from row if quotes % 2 else ["".join(row)]
-        row, size, quotes = [], 0, 0
-    yield from row
 
 
 def pieces(stored: io.BufferedReader) -> Iterator[pa.Table]:

@@ -23,11 +23,11 @@ from yt_platform.policy import PolicyMode
 from yt_platform.progress import Progress, silent
 from yt_platform.sandbox import KEY, Fault, GeneratedWorld, Paging, Sandbox, serve
 from yt_platform.storage.raw import RawStore
-from yt_platform.warehouse.staleness import quota_plan
 from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform.youtube.data_api.client import ConfigurationError, YouTubeClient
 from yt_platform.youtube.data_api.collecting import Collector
 from yt_platform.youtube.data_api.ledger import QuotaExhaustedError, QuotaLedger, Spent
+from yt_platform.youtube.data_api.planning import quota_plan
 from yt_platform.youtube.data_api.quota import Bucket
 from yt_platform.youtube.pulls import Collected, Origin
 from yt_platform.youtube.watchlist import add_channels, listed

@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from yt_platform.storage.report_lines import ReportError
 from yt_platform.tables.validation import Verdict, judge
 from yt_platform.youtube.reporting_api import reports
 from yt_platform.youtube.reporting_api.reports import (
     FAMILIES,
-    ReportError,
     ReportHead,
     family_of,
     header_of,
