@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run up test test-slow bench-forecast lint types docs lock clean
+.PHONY: help install run up test test-slow bench-forecast lint types docs migration lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -59,6 +59,10 @@ types: install ## mypy, strict
 docs: install ## Remake docs/data-dictionary.md and the views of reports from the contracts
 	$(BIN)/python scripts/report_views.py
 	$(BIN)/python scripts/data_dictionary.py > docs/data-dictionary.md
+
+migration: install ## Write the next file of sql/migrations from what the tables declare: make migration NAME=...
+	@test -n "$(NAME)" || { echo "error: say what it does: make migration NAME=video_records" >&2; exit 2; }
+	$(BIN)/python scripts/make_migration.py $(NAME)
 
 lock: ## Remake requirements.lock and .hashes; ARGS=--upgrade takes newer versions
 	PYTHON=$(PYTHON) scripts/lock.sh $(ARGS)

@@ -56,15 +56,7 @@ from yt_platform.tables.declaration import Table
 from yt_platform.warehouse.databases import Databases
 from yt_platform.warehouse.loading import ROWS_AT_ONCE, Parser, batches_of, load_from_raw
 from yt_platform.warehouse.migrations import migrate
-from yt_platform.warehouse.warehouse import (
-    MONTHLY,
-    STAGE,
-    Transaction,
-    Warehouse,
-    Window,
-    _insert_statement,
-    _on_conflict,
-)
+from yt_platform.warehouse.warehouse import STAGE, Transaction, Warehouse, Window, _insert_statement, _on_conflict
 from yt_platform.youtube.data_api.collecting import CHANNEL_PARTS, STATS_PARTS, VIDEO_PARTS
 from yt_platform.youtube.data_api.polling import IDS_PER_CALL
 from yt_platform.youtube.pulls import ANSWERS_PER_COMMIT, Origin, Pull
@@ -305,7 +297,7 @@ def _write(connection: adbc.Connection, table: Table, rows: dict[Row, Row], meas
     measured.parts[table.name, "columns"] += time.perf_counter() - begun
     begun = time.perf_counter()
     with connection.cursor() as cursor:
-        if table.name in MONTHLY:
+        if table.by_month:
             cursor.execute("SELECT ops.ensure_month($1::text::regclass, $2)", (table.name, WINDOW.first.replace(day=1)))
     with connection.cursor() as cursor:
         cursor.adbc_ingest(STAGE, ready, mode="create", temporary=True)

@@ -169,16 +169,7 @@ def fill(warehouse: Warehouse, videos: Videos, newest: int, oldest: int) -> None
 
 
 def make_features(warehouse: Warehouse) -> None:
-    loaded = load_from_tables(
-        warehouse,
-        VIDEO_DAY,
-        lambda frames, first, last: build_video_day(
-            frames["metrics.video_daily"], frames["metrics.video_versions"], first, last
-        ),
-        Window(ORIGIN, ORIGIN),
-        RUN_ID,
-        silent,
-    )
+    loaded = load_from_tables(warehouse, VIDEO_DAY, build_video_day, Window(ORIGIN, ORIGIN), RUN_ID, silent)
     if not loaded.row_count or loaded.reject_count:
         raise RuntimeError(f"{loaded.row_count} rows of features, {loaded.reject_count} refused")
 

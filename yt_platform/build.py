@@ -13,7 +13,6 @@ from dagster import (
     with_source_code_references,
 )
 
-from yt_platform.features.defs import build as features
 from yt_platform.forecasting.defs.models import build as models
 from yt_platform.forecasting.defs.predictions import build as predictions
 from yt_platform.metrics.defs import build as metrics
@@ -22,6 +21,7 @@ from yt_platform.monitoring.defs.alerting import build as alerting
 from yt_platform.monitoring.defs.checks import build as checks
 from yt_platform.monitoring.defs.quality import build as quality
 from yt_platform.orchestration.automation import build as automation
+from yt_platform.orchestration.derived import build as derived
 from yt_platform.orchestration.environments import running
 from yt_platform.orchestration.jobs import build as jobs
 from yt_platform.orchestration.upkeep import build as upkeep
@@ -37,7 +37,7 @@ from yt_platform.youtube.websub.defs import build as websub
 CAPABILITIES: tuple[Callable[[Settings], Definitions], ...] = (
     raw,
     metrics,
-    features,
+    derived,
     models,
     predictions,
     ops,

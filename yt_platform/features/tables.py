@@ -10,7 +10,16 @@ never 0.
 """
 
 from yt_platform.metrics.view_definition import REGIMES
-from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID, day, instant, number, table_schema, text
+from yt_platform.tables.columns import (
+    CHANNEL_ID,
+    VIDEO_ID,
+    day,
+    instant,
+    label,
+    number,
+    owner_id,
+    table_schema,
+)
 from yt_platform.tables.declaration import Holds, Input, Table, Write
 from yt_platform.tables.times import HOURS_DAYS, LOOKBACK_DAYS, MADE_DAILY
 
@@ -19,9 +28,9 @@ RESPONSE_RATE_LAGS = 3
 ACCELERATION_LAGS = 6
 
 _KEYS = {
-    "video_id": text("YouTube video id", pattern=VIDEO_ID),
+    "video_id": owner_id("YouTube video id", pattern=VIDEO_ID),
     "day": day("Origin: the last day whose readings the features know"),
-    "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+    "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
 }
 
 _LEVELS = {
@@ -218,6 +227,7 @@ VIDEO_DAY = Table(
         "title_*": ("title",),
         "description_*": ("description",),
     },
+    made_by="yt_platform.features.videos:build_video_day",
     schema=table_schema({**_KEYS, **_FEATURES}),
 )
 
@@ -232,7 +242,7 @@ CHANNEL_RECORD = ("channel_video_days", "channel_views_mean", "channel_view_rate
 
 SINCE_READING = tuple(_SINCE_READING)
 """What is new only where the day before has no reading; else it says what lag 0 says."""
-_VIEW_DEFINITION = {"view_definition": text("What counted as a view at the last reading", among=REGIMES)}
+_VIEW_DEFINITION = {"view_definition": label("What counted as a view at the last reading", among=REGIMES)}
 
 HOUR_RATE_LAGS = 25
 HOUR_RESPONSE_LAGS = 3
@@ -322,6 +332,7 @@ VIDEO_HOUR = Table(
         "elapsed_hours*": ("collected_at",),
         "hours_observed*": ("hour",),
     },
+    made_by="yt_platform.features.hours:build_video_hour",
     schema=table_schema(
         {
             "video_id": _KEYS["video_id"],
@@ -407,9 +418,10 @@ CHANNEL_DAY = Table(
         "days_observed": ("collected_at",),
         "views_per_video": ("view_count", "video_count"),
     },
+    made_by="yt_platform.features.channels:build_channel_day",
     schema=table_schema(
         {
-            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "channel_id": owner_id("YouTube channel id", pattern=CHANNEL_ID),
             "day": _KEYS["day"],
             **_VIEW_DEFINITION,
             **_CHANNEL_FEATURES,

@@ -2,7 +2,18 @@
 
 import pandera.pandas as pa
 
-from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID, count, day, flag, instant, number, table_schema, text
+from yt_platform.tables.columns import (
+    CHANNEL_ID,
+    VIDEO_ID,
+    count,
+    day,
+    flag,
+    instant,
+    label,
+    number,
+    owner_id,
+    table_schema,
+)
 from yt_platform.tables.declaration import Holds, Table, Write
 from yt_platform.tables.times import MADE_DAILY, SCORED_WEEKLY
 
@@ -25,16 +36,16 @@ VIDEO_FORECAST = Table(
     max_age=MADE_DAILY,
     schema=table_schema(
         {
-            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "video_id": owner_id("YouTube video id", pattern=VIDEO_ID),
             "origin_day": day("Last day the forecast knows"),
             "horizon_days": count("Days ahead of the origin", "days", minimum=1),
-            "target": text("Count whose increment is forecast", among=("views", "likes", "comments")),
-            "model_version": text("Name and version of the model in the registry"),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "target": label("Count whose increment is forecast", among=("views", "likes", "comments")),
+            "model_version": label("Name and version of the model in the registry"),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             "p10": number("Increment that 10 % of outcomes stay below", "target's counts", minimum=0),
             "p50": number("Median increment", "target's counts", minimum=0),
             "p90": number("Increment that 90 % of outcomes stay below", "target's counts", minimum=0),
-            "basis": text(
+            "basis": label(
                 "What the forecast rests on: the last daily increment, readings with a gap before the origin, a first "
                 "reading, or no reading at all (then the count at the origin is taken as 0)",
                 among=BASES,
@@ -71,21 +82,21 @@ FORECAST_ACCURACY = Table(
     max_age=SCORED_WEEKLY,
     schema=table_schema(
         {
-            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "video_id": owner_id("YouTube video id", pattern=VIDEO_ID),
             "origin_day": day("Last day the forecast knew"),
             "horizon_days": count("Days ahead of the origin", "days", minimum=1),
-            "target": text("Count whose increment was forecast", among=("views", "likes", "comments")),
-            "model_version": text("Name and version of the model in the registry"),
+            "target": label("Count whose increment was forecast", among=("views", "likes", "comments")),
+            "model_version": label("Name and version of the model in the registry"),
             "target_day": day("Day forecast: the origin and the horizon"),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             **_beside_outcome("target's counts", "day"),
-            "basis": text("What the forecast rested on; of no_reading the actual counts from 0", among=BASES),
+            "basis": label("What the forecast rested on; of no_reading the actual counts from 0", among=BASES),
         }
     ),
 )
 
 _INCREMENT_OF_VIEWS = {
-    "model_version": text("Name and version of the model in the registry"),
+    "model_version": label("Name and version of the model in the registry"),
     "p10": number("Increment that 10 % of outcomes stay below", "views", minimum=0),
     "p50": number("Median increment", "views", minimum=0),
     "p90": number("Increment that 90 % of outcomes stay below", "views", minimum=0),
@@ -102,11 +113,11 @@ VIDEO_HOUR_FORECAST = Table(
     max_age=MADE_DAILY,
     schema=table_schema(
         {
-            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "video_id": owner_id("YouTube video id", pattern=VIDEO_ID),
             "origin_hour": instant("Beginning of the last hour the forecast knows"),
             "horizon_hours": count("Hours ahead of the origin", "hours", minimum=1),
-            "target": text("Count whose increment is forecast", among=("views",)),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "target": label("Count whose increment is forecast", among=("views",)),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             **_INCREMENT_OF_VIEWS,
         }
     ),
@@ -123,13 +134,13 @@ VIDEO_HOUR_FORECAST_ACCURACY = Table(
     max_age=SCORED_WEEKLY,
     schema=table_schema(
         {
-            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "video_id": owner_id("YouTube video id", pattern=VIDEO_ID),
             "origin_hour": instant("Beginning of the last hour the forecast knew"),
             "horizon_hours": count("Hours ahead of the origin", "hours", minimum=1),
-            "target": text("Count whose increment was forecast", among=("views",)),
-            "model_version": text("Name and version of the model in the registry"),
+            "target": label("Count whose increment was forecast", among=("views",)),
+            "model_version": label("Name and version of the model in the registry"),
             "target_hour": instant("Beginning of the hour forecast: the origin and the horizon"),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             **_beside_outcome("views", "hour"),
         }
     ),
@@ -146,10 +157,10 @@ CHANNEL_FORECAST = Table(
     max_age=MADE_DAILY,
     schema=table_schema(
         {
-            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "channel_id": owner_id("YouTube channel id", pattern=CHANNEL_ID),
             "origin_day": day("Last day the forecast knows"),
             "horizon_days": count("Days ahead of the origin", "days", minimum=1),
-            "target": text("Count whose increment is forecast", among=("views",)),
+            "target": label("Count whose increment is forecast", among=("views",)),
             **_INCREMENT_OF_VIEWS,
         }
     ),
@@ -165,11 +176,11 @@ CHANNEL_FORECAST_ACCURACY = Table(
     max_age=SCORED_WEEKLY,
     schema=table_schema(
         {
-            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "channel_id": owner_id("YouTube channel id", pattern=CHANNEL_ID),
             "origin_day": day("Last day the forecast knew"),
             "horizon_days": count("Days ahead of the origin", "days", minimum=1),
-            "target": text("Count whose increment was forecast", among=("views",)),
-            "model_version": text("Name and version of the model in the registry"),
+            "target": label("Count whose increment was forecast", among=("views",)),
+            "model_version": label("Name and version of the model in the registry"),
             "target_day": day("Day forecast: the origin and the horizon"),
             **_beside_outcome("views", "day"),
         }

@@ -1,6 +1,5 @@
-"""Assets of the `metrics` layer."""
+"""Assets of the `metrics` layer that are parsed from raw batches, or made from more than their inputs."""
 
-from collections.abc import Callable
 from functools import cache, partial
 
 import pandas as pd
@@ -11,28 +10,23 @@ from dagster import (
 
 from yt_platform.metrics import parse, parse_api
 from yt_platform.metrics.channel_days import load_channel_days
-from yt_platform.metrics.readings import video_daily, video_hourly
 from yt_platform.metrics.tables import (
     CHANNEL_DAILY,
     CHANNEL_REVENUE,
     CHANNEL_SNAPSHOTS,
     CHANNELS,
     COMMENTS,
-    VIDEO_DAILY,
-    VIDEO_HOURLY,
     VIDEO_RETENTION,
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
-    VIDEO_WINDOWS,
     VIDEOS,
 )
-from yt_platform.metrics.windows import video_windows
 from yt_platform.orchestration.daily import Load, Sources, daily_table
 from yt_platform.orchestration.partitions import daily_partitions
 from yt_platform.settings import Settings
 from yt_platform.storage.endpoints import ANALYTICS_RETENTION, ANALYTICS_REVENUE
 from yt_platform.tables.declaration import Table
-from yt_platform.warehouse.loading import Loaded, Parser, load_from_raw, load_from_tables
+from yt_platform.warehouse.loading import Loaded, Parser, load_from_raw
 from yt_platform.warehouse.warehouse import Warehouse, Window
 from yt_platform.youtube.analytics_api.retention_rows import video_retention
 from yt_platform.youtube.analytics_api.revenue_rows import channel_revenue
@@ -80,13 +74,7 @@ PARSERS: list[tuple[Table, dict[str, Parser]]] = [
 def build(settings: Settings) -> Definitions:
     partitions = daily_partitions(settings.partitions_start)
     parsed = [daily_table(table, partitions, _from_raw(table, parsers)) for table, parsers in PARSERS]
-    made = [
-        daily_table(VIDEO_DAILY, partitions, _from_snapshots(VIDEO_DAILY, video_daily)),
-        daily_table(VIDEO_HOURLY, partitions, _from_snapshots(VIDEO_HOURLY, video_hourly)),
-        daily_table(VIDEO_WINDOWS, partitions, _from_snapshots(VIDEO_WINDOWS, video_windows)),
-        daily_table(CHANNEL_DAILY, partitions, _channel_daily),
-    ]
-    return Definitions(assets=[*parsed, *made])
+    return Definitions(assets=[*parsed, daily_table(CHANNEL_DAILY, partitions, _channel_daily)])
 
 
 def _from_raw(table: Table, parsers: dict[str, Parser]) -> Load:
@@ -110,20 +98,6 @@ def _with_channels(warehouse: Warehouse, parsers: dict[str, Parser]) -> dict[str
         return frame.assign(channel_id=frame["channel_id"].where(frame["channel_id"].notna(), of_video))
 
     return {COUNTS: with_channels}
-
-
-def _from_snapshots(table: Table, build: Callable[[pd.DataFrame, pd.Timestamp, pd.Timestamp], pd.DataFrame]) -> Load:
-    def load(sources: Sources, window: Window) -> Loaded:
-        return load_from_tables(
-            sources.warehouse,
-            table,
-            lambda frames, first, last: build(frames[VIDEO_SNAPSHOTS.name], first, last),
-            window,
-            sources.run_id,
-            sources.progress,
-        )
-
-    return load
 
 
 def _channel_daily(sources: Sources, window: Window) -> Loaded:

@@ -11,7 +11,9 @@ from yt_platform.tables.columns import (
     day,
     flag,
     instant,
+    label,
     number,
+    owner_id,
     table_schema,
     text,
 )
@@ -28,10 +30,10 @@ BY_DURATION, BY_SHAPE = "duration", "duration_and_shape"
 SHORT_GUESS_RULES = (BY_DURATION, BY_SHAPE)
 """A Short lasts at most so long; and it is square or vertical, where the shape of its player is known."""
 
-_SOURCE = text("Where the row came from: api, or the name of the import; 'synthetic' for generated data")
-_VIDEO = text("YouTube video id", pattern=VIDEO_ID)
+_SOURCE = label("Where the row came from: api, or the name of the import; 'synthetic' for generated data")
+_VIDEO = owner_id("YouTube video id", pattern=VIDEO_ID)
 _OBTAINED = {
-    "access": text(
+    "access": label(
         "Terms under which the row was obtained: with an API key, by its owner's authorisation, or from an import",
         among=ACCESS,
     ),
@@ -57,9 +59,9 @@ VIDEO_SNAPSHOTS = Table(
         {
             "source": _SOURCE,
             "video_id": _VIDEO,
-            "region": text("Country of the chart the video was read from, '' when it was read by id"),
+            "region": label("Country of the chart the video was read from, '' when it was read by id"),
             "collected_at": instant("When the counts were read"),
-            "channel_id": text(
+            "channel_id": owner_id(
                 "Channel of the video, from the same answer or as it was tracked", pattern=CHANNEL_ID, nullable=True
             ),
             "published_at": instant("Publication, from the same answer; NULL before a premiere", nullable=True),
@@ -70,7 +72,7 @@ VIDEO_SNAPSHOTS = Table(
             ),
             "likes_known": flag("False when the source hides likes or 0 stands for missing"),
             "comments_known": flag("False when comments are disabled or 0 stands for missing"),
-            "view_definition": text("What counted as a view at that time", among=REGIMES),
+            "view_definition": label("What counted as a view at that time", among=REGIMES),
             **_OBTAINED,
         }
     ),
@@ -93,7 +95,7 @@ CHANNEL_SNAPSHOTS = Table(
     schema=table_schema(
         {
             "source": _SOURCE,
-            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "channel_id": owner_id("YouTube channel id", pattern=CHANNEL_ID),
             "collected_at": instant("When the counts were read"),
             "subscriber_count": count(
                 "Subscribers, rounded down to 3 significant figures; NULL when hidden or unknown",
@@ -104,7 +106,7 @@ CHANNEL_SNAPSHOTS = Table(
                 "Views of all videos since the channel began; NULL when unknown", "views", nullable=True
             ),
             "video_count": count("Public videos", "videos", nullable=True),
-            "view_definition": text("What counted as a view at that time", among=REGIMES),
+            "view_definition": label("What counted as a view at that time", among=REGIMES),
             **_OBTAINED,
         }
     ),
@@ -112,18 +114,18 @@ CHANNEL_SNAPSHOTS = Table(
 
 _VIDEO_METADATA = {
     "source": _SOURCE,
-    "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+    "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
     "channel_title": text("Title of the channel when collected", nullable=True),
     "title": text("Title of the video", nullable=True),
     "description": text("Description of the video", nullable=True),
     "published_at": instant("Publication; in the future for a scheduled premiere", nullable=True),
     "duration_seconds": count("Length; 0 for live and upcoming broadcasts", "seconds", nullable=True),
-    "category_id": text("YouTube category id", nullable=True),
+    "category_id": label("YouTube category id", nullable=True),
     "tags": text("Tags, separated by commas", nullable=True),
-    "default_language": text("Language of title and description", nullable=True),
-    "default_audio_language": text("Language spoken", nullable=True),
-    "live_broadcast_content": text("none, upcoming or live", nullable=True),
-    "definition": text("hd or sd", nullable=True),
+    "default_language": label("Language of title and description", nullable=True),
+    "default_audio_language": label("Language spoken", nullable=True),
+    "live_broadcast_content": label("none, upcoming or live", nullable=True),
+    "definition": label("hd or sd", nullable=True),
     "caption": flag("Whether captions exist", nullable=True),
     "licensed_content": flag("Whether the content is licensed", nullable=True),
     "embeddable": flag("Whether the video may be embedded", nullable=True),
@@ -136,7 +138,7 @@ _VIDEO_METADATA = {
     **_OBTAINED,
     "embed_width": count("Width of the player, fit into a square; NULL where not told", "pixels", nullable=True),
     "embed_height": count("Height of the player, fit into the same square", "pixels", nullable=True),
-    "short_guess_rule": text("What is_short_guess was made from", among=SHORT_GUESS_RULES),
+    "short_guess_rule": label("What is_short_guess was made from", among=SHORT_GUESS_RULES),
     "thumbnail_url": text("Address of the largest picture that is not higher than wide", nullable=True),
     "brand_partner_channel_id": text("Channel of the brand that the video is linked to", nullable=True),
 }
@@ -196,13 +198,13 @@ CHANNELS = Table(
     ),
     schema=table_schema(
         {
-            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "channel_id": owner_id("YouTube channel id", pattern=CHANNEL_ID),
             "collected_at": instant("When this state was collected"),
             "source": _SOURCE,
             "title": text("Title of the channel", nullable=True),
             "handle": text("Handle, with @", nullable=True),
             "description": text("Description of the channel", nullable=True),
-            "country": text("Country code", nullable=True),
+            "country": label("Country code", nullable=True),
             "published_at": instant("When the channel began", nullable=True),
             "uploads_playlist_id": text("Playlist that holds the uploads", nullable=True),
             "is_complete": flag("True for a channel's own record; False when only a video named its channel"),
@@ -224,17 +226,17 @@ COMMENTS = Table(
     inputs=(Input("raw.api_comments"),),
     schema=table_schema(
         {
-            "comment_id": text("YouTube comment id", pattern=COMMENT_ID),
-            "video_id": text(
+            "comment_id": label("YouTube comment id", pattern=COMMENT_ID),
+            "video_id": owner_id(
                 "Video commented on; NULL where the answer that brought a reply did not say",
                 pattern=VIDEO_ID,
                 nullable=True,
             ),
-            "parent_id": text(
+            "parent_id": label(
                 "Comment that is replied to; NULL for a top-level comment", pattern=COMMENT_ID, nullable=True
             ),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
-            "author_channel_id": text("Channel of the author", pattern=CHANNEL_ID, nullable=True),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "author_channel_id": owner_id("Channel of the author", pattern=CHANNEL_ID, nullable=True),
             "author_name": text("Name of the author as shown", nullable=True),
             "text": text("Text of the comment as last edited; NULL where it is a picture alone", nullable=True),
             "like_count": count("Likes of the comment", "likes", nullable=True),
@@ -274,11 +276,12 @@ VIDEO_DAILY = Table(
         "region_count": ("region",),
         "source_count": ("source",),
     },
+    made_by="yt_platform.metrics.readings:video_daily",
     schema=table_schema(
         {
             "video_id": _VIDEO,
             "day": day("Day of collection"),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             "published_at": instant("Publication; NULL before a premiere", nullable=True),
             "collected_at": instant("When the day's last reading was taken"),
             "view_count": count("Views since publication", "views"),
@@ -299,7 +302,7 @@ VIDEO_DAILY = Table(
             "reading_count": count("Snapshots that day", "snapshots", minimum=1),
             "region_count": count("Regional charts the video was read from that day", "regions"),
             "source_count": count("Sources that read the video that day", "sources", minimum=1),
-            "view_definition": text("What counted as a view at the last reading", among=REGIMES),
+            "view_definition": label("What counted as a view at the last reading", among=REGIMES),
         }
     ),
 )
@@ -324,11 +327,12 @@ VIDEO_HOURLY = Table(
         "growth_rate": ("view_count",),
         "views_per_hour": ("view_count", "collected_at"),
     },
+    made_by="yt_platform.metrics.readings:video_hourly",
     schema=table_schema(
         {
             "video_id": _VIDEO,
             "hour": instant("Hour of the reading"),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             "published_at": instant("Publication; NULL before a premiere", nullable=True),
             "collected_at": instant("When the hour's last reading was taken"),
             "view_count": count("Views since publication", "views"),
@@ -348,7 +352,7 @@ VIDEO_HOURLY = Table(
             "views_per_hour": number(
                 "Velocity: views since the last reading of the 24 hours before, over the hours between", "views/hour"
             ),
-            "view_definition": text("What counted as a view at the reading", among=REGIMES),
+            "view_definition": label("What counted as a view at the reading", among=REGIMES),
         }
     ),
 )
@@ -414,7 +418,7 @@ CHANNEL_DAILY = Table(
     },
     schema=table_schema(
         {
-            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "channel_id": owner_id("YouTube channel id", pattern=CHANNEL_ID),
             "day": day("UTC day"),
             "view_count": number("Views of the channel at the day's end, interpolated", "views", minimum=0),
             "subscriber_count": number(
@@ -434,12 +438,12 @@ CHANNEL_DAILY = Table(
             "ad_revenue_estimate": number("Estimate: see revenue_assumptions", "currency"),
             "affiliate_revenue_estimate": number("Estimate: see revenue_assumptions", "currency"),
             "sponsorship_revenue_estimate": number("Estimate: see revenue_assumptions", "currency"),
-            "revenue_assumptions": text("The rates the estimates were made with; none is known of the channel itself"),
+            "revenue_assumptions": label("The rates the estimates were made with; none is known of the channel itself"),
             "is_final": flag(
                 "Every value lies between two readings; else it may change with the next one, or a restated report"
             ),
-            "basis": text(f"What the channel's gains were taken from: {_BASIS}", among=(READINGS, REPORT)),
-            "tracked_basis": text(f"What the gains of its videos were taken from: {_BASIS}", among=(READINGS, REPORT)),
+            "basis": label(f"What the channel's gains were taken from: {_BASIS}", among=(READINGS, REPORT)),
+            "tracked_basis": label(f"What the gains of its videos were taken from: {_BASIS}", among=(READINGS, REPORT)),
         }
     ),
 )
@@ -465,9 +469,10 @@ VIDEO_WINDOWS = Table(
         "comment_increment": ("comment_count", "comments_known"),
         "is_final": ("collected_at",),
     },
+    made_by="yt_platform.metrics.windows:video_windows",
     schema=table_schema(
         {
-            "channel_id": text("YouTube channel id", pattern=CHANNEL_ID),
+            "channel_id": owner_id("YouTube channel id", pattern=CHANNEL_ID),
             "window_minutes": count("Length: 5 begins every minute, 60 every hour", "minutes", minimum=1),
             "window_start": instant("Begin of the window"),
             "reading_count": count("Readings inside the window", "snapshots", minimum=1),
@@ -498,7 +503,7 @@ VIDEO_RETENTION = Table(
     inputs=(Input("raw.analytics_video_retention"),),
     schema=table_schema(
         {
-            "account": text("Account that asked, as it was named at its authorisation"),
+            "account": label("Account that asked, as it was named at its authorisation"),
             "video_id": _VIDEO,
             "age_days": count("Age of the video the curve was asked for", "days", minimum=1),
             "elapsed_video_time_ratio": number(
@@ -508,7 +513,7 @@ VIDEO_RETENTION = Table(
                 maximum=1,
                 nullable=False,
             ),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID),
             "first_day": day("First day of the views counted: that of the publication", unit="Pacific day"),
             "last_day": day("Last day of the views counted", unit="Pacific day"),
             "audience_watch_ratio": number(
@@ -545,10 +550,10 @@ CHANNEL_REVENUE = Table(
     inputs=(Input("raw.analytics_channel_revenue"),),
     schema=table_schema(
         {
-            "account": text("Account that asked, as it was named at its authorisation"),
-            "channel_id": text("The account's channel", pattern=CHANNEL_ID),
+            "account": label("Account that asked, as it was named at its authorisation"),
+            "channel_id": owner_id("The account's channel", pattern=CHANNEL_ID),
             "day": day("Day of the revenue", unit="Pacific day"),
-            "currency": text("Currency of the amounts, ISO 4217", pattern="^[A-Z]{3}$"),
+            "currency": label("Currency of the amounts, ISO 4217", pattern="^[A-Z]{3}$"),
             "estimated_revenue": number("Net revenue of all sources; corrected until mid-next-month", "currency"),
             "estimated_ad_revenue": number("Of that, by advertising", "currency"),
             "estimated_red_partner_revenue": number("Of that, by YouTube Premium", "currency"),

@@ -1,6 +1,16 @@
 """Contracts of the `models` layer: how models did, and which is champion. The models live in the MLflow registry."""
 
-from yt_platform.tables.columns import count, day, flag, instant, number, table_schema, text
+from yt_platform.tables.columns import (
+    count,
+    day,
+    flag,
+    instant,
+    label,
+    number,
+    owner_id,
+    table_schema,
+    text,
+)
 from yt_platform.tables.declaration import Holds, Table, Write
 
 SCORECARDS = Table(
@@ -13,9 +23,9 @@ SCORECARDS = Table(
     max_age=None,
     schema=table_schema(
         {
-            "model_version": text("Name and version of the model in the registry"),
+            "model_version": label("Name and version of the model in the registry"),
             "horizon": count("Steps ahead of the origin", "steps of the task", minimum=1),
-            "target": text("Count whose increment is forecast", among=("views", "likes", "comments")),
+            "target": label("Count whose increment is forecast", among=("views", "likes", "comments")),
             "trained_until": day("Last target day this version was fitted on"),
             "fold_trained_until": day("Last target day the first scored fold was fitted on"),
             "fold_tested_until": day("Last target day the last fold was scored on"),
@@ -27,16 +37,16 @@ SCORECARDS = Table(
             "width80": number("Mean of p90 minus p10", "target's counts", minimum=0),
             "promoted": flag("Whether the version became champion"),
             "scored_at": instant("When the folds were scored"),
-            "task": text("What is forecast: video_day and others"),
-            "kind": text("Kind of model: lightgbm, lstm, ensemble and others"),
-            "recipe_digest": text("Digest of kind and parameters; equal recipes on equal data make equal models"),
-            "data_version": text("Digest of the versions of the days up to fold_tested_until"),
+            "task": label("What is forecast: video_day and others"),
+            "kind": label("Kind of model: lightgbm, lstm, ensemble and others"),
+            "recipe_digest": label("Digest of kind and parameters; equal recipes on equal data make equal models"),
+            "data_version": label("Digest of the versions of the days up to fold_tested_until"),
             "fold_count": count("Rolling-origin folds scored together", "folds", minimum=1),
             "wape_7d_min": number("Lowest wape of 7 target days in a row in the folds", "ratio", minimum=0),
             "wape_7d_max": number("Highest wape of 7 target days in a row in the folds", "ratio", minimum=0),
             "coverage80_7d_min": number("Lowest coverage80 of 7 target days in a row", "ratio", minimum=0, maximum=1),
             "coverage80_7d_max": number("Highest coverage80 of 7 target days in a row", "ratio", minimum=0, maximum=1),
-            "champion_version": text("Champion when this version was judged, compared by its recipe", nullable=True),
+            "champion_version": label("Champion when this version was judged, compared by its recipe", nullable=True),
             "champion_wape": number("wape of the champion's recipe on the same rows", "ratio", minimum=0),
             "p_naive": number(
                 "Chance of so much less error than naive if it were no better", "probability", minimum=0, maximum=1
@@ -44,7 +54,7 @@ SCORECARDS = Table(
             "p_champion": number(
                 "The same beside the champion's recipe; NULL for the same recipe", "probability", minimum=0, maximum=1
             ),
-            "decision": text("Why the version became champion, or why not"),
+            "decision": label("Why the version became champion, or why not"),
         }
     ),
 )
@@ -59,10 +69,10 @@ CHAMPIONS = Table(
     max_age=None,
     schema=table_schema(
         {
-            "model": text("Name of the model in the registry"),
+            "model": label("Name of the model in the registry"),
             "change": count("Number of the change, from 1", "", minimum=1),
-            "model_version": text("Version that became champion"),
-            "replaced": text("Champion before", nullable=True),
+            "model_version": label("Version that became champion"),
+            "replaced": label("Champion before", nullable=True),
             "reason": text("The gate's decision, or rollback"),
             "changed_at": instant("When the champion changed"),
         }
@@ -81,13 +91,13 @@ BACKTEST_FORECASTS = Table(
     max_age=None,
     schema=table_schema(
         {
-            "model_version": text("Version whose recipe was fitted on the fold"),
+            "model_version": label("Version whose recipe was fitted on the fold"),
             "fold_trained_until": day("Last target day the fold was fitted on"),
-            "series": text("Video or channel id"),
+            "series": owner_id("Video or channel id"),
             "origin": instant("Day or hour the forecast was made from"),
-            "target": text("Count whose increment is forecast", among=("views", "likes", "comments")),
+            "target": label("Count whose increment is forecast", among=("views", "likes", "comments")),
             "horizon": count("Steps ahead of the origin", "steps of the task", minimum=1),
-            "task": text("What is forecast: video_day and others"),
+            "task": label("What is forecast: video_day and others"),
             "p10": number("Increment that 10 % of outcomes stay below", "target's counts", minimum=0),
             "p50": number("Median increment", "target's counts", minimum=0),
             "p90": number("Increment that 90 % of outcomes stay below", "target's counts", minimum=0),
@@ -107,9 +117,9 @@ TUNED_RECIPES = Table(
     max_age=None,
     schema=table_schema(
         {
-            "task": text("What is forecast: video_day and others"),
-            "kind": text("Kind of model"),
-            "parameters": text("What differs from the kind's defaults, as JSON"),
+            "task": label("What is forecast: video_day and others"),
+            "kind": label("Kind of model"),
+            "parameters": label("What differs from the kind's defaults, as JSON"),
             "wape": number("Mean wape over folds, targets and horizons", "ratio", minimum=0),
             "default_wape": number("The same with the kind's defaults", "ratio", minimum=0),
             "trial_count": count("Trials finished or pruned", "trials"),

@@ -1,14 +1,26 @@
 """Contracts of the `ops` layer that people read: drift of what models are given and give, alerts, anomalies, quality
 and accounts of owners.
-
-Books that only the platform's own code reads (`ops.loads`, `ops.quota_ledger`, ...) are described in `sql/migrations`.
 """
 
 import pandera.pandas as pa
 
 from yt_platform.metrics.steps import DAILY, HOURLY
-from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID, count, day, instant, number, table_schema, text
-from yt_platform.tables.declaration import Holds, Input, Table, Write
+from yt_platform.tables.columns import (
+    CHANNEL_ID,
+    VIDEO_ID,
+    Column,
+    Personal,
+    count,
+    day,
+    instant,
+    key_text,
+    label,
+    number,
+    owner_id,
+    table_schema,
+    text,
+)
+from yt_platform.tables.declaration import Holds, Input, InternalTable, Table, Write
 from yt_platform.tables.times import GAP_DAYS, MADE_DAILY, SCORED_WEEKLY
 
 DRIFT_KINDS = ("feature", "prediction")
@@ -27,8 +39,8 @@ DRIFT = Table(
     schema=table_schema(
         {
             "day": day("Last day of the window that is judged"),
-            "model_version": text("Champion whose training is the reference"),
-            "kind": text("What is judged: an input of the model, or its p50", among=DRIFT_KINDS),
+            "model_version": label("Champion whose training is the reference"),
+            "kind": label("What is judged: an input of the model, or its p50", among=DRIFT_KINDS),
             "name": text("Feature, or target and horizon of the prediction, like views_7d"),
             "reference_from": day("First day of the reference", nullable=True),
             "reference_until": day("Last day of the reference", nullable=True),
@@ -46,7 +58,7 @@ DRIFT = Table(
                 "Largest difference of the distribution functions of known values", "", minimum=0, maximum=1
             ),
             "kolmogorov_smirnov_limit": number("What it may reach by chance, or without mattering", "", minimum=0),
-            "status": text(
+            "status": label(
                 "drift past a limit; known_break where what counts as a view changed in between; too_few to judge",
                 among=DRIFT_STATUSES,
             ),
@@ -65,9 +77,9 @@ ALERTS = Table(
     schema=table_schema(
         {
             "alert_id": count("Number of the alert, in the order they were opened", ""),
-            "dedupe_key": text("What the alert is about; at most one alert of a key is open"),
-            "severity": text("error where something failed, warning where it may", among=SEVERITIES),
-            "kind": text(
+            "dedupe_key": key_text("What the alert is about; at most one alert of a key is open"),
+            "severity": label("error where something failed, warning where it may", among=SEVERITIES),
+            "kind": label(
                 "What went wrong: run, check, training, accuracy, drift, quality, freshness, anomaly, quota or "
                 "authorization"
             ),
@@ -138,12 +150,12 @@ ANOMALIES = Table(
     },
     schema=table_schema(
         {
-            "video_id": text("YouTube video id", pattern=VIDEO_ID),
+            "video_id": owner_id("YouTube video id", pattern=VIDEO_ID),
             "at": instant("When the unusual reading was taken"),
-            "series": text("Readings that were judged: one an hour, or one a day", among=("hourly", "daily")),
-            "kind": text("What is unusual", among=ANOMALY_KINDS),
-            "target": text("Count concerned", among=("views", "likes", "comments")),
-            "severity": text("From the score, by limits of each kind", among=ANOMALY_SEVERITIES),
+            "series": label("Readings that were judged: one an hour, or one a day", among=("hourly", "daily")),
+            "kind": label("What is unusual", among=ANOMALY_KINDS),
+            "target": label("Count concerned", among=("views", "likes", "comments")),
+            "severity": label("From the score, by limits of each kind", among=ANOMALY_SEVERITIES),
             "score": number(
                 "Robust z-score (zscore, same_age), times the usual (spike, growth), factor each way (reversal), views "
                 "that did not come (stuck), per cent (fall)",
@@ -151,7 +163,7 @@ ANOMALIES = Table(
             ),
             "observed": number("What was seen: a gain per hour or day, or a count where it fell", "target's counts"),
             "expected": number("What was to be expected, in the same unit", "target's counts"),
-            "channel_id": text("Channel of the video", pattern=CHANNEL_ID, nullable=True),
+            "channel_id": owner_id("Channel of the video", pattern=CHANNEL_ID, nullable=True),
             "detail": text("The finding in a sentence"),
         }
     ),
@@ -195,10 +207,10 @@ QUALITY_SCORES = Table(
     schema=table_schema(
         {
             "day": day("UTC day of the rows"),
-            "table_name": text("Table scored"),
-            "source": text("Source of the rows; '' for a table made from all, or refused rows that name none"),
+            "table_name": label("Table scored"),
+            "source": label("Source of the rows; '' for a table made from all, or refused rows that name none"),
             "score": _dimension("Weighted mean of the dimensions that are known"),
-            "status": text("warning below 85, error below 70", among=QUALITY_STATUSES),
+            "status": label("warning below 85, error below 70", among=QUALITY_STATUSES),
             "completeness": _dimension("Values known, of those rows should have"),
             "accuracy": _dimension("Rows within the range rules"),
             "consistency": _dimension("Comparisons with other sources and with sums that agree"),
@@ -225,16 +237,29 @@ ACCOUNTS = Table(
     schema=table_schema(
         {
             "name": text("Name given to the account here"),
-            "kind": text("owner of a channel, or service account of a content_owner", among=ACCOUNT_KINDS),
-            "channel_id": text("Channel of the owner", pattern=CHANNEL_ID, nullable=True),
-            "content_owner": text("Content owner the service account acts for", nullable=True),
-            "scopes": text("What was granted: the last parts of Google's scopes, by spaces"),
+            "kind": label("owner of a channel, or service account of a content_owner", among=ACCOUNT_KINDS),
+            "channel_id": owner_id("Channel of the owner", pattern=CHANNEL_ID, nullable=True),
+            "content_owner": label("Content owner the service account acts for", nullable=True),
+            "scopes": label("What was granted: the last parts of Google's scopes, by spaces"),
             "authorized_at": instant("When it was authorised, by the platform's clock"),
             "authorization_checked_at": instant("When YouTube was last asked whether it still may"),
-            "state": text("Whether it still may, as last seen", among=ACCOUNT_STATES),
+            "state": label("Whether it still may, as last seen", among=ACCOUNT_STATES),
             "reason": text("Why it may not", nullable=True),
             "remedy": text("What to do then", nullable=True),
             "verified_at": instant("When YouTube last said that it may; what it brought is kept for 30 days from then"),
         }
+    ),
+)
+
+ALERT_DELIVERIES = InternalTable(
+    name="ops.alert_deliveries",
+    description="What each channel was told of an alert, written after it took the message.",
+    key=("alert_id", "channel", "told"),
+    holds=Holds.NOTHING,
+    columns=(
+        Column("alert_id", "bigint", "The alert"),
+        Column("channel", "text", "log, webhook or mail", personal=Personal.NONE),
+        Column("told", "text", "The severity it was told with, or resolved", personal=Personal.NONE),
+        Column("delivered_at", "timestamp with time zone", "When it took the message"),
     ),
 )

@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,14 +31,14 @@ from yt_platform.progress import Progress
 from yt_platform.storage.raw import REPORT, UNFINISHED, WRITTEN, RawFile, RawStore
 from yt_platform.storage.scratch import delete_abandoned
 from yt_platform.tombstones.ids import (
-    OTHER_DATABASES,
     REPORT_HEADS,
-    WAREHOUSE,
     Columns,
     Either,
     Ids,
     Known,
     Without,
+    columns_of_others,
+    columns_of_warehouse,
     malformed,
     videos_in,
     videos_in_report,
@@ -147,8 +147,8 @@ def _forget_pending(place: Place, folders: Sequence[Path], others: Ids, progress
     rows, mentions = Counter[str](), Counter[str]()
     for database, of_database in place.databases.items():
         progress(0, None, f"forget, database {database}")
-        columns = WAREHOUSE if of_database == url else OTHER_DATABASES
-        deleted, mentioned = _forget_rows(of_database, columns, names, ids)
+        columns_of = columns_of_warehouse if of_database == url else columns_of_others
+        deleted, mentioned = _forget_rows(of_database, columns_of, names, ids)
         _reclaim(of_database, progress)
         for table, count in deleted.items():
             rows[f"{database} {table.root}"] += count
@@ -211,7 +211,7 @@ def _owners(url: str) -> set[str]:
     found: set[str] = set()
     with psycopg.connect(url) as connection:
         for table in _text_tables(connection):
-            for column in WAREHOUSE.owners & table.columns.keys():
+            for column in columns_of_warehouse(table.root).owners & table.columns.keys():
                 query = sql.SQL("SELECT DISTINCT {0} FROM {1} WHERE {0} IS NOT NULL")
                 rows = connection.execute(query.format(sql.Identifier(column), table.identifier)).fetchall()
                 found.update(row[0] for row in rows)
@@ -370,12 +370,13 @@ def _texts(store: RawStore, name: str) -> Iterator[str]:
 
 
 def _forget_rows(
-    url: str, columns: Columns, names: Sequence[str], ids: Ids
+    url: str, columns_of: Callable[[str], Columns], names: Sequence[str], ids: Ids
 ) -> tuple[dict[TextTable, int], dict[TextTable, int]]:
     """Delete rows that belong to `names`, and redact the texts of others, in one transaction: counts by table."""
     deleted, mentioned = {}, {}
     with psycopg.connect(url) as connection, bounded(url, connection, WHAT):
         for table in _text_tables(connection):
+            columns = columns_of(table.root)
             theirs = _delete(connection, table, columns.owners, names)
             naming, redacted = _redact(connection, table, columns, ids)
             if theirs + naming:

@@ -66,14 +66,17 @@ class Personal(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column as readers see it: name, Postgres type, description, nullability and unit ('' when it has none)."""
+    """One column as readers see it: name, Postgres type, description, nullability and unit ('' when it has none).
+
+    A text counts as personal until its declaration says that it is not.
+    """
 
     name: str
     postgres_type: str
     description: str
     nullable: bool = False
     unit: str = ""
-    personal: Personal = Personal.NONE
+    personal: Personal = Personal.TEXT
 
     @property
     def comment(self) -> str:
@@ -93,18 +96,34 @@ def columns_of(schema: pa.DataFrameSchema) -> list[Column]:
     ]
 
 
-def text(
-    description: str,
-    *,
-    pattern: str | None = None,
-    among: Sequence[str] = (),
-    nullable: bool = False,
-    personal: Personal | None = None,
+def text(description: str, *, pattern: str | None = None, nullable: bool = False) -> pa.Column:
+    """A text of YouTube's or of a person's. Use `label` where no id can stand in it."""
+    return _text(Personal.TEXT, description, pattern, nullable)
+
+
+def owner_id(description: str, *, pattern: str | None = None, nullable: bool = False) -> pa.Column:
+    """Id of the channel, video or author whose row it is."""
+    return _text(Personal.OWNER, description, pattern, nullable)
+
+
+def key_text(description: str, *, pattern: str | None = None, nullable: bool = False) -> pa.Column:
+    """A part of the key that may name an id."""
+    return _text(Personal.KEY, description, pattern, nullable)
+
+
+def label(
+    description: str, *, pattern: str | None = None, among: Sequence[str] = (), nullable: bool = False
 ) -> pa.Column:
-    """A text is personal until its declaration says that it is not, or lists its values."""
-    checks = [pa.Check.str_matches(pattern)] if pattern else []
-    checks += [pa.Check.isin(list(among))] if among else []
-    return _column(TEXT, description, "", checks, nullable, personal or (Personal.NONE if among else Personal.TEXT))
+    """A word or number of a known set, or a name that the platform gives: neither YouTube's text nor a person's."""
+    checks = [pa.Check.isin(list(among))] if among else []
+    return _text(Personal.NONE, description, pattern, nullable, checks)
+
+
+def _text(
+    personal: Personal, description: str, pattern: str | None, nullable: bool, checks: Sequence[pa.Check] = ()
+) -> pa.Column:
+    matches = [pa.Check.str_matches(pattern)] if pattern else []
+    return _column(TEXT, description, "", [*matches, *checks], nullable, personal)
 
 
 def count(description: str, unit: str, *, nullable: bool = False, minimum: int | None = 0) -> pa.Column:

@@ -4,11 +4,13 @@ From it follow validation, migrations, comments in Postgres, the data dictionary
 freshness, retention and forgetting. The declarations themselves lie with the capability whose tables they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
+from importlib import import_module
 
+import pandas as pd
 import pandera.pandas as pa
 
 from yt_platform.tables.columns import Column, columns_of
@@ -93,6 +95,8 @@ class Table(_Declared):
     give other rows.
     `sources` says what columns are made from, by name or pattern. A source is `schema.table.column`, or a bare name for
     that column of every input that has it. A column that no pattern matches is made from the columns of its own name.
+    `made_by` names the function that makes the rows from those of the inputs alone, as `module:function`. It takes a
+    frame for each input, in their order, and the first and last day. Dagster has an asset for every such table.
     `by_month` partitions the table by month of the window, so that old months are dropped rather than deleted.
     `reject_limit` is the share of rows above which the blocking check of the table fails.
     """
@@ -106,6 +110,7 @@ class Table(_Declared):
     inputs: tuple[Input, ...] = ()
     code_version: str = ""
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    made_by: str = ""
     by_month: bool = False
     reject_limit: float = REJECT_LIMIT
 
@@ -116,6 +121,8 @@ class Table(_Declared):
             raise ValueError(f"{self.name}: the schema has no column {', '.join(unknown)}; add it or name another")
         if bool(self.inputs) != bool(self.code_version):
             raise ValueError(f"{self.name}: declare both inputs and code_version, or neither")
+        if self.made_by and not self.inputs:
+            raise ValueError(f"{self.name}: declare the inputs that {self.made_by} makes it from")
         if self.by_month and "UTC" not in str(self.schema.columns[self.window].dtype):
             raise ValueError(f"{self.name}: only a table whose window is an instant can be partitioned by month")
 
@@ -126,6 +133,13 @@ class Table(_Declared):
     @property
     def column_names(self) -> list[str]:
         return list(self.schema.columns)
+
+    @property
+    def maker(self) -> Callable[..., pd.DataFrame]:
+        """The function that `made_by` names, imported when it is needed: its module knows this declaration."""
+        module, _, name = self.made_by.partition(":")
+        function: Callable[..., pd.DataFrame] = getattr(import_module(module), name)
+        return function
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yt_platform.catalog import DECLARED
 from yt_platform.storage.report_lines import LONGEST_ROW, records
-from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID
+from yt_platform.tables.columns import CHANNEL_ID, VIDEO_ID, Personal
 
 Json = Any
 Object = dict[str, Json]
@@ -43,6 +44,11 @@ CELLS_KNOWN = 1 << 16
 
 FEW = 8
 """Ids up to which searching for each beats looking up every place where one could stand."""
+
+OWNERS = frozenset(
+    column.name for table in DECLARED.values() for column in table.columns if column.personal is Personal.OWNER
+)
+"""Columns of raw rows and of rows to be loaded that say whose a row is: names that do so in some table."""
 
 _RUN = re.compile(rf"[A-Za-z0-9_-]{{{VIDEO_LENGTH},}}")
 _CHANNEL = re.compile(rf"(?=[A-Z]{{2}}([A-Za-z0-9_-]{{{CHANNEL_LENGTH}}}))")
@@ -165,7 +171,7 @@ class Without:
     def rows(self, raw: pa.Table) -> pa.Table:
         """Rows of an import (`storage/endpoints.py`) or a table that are not about the ids; the same where none is."""
         theirs = pa.chunked_array([pa.repeat(False, len(raw))])
-        for name in WAREHOUSE.owners.intersection(raw.column_names):
+        for name in OWNERS.intersection(raw.column_names):
             values = [value for value in raw[name].unique().to_pylist() if value in self.ids]
             theirs = pc.or_(theirs, pc.is_in(raw[name], pa.array(values, raw[name].type)))
         count = pc.sum(theirs).as_py() or 0
@@ -173,7 +179,7 @@ class Without:
         left = raw.filter(pc.invert(theirs)) if count else raw
         for position, column in enumerate(left.schema):
             is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-            if is_text and column.name not in WAREHOUSE.owners:
+            if is_text and column.name not in OWNERS:
                 left = self._redacted_column(left, position)
         return left
 
@@ -367,117 +373,26 @@ def _object(value: Json) -> Object:
     return value if type(value) is dict else {}
 
 
-# Which columns of a database say what.
-
-
 @dataclass(frozen=True)
 class Columns:
-    """Names of columns of text: `owners` say whose a row is, so that theirs go; rows go as well where one of `naming`
-    mentions an id; `plain` hold neither YouTube's texts nor people's. All others are redacted."""
+    """Names of a table's columns of text: `owners` say whose a row is, so that theirs go; rows go as well where one of
+    `naming` mentions an id; `plain` hold neither YouTube's texts nor people's. All others are redacted."""
 
     owners: frozenset[str] = frozenset()
     naming: frozenset[str] = frozenset()
     plain: frozenset[str] = frozenset()
 
 
-WAREHOUSE = Columns(
-    owners=frozenset({"video_id", "channel_id", "author_channel_id", "series", "reference", "item"}),
-    # an alert about it, a row that was refused, and parts of a report's key, which cannot be overwritten: views that
-    # came from a video, or from a page or playlist that names it
-    naming=frozenset(
-        {
-            "card_id",
-            "dedupe_key",
-            "end_screen_element_id",
-            "playback_location_detail",
-            "playlist_id",
-            "record",
-            "traffic_source_detail",
-        }
-    ),
-    plain=frozenset(
-        {
-            "access",
-            "account",
-            "age_group",
-            "basis",
-            "batch_ids",
-            "bucket",
-            "card_type",
-            "category_id",
-            "champion_version",
-            "channel",
-            "claimed_status",
-            "code_version",
-            "comment_id",
-            "content_owner",
-            "country",
-            "country_code",
-            "creator_content_type",
-            "currency",
-            "data_version",
-            "decision",
-            "default_audio_language",
-            "default_language",
-            "definition",
-            "definition_md5",
-            "device_type",
-            "digest",
-            "end_screen_element_type",
-            "endpoint",
-            "file_sha256",
-            "folder",
-            "formats",
-            "gender",
-            "import_id",
-            "input_version",
-            "job_id",
-            "kind",
-            "live_broadcast_content",
-            "live_or_on_demand",
-            "method",
-            "model",
-            "model_version",
-            "operating_system",
-            "original_sha256",
-            "parameters",
-            "parent_id",
-            "path",
-            "pending",
-            "playback_location_type",
-            "province_code",
-            "recipe_digest",
-            "region",
-            "replaced",
-            "report_id",
-            "report_type",
-            "revenue_assumptions",
-            "salt",
-            "scopes",
-            "setback",
-            "severity",
-            "sha256",
-            "short_guess_rule",
-            "source",
-            "state",
-            "status",
-            "stopped_key",
-            "subscribed_status",
-            "subtitle_language",
-            "subtitle_language_autotranslated",
-            "supersedes",
-            "table_name",
-            "target",
-            "task",
-            "told",
-            "tracked_basis",
-            "traffic_source_type",
-            "undoing",
-            "unknown_columns",
-            "uploader_type",
-            "view_definition",
-        }
-    ),
-)
-OTHER_DATABASES = Columns()
-"""Dagster's and MLflow's: their tables are not ours, and any text of theirs may name an id."""
+def columns_of_warehouse(table: str) -> Columns:
+    """As the table declares them; all texts of one that is not declared are redacted."""
+    declared = DECLARED[table].columns if table in DECLARED else ()
+
+    def marked(personal: Personal) -> frozenset[str]:
+        return frozenset(column.name for column in declared if column.personal is personal)
+
+    return Columns(marked(Personal.OWNER), marked(Personal.KEY), marked(Personal.NONE))
+
+
+def columns_of_others(_: str) -> Columns:
+    """Dagster's and MLflow's tables are not ours, and any text of theirs may name an id."""
+    return Columns()

@@ -309,21 +309,21 @@ def _added(counts: Mapping[date, int], more: Mapping[date, int]) -> dict[date, i
 def load_from_tables(
     warehouse: Warehouse,
     table: Table,
-    build: Callable[[Mapping[str, pd.DataFrame], pd.Timestamp, pd.Timestamp], pd.DataFrame],
+    build: Callable[..., pd.DataFrame],
     window: Window,
     run_id: str,
     progress: Progress,
 ) -> Loaded:
-    """Make the rows of `window` from the table's inputs: `build(frames by input table, first day, last day)`."""
+    """Make the rows of `window`: `build(rows of each input in the declared order, first day, last day)`."""
 
     def build_chunk(chunk: Window) -> pd.DataFrame:
-        frames = {
-            upstream.name: warehouse.read_window(
+        frames = [
+            warehouse.read_window(
                 TABLES[upstream.name], chunk.reaching(upstream.lookback_days, upstream.lookahead_days)
             )
             for upstream in table.inputs
-        }
-        return build(frames, pd.Timestamp(chunk.first), pd.Timestamp(chunk.last))
+        ]
+        return build(*frames, pd.Timestamp(chunk.first), pd.Timestamp(chunk.last))
 
     return load_in_chunks(warehouse, table, build_chunk, window, run_id, progress)
 

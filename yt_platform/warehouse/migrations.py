@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from yt_platform.catalog import TABLES
+from yt_platform.catalog import DECLARED
 from yt_platform.warehouse.databases import database_name, take_turn, with_driver
 from yt_platform.warehouse.readers import group_role
 from yt_platform.warehouse.sessions import bounded
@@ -111,7 +111,7 @@ WHERE classoid = 'pg_class'::regclass
 
 def _comment(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     found = {(table, column): text for table, column, text in connection.execute(_COMMENTS)}
-    for table in TABLES.values():
+    for table in DECLARED.values():
         name = sql.Identifier(table.layer, table.short_name)
         if found.get((table.name, "")) != table.description:
             connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal(table.description)))

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from hashlib import sha256
+from inspect import signature
 
 import pytest
 from hypothesis import given
@@ -167,3 +168,9 @@ def test_versions_stay_what_they_were() -> None:
         for name in names
     }
     assert {table.name: input_version(table, day, versions) for table in DAILY_TABLES} == VERSIONS_OF_9529093
+
+
+@pytest.mark.parametrize("table", [table for table in DAILY_TABLES if table.made_by], ids=lambda table: table.name)
+def test_the_function_that_a_table_names_takes_a_frame_for_each_input_and_two_days(table: Table) -> None:
+    """It is named by a string, so that only the first run would tell of a name that is wrong."""
+    assert len(signature(table.maker).parameters) == len(table.inputs) + 2

@@ -12,7 +12,7 @@ from yt_platform.history.import_removal import end_undo
 from yt_platform.history.importing import ImportRefusedError, import_history
 from yt_platform.metrics.defs import PARSERS
 from yt_platform.metrics.readings import video_daily
-from yt_platform.metrics.tables import VIDEO_DAILY, VIDEO_SNAPSHOTS
+from yt_platform.metrics.tables import VIDEO_DAILY
 from yt_platform.progress import silent
 from yt_platform.settings import PROJECT_ROOT
 from yt_platform.storage.raw import RawStore
@@ -83,7 +83,7 @@ class Home:
         load_from_tables(
             self.warehouse,
             VIDEO_DAILY,
-            lambda read, *days: video_daily(read[VIDEO_SNAPSHOTS.name], *days),
+            video_daily,
             DAYS,
             run_id,
             silent,

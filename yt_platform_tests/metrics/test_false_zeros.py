@@ -8,21 +8,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from yt_platform.features.channels import build_channel_day
 from yt_platform.features.tables import CHANNEL_DAY, VIDEO_DAY
-from yt_platform.features.videos import build_video_day
 from yt_platform.history.importing import import_history
 from yt_platform.metrics import parse
 from yt_platform.metrics.channel_days import load_channel_days
 from yt_platform.metrics.false_zeros import MANY, REASON, withdraw_false_zeros
-from yt_platform.metrics.readings import video_daily, video_hourly
 from yt_platform.metrics.revenue import RevenueRates
 from yt_platform.metrics.tables import (
     CHANNEL_SNAPSHOTS,
     VIDEO_DAILY,
     VIDEO_HOURLY,
     VIDEO_SNAPSHOTS,
-    VIDEO_VERSIONS,
 )
 from yt_platform.progress import silent
 from yt_platform.storage.raw import RawStore
@@ -90,22 +86,8 @@ def test_no_table_sees_the_fall_to_a_zero_that_stands_for_missing(warehouse: War
     load(warehouse, store, CHANNEL_SNAPSHOTS)
     quarantine = "SELECT DISTINCT reason || ': ' || (record ->> 'video_id') FROM ops.quarantine ORDER BY 1"
     assert values(warehouse, quarantine) == [f"{REASON}: {name}" for name in VIDEOS[:3]]
-    for table, build, source in (
-        (VIDEO_DAILY, video_daily, VIDEO_SNAPSHOTS),
-        (VIDEO_HOURLY, video_hourly, VIDEO_SNAPSHOTS),
-        (CHANNEL_DAY, build_channel_day, CHANNEL_SNAPSHOTS),
-    ):
-        load_from_tables(
-            warehouse, table, lambda read, *ends, b=build, s=source: b(read[s.name], *ends), WINDOW, RUN_ID, silent
-        )
-    load_from_tables(
-        warehouse,
-        VIDEO_DAY,
-        lambda read, *ends: build_video_day(read[VIDEO_DAILY.name], read[VIDEO_VERSIONS.name], *ends),
-        WINDOW,
-        RUN_ID,
-        silent,
-    )
+    for table in (VIDEO_DAILY, VIDEO_HOURLY, CHANNEL_DAY, VIDEO_DAY):
+        load_from_tables(warehouse, table, table.maker, WINDOW, RUN_ID, silent)
     load_channel_days(warehouse, WINDOW, RevenueRates(), RUN_ID, silent)
 
     increments = f"SELECT view_increment FROM metrics.video_daily WHERE video_id = '{VIDEOS[0]}' ORDER BY day"

@@ -13,21 +13,15 @@ import pandas as pd
 
 from yt_platform.catalog import TABLES
 from yt_platform.catalog.lineage import DAILY_TABLES
-from yt_platform.features.defs import BUILDS
 from yt_platform.metrics.channel_days import load_channel_days
-from yt_platform.metrics.readings import video_daily, video_hourly
 from yt_platform.metrics.revenue import RevenueRates
 from yt_platform.metrics.tables import (
     CHANNEL_DAILY,
     CHANNEL_SNAPSHOTS,
-    VIDEO_DAILY,
-    VIDEO_HOURLY,
     VIDEO_SNAPSHOTS,
     VIDEO_VERSIONS,
-    VIDEO_WINDOWS,
 )
 from yt_platform.metrics.view_definition import ALL_FORMATS_CHANGE, view_definition
-from yt_platform.metrics.windows import video_windows
 from yt_platform.monitoring.anomalies_store import find_anomalies
 from yt_platform.monitoring.quality_store import score_quality
 from yt_platform.monitoring.tables import ANOMALIES, QUALITY_SCORES
@@ -47,20 +41,13 @@ ALL_DAYS = [day.date() for day in pd.date_range(FIRST, periods=DAYS)]
 Load = Callable[[Warehouse, Window], object]
 
 
-def of_snapshots(build: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
-    return lambda frames, *ends: build(frames[VIDEO_SNAPSHOTS.name], *ends)
-
-
-def from_tables(table: Table, build: Callable[..., pd.DataFrame]) -> Load:
-    return lambda warehouse, window: load_from_tables(warehouse, table, build, window, RUN_ID, silent)
+def from_tables(table: Table) -> Load:
+    return lambda warehouse, window: load_from_tables(warehouse, table, table.maker, window, RUN_ID, silent)
 
 
 LOADS: dict[str, Load] = {
-    VIDEO_DAILY.name: from_tables(VIDEO_DAILY, of_snapshots(video_daily)),
-    VIDEO_HOURLY.name: from_tables(VIDEO_HOURLY, of_snapshots(video_hourly)),
-    VIDEO_WINDOWS.name: from_tables(VIDEO_WINDOWS, of_snapshots(video_windows)),
+    **{table.name: from_tables(table) for table in DAILY_TABLES if table.made_by},
     CHANNEL_DAILY.name: lambda warehouse, window: load_channel_days(warehouse, window, RevenueRates(), RUN_ID, silent),
-    **{table.name: from_tables(table, build) for table, build in BUILDS},
     ANOMALIES.name: lambda warehouse, window: find_anomalies(warehouse, window, RUN_ID, silent),
     QUALITY_SCORES.name: lambda warehouse, window: score_quality(warehouse, window, RUN_ID, silent),
 }

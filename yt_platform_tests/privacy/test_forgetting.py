@@ -22,7 +22,7 @@ from yt_platform.progress import silent
 from yt_platform.storage.endpoints import CHANNEL_SNAPSHOTS
 from yt_platform.storage.raw import UNFINISHED, Answer, RawFile, RawStore
 from yt_platform.storage.scratch import spool as spool_folder
-from yt_platform.tombstones.ids import WAREHOUSE, Known
+from yt_platform.tombstones.ids import Known
 from yt_platform.tombstones.store import TombstoneError, bring_back, bury, save, tombstones
 from yt_platform.warehouse.databases import DatabaseUrls
 from yt_platform.warehouse.embedded.server import EmbeddedPostgres
@@ -36,27 +36,6 @@ from yt_platform_tests.frames import RUN_ID
 FORGOTTEN, OTHER, AUTHOR_ID = (f"UC{letter * 22}" for letter in "fox")
 THEIRS, RAW_ONLY, NEW, OTHERS = "theirVideo1", "theirVideo2", "theirVideo3", "video-of_ot"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
-
-TEXTS = {
-    *("author_name", "brand_partner_channel_id", "channel_title", "comments_failure", "description", "detail"),
-    *("failure", "handle", "image_url", "link", "message", "name", "origin", "original_name", "reason", "remedy"),
-    *("stop_reason", "subject", "tags", "text", "thumbnail_url", "title", "uploads_playlist_id"),
-}
-"""Columns that hold texts of YouTube's or of people's, in which ids of others are overwritten."""
-
-
-def test_every_column_of_text_is_classified(warehouse_url: str) -> None:
-    """A column that says whose a row is, or that no one thought of, would keep what is to be forgotten, or be searched
-    for nothing. Put a new one into TEXTS here or into WAREHOUSE in tombstones/ids.py."""
-    with psycopg.connect(warehouse_url) as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT column_name::text FROM information_schema.columns WHERE table_schema = ANY(%s) "
-            "AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'ARRAY', 'bytea')",
-            (["raw", "metrics", "features", "models", "predictions", "ops"],),
-        ).fetchall()
-    found = sorted(name for (name,) in rows)
-    classified = [*WAREHOUSE.owners, *WAREHOUSE.naming, *WAREHOUSE.plain, *TEXTS]
-    assert found == sorted(classified)
 
 
 def answer(method: str, *items: object) -> Answer:

@@ -10,7 +10,7 @@ from yt_platform.catalog import TABLES
 from yt_platform.history.importing import import_history
 from yt_platform.metrics.defs import PARSERS
 from yt_platform.metrics.readings import video_daily
-from yt_platform.metrics.tables import VIDEO_DAILY, VIDEO_SNAPSHOTS
+from yt_platform.metrics.tables import VIDEO_DAILY
 from yt_platform.policy import HOLDS, PolicyMode, first_kept
 from yt_platform.privacy.retention import oldest, retire, retirement_is_due
 from yt_platform.progress import silent
@@ -21,7 +21,7 @@ from yt_platform.tables.declaration import Holds
 from yt_platform.warehouse.loading import PurgedError, load_from_raw, load_from_tables, loaded_versions
 from yt_platform.warehouse.staleness import stale_ranges
 from yt_platform.warehouse.views import refresh
-from yt_platform.warehouse.warehouse import MONTHLY, Warehouse, Window
+from yt_platform.warehouse.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID
 
 LAST = date(2026, 3, 1)
@@ -99,7 +99,7 @@ def test_what_strict_deletes_is_made_again_under_another_mode(warehouse: Warehou
     load_from_tables(
         warehouse,
         VIDEO_DAILY,
-        lambda read, *days: video_daily(read[VIDEO_SNAPSHOTS.name], *days),
+        video_daily,
         window,
         RUN_ID,
         silent,
@@ -126,7 +126,7 @@ def write_days(warehouse: Warehouse, days: list[date]) -> None:
             places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
             insert = f"INSERT INTO {name} ({names}, run_id, loaded_at) VALUES ({places}, '{RUN_ID}', now())"
             for day in days:
-                if name in MONTHLY:
+                if table.by_month:
                     transaction.execute("SELECT ops.ensure_month($1::text::regclass, $2)", (name, day.replace(day=1)))
                 at = datetime.combine(day, time(23, 59), UTC)
                 known = _ANY | {"date": day, "timestamp with time zone": at, "text": str(day)}

@@ -1,6 +1,5 @@
 """Loading a table's days, against Postgres: what lands in the table, in quarantine and in the books is one thing."""
 
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from yt_platform.warehouse.warehouse import Warehouse, Window
 from yt_platform_tests.frames import RUN_ID, snapshot, snapshots
 
 
-def refused_rows(_: Mapping[str, pd.DataFrame], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+def refused_rows(_: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
     """One row a day with an impossible count of views."""
     readings = snapshots(*(snapshot(f"{day:%Y-%m-%d} 03:00", 10) for day in pd.date_range(first, last)))
     return video_daily(readings, first, last).assign(view_count=-1)
@@ -129,7 +128,7 @@ def test_a_backfill_over_a_gap_leaves_nothing_stale(warehouse: Warehouse, tmp_pa
     load_from_tables(
         warehouse,
         VIDEO_DAILY,
-        lambda read, *days: video_daily(read[VIDEO_SNAPSHOTS.name], *days),
+        video_daily,
         window,
         RUN_ID,
         silent,

@@ -10,26 +10,35 @@ from datetime import timedelta
 import pandera.pandas as pa
 
 from yt_platform.metrics.tables import ACCESS
-from yt_platform.tables.columns import count, day, instant, number, table_schema, text
+from yt_platform.tables.columns import (
+    count,
+    day,
+    instant,
+    key_text,
+    label,
+    number,
+    owner_id,
+    table_schema,
+)
 from yt_platform.tables.declaration import Holds, Input, Table, Write
 from yt_platform.tables.times import REPORTED
 
 _HEAD = {
     "day": day("Day of the activity", unit="Pacific day"),
-    "account": text("Account whose report it is, as it was named at its authorisation"),
-    "channel_id": text("Channel of the activity; '' where YouTube names none", pattern=r"^(UC[A-Za-z0-9_-]{22})?$"),
-    "video_id": text(
+    "account": label("Account whose report it is, as it was named at its authorisation"),
+    "channel_id": owner_id("Channel of the activity; '' where YouTube names none", pattern=r"^(UC[A-Za-z0-9_-]{22})?$"),
+    "video_id": owner_id(
         "Video of the activity; '' for activity on the channel's own page", pattern=r"^([A-Za-z0-9_-]{11})?$"
     ),
 }
 _OF_PARTNERS = {
-    "claimed_status": text("claimed or unclaimed, in reports of content owners; '' in others"),
-    "uploader_type": text("self or thirdParty, in reports of content owners; '' in others"),
+    "claimed_status": label("claimed or unclaimed, in reports of content owners; '' in others"),
+    "uploader_type": label("self or thirdParty, in reports of content owners; '' in others"),
 }
 _AUDIENCE = {
-    "live_or_on_demand": text("live or on_demand"),
-    "subscribed_status": text("Whether the viewers were subscribed: subscribed or not_subscribed"),
-    "country_code": text("Country of the viewers, ISO 3166-1; ZZ where YouTube does not know it"),
+    "live_or_on_demand": label("live or on_demand"),
+    "subscribed_status": label("Whether the viewers were subscribed: subscribed or not_subscribed"),
+    "country_code": label("Country of the viewers, ISO 3166-1; ZZ where YouTube does not know it"),
 }
 _VIEWS = {
     "engaged_views": count("Views past the first frame; NULL in report types before a3", "views", nullable=True),
@@ -49,8 +58,8 @@ _PREMIUM = {
 }
 _TAIL = {
     "reported_at": instant("When YouTube made the report; a later one of the day replaces it"),
-    "source": text("Where the row came from: api; 'synthetic' for generated data"),
-    "access": text("Terms under which the row was obtained: by its owner's authorisation", among=ACCESS),
+    "source": label("Where the row came from: api; 'synthetic' for generated data"),
+    "access": label("Terms under which the row was obtained: by its owner's authorisation", among=ACCESS),
     "refreshed_at": instant("When the report was downloaded"),
 }
 
@@ -106,7 +115,7 @@ REPORT_BASIC = _report(
         "subscribers_lost": count("Subscribers lost", "subscribers"),
         **_PREMIUM,
     },
-    {"creator_content_type": text("Kind of content, such as shorts; '' in report types that do not divide by it")},
+    {"creator_content_type": label("Kind of content, such as shorts; '' in report types that do not divide by it")},
 )
 
 REPORT_DEMOGRAPHICS = _report(
@@ -115,8 +124,8 @@ REPORT_DEMOGRAPHICS = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "age_group": text("Age of the viewers, such as AGE_25_34; since 2026-03-09 also under 18, such as AGE_13_17"),
-        "gender": text("MALE, FEMALE, GENDER_OTHER or USER_SPECIFIED"),
+        "age_group": label("Age of the viewers, such as AGE_25_34; since 2026-03-09 also under 18, such as AGE_13_17"),
+        "gender": label("MALE, FEMALE, GENDER_OTHER or USER_SPECIFIED"),
     },
     {
         "views_percentage": number(
@@ -134,8 +143,8 @@ REPORT_TRAFFIC_SOURCES = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "traffic_source_type": text("Number of the kind of source, such as 5 for YouTube's search"),
-        "traffic_source_detail": text("Which source: search terms, a video, a page; '' where the kind has none"),
+        "traffic_source_type": label("Number of the kind of source, such as 5 for YouTube's search"),
+        "traffic_source_detail": key_text("Which source: search terms, a video, a page; '' where the kind has none"),
     },
     {**_VIEWS, **_WATCHING, **_PREMIUM},
 )
@@ -176,8 +185,8 @@ REPORT_DEVICES = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "device_type": text("Number of the kind of device, such as 101 for a computer"),
-        "operating_system": text("Number of the operating system"),
+        "device_type": label("Number of the kind of device, such as 101 for a computer"),
+        "operating_system": label("Number of the operating system"),
     },
     {**_VIEWS, **_WATCHING, **_PREMIUM},
 )
@@ -188,8 +197,10 @@ REPORT_PLAYBACK_LOCATIONS = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "playback_location_type": text("Number of the kind of page or player the video was played on"),
-        "playback_location_detail": text("Which page or app, of players embedded elsewhere; '' where there is none"),
+        "playback_location_type": label("Number of the kind of page or player the video was played on"),
+        "playback_location_detail": key_text(
+            "Which page or app, of players embedded elsewhere; '' where there is none"
+        ),
     },
     {**_VIEWS, **_WATCHING, **_PREMIUM},
 )
@@ -200,8 +211,8 @@ REPORT_CARDS = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "card_type": text("Number of the kind of card"),
-        "card_id": text("The card, by YouTube's id"),
+        "card_type": label("Number of the kind of card"),
+        "card_id": key_text("The card, by YouTube's id"),
     },
     {
         "card_impressions": count("Times the card was shown", "impressions", nullable=True),
@@ -220,8 +231,8 @@ REPORT_END_SCREENS = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "end_screen_element_type": text("Number of the kind of element"),
-        "end_screen_element_id": text("The element, by YouTube's id"),
+        "end_screen_element_type": label("Number of the kind of element"),
+        "end_screen_element_id": key_text("The element, by YouTube's id"),
     },
     {
         "end_screen_element_impressions": count("Times the element was shown", "impressions", nullable=True),
@@ -237,8 +248,8 @@ REPORT_SUBTITLES = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "subtitle_language": text("Language of the subtitles that were shown the longest; '' for none"),
-        "subtitle_language_autotranslated": text("Language they were translated to by machine; '' for none"),
+        "subtitle_language": label("Language of the subtitles that were shown the longest; '' for none"),
+        "subtitle_language_autotranslated": label("Language they were translated to by machine; '' for none"),
     },
     {**_VIEWS, **_WATCHING, **_PREMIUM},
     max_age=None,
@@ -250,7 +261,7 @@ REPORT_PROVINCES = _report(
     {
         **_OF_PARTNERS,
         **_AUDIENCE,
-        "province_code": text("State of the USA or District of Columbia, ISO 3166-2, such as US-CA"),
+        "province_code": label("State of the USA or District of Columbia, ISO 3166-2, such as US-CA"),
     },
     {**_VIEWS, **_WATCHING, **_PREMIUM},
     max_age=None,
@@ -259,7 +270,7 @@ REPORT_PROVINCES = _report(
 REPORT_PLAYLISTS = _report(
     "playlists",
     "channel, video, playlist, kind of broadcast, subscription and country, for views inside playlists",
-    {"playlist_id": text("Playlist the video was played in"), **_AUDIENCE},
+    {"playlist_id": key_text("Playlist the video was played in"), **_AUDIENCE},
     {
         **_VIEWS,
         **_WATCH_TIME,
