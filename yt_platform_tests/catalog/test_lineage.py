@@ -125,7 +125,7 @@ def test_what_looks_ahead_to_an_open_day_is_not_settled() -> None:
     assert settled(dict.fromkeys(DAYS, everything), set()) == dict.fromkeys(DAYS, everything)
 
 
-VERSIONS_OF_9529093 = {
+VERSIONS = {
     "metrics.video_snapshots": "c309d2e7d5d1ce7144927ac6905e8151",
     "metrics.channel_snapshots": "f188d3fb92272ed788e42ba1a16915a2",
     "metrics.videos": "f7be097cde2f53f8eaa1c935c692c07a",
@@ -167,7 +167,7 @@ def test_versions_stay_what_they_were() -> None:
         name: {day + timedelta(days=n): sha256(f"{name} {n}".encode()).hexdigest() for n in range(-150, 20)}
         for name in names
     }
-    assert {table.name: input_version(table, day, versions) for table in DAILY_TABLES} == VERSIONS_OF_9529093
+    assert {table.name: input_version(table, day, versions) for table in DAILY_TABLES} == VERSIONS
 
 
 @pytest.mark.parametrize("table", [table for table in DAILY_TABLES if table.made_by], ids=lambda table: table.name)
