@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run up test test-slow bench-forecast lint types docs migration lock clean
+.PHONY: help install run up test test-slow test-nightly bench-forecast lint types docs migration lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -33,11 +33,16 @@ run: install ## From snapshots to forecasts; on your own: make run ARGS="--histo
 up: install ## Dagster and MLflow in the browser, until Ctrl-C
 	@exec $(BIN)/yt-platform up $(ARGS)
 
-test: install ## All tests but the long ones, with coverage
-	$(BIN)/python -m pytest -m "not slow" --cov -n auto --maxprocesses 4 --dist loadfile
+PYTEST := $(BIN)/python -m pytest
 
-test-slow: install ## The long tests: 20 million rows, crashes
-	$(BIN)/python -m pytest -m slow -n auto --maxprocesses 2 --dist loadfile
+test: install ## All tests but the long ones, with coverage
+	$(PYTEST) -m "not slow and not nightly" --cov -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test-slow: install ## The long tests: millions of rows, crashes, a month of trouble
+	$(PYTEST) -m "slow and not nightly" -n auto --maxprocesses 2 --dist worksteal
+
+test-nightly: install ## The longest: 20 million rows
+	$(PYTEST) -m nightly -n auto --maxprocesses 2 --dist worksteal
 
 bench-forecast: install .venv-bench/installed ## Our models beside three libraries, on real data where there is some
 	$(BIN)/python benchmarks/forecast.py $(ARGS)

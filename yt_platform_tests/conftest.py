@@ -1,19 +1,23 @@
 """Fixtures every test may use: a real PostgreSQL, a migrated warehouse, the folder of real data."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from yt_platform.local import open_platform
 from yt_platform.sandbox import reporting
+from yt_platform.settings import Settings
 from yt_platform.warehouse.databases import with_database
 from yt_platform.warehouse.embedded.server import EmbeddedPostgres
 from yt_platform.warehouse.migrations import migrate
@@ -26,6 +30,31 @@ __all__ = ["box", "dawdler", "hook"]  # fixtures of every test
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+LONGEST_FIRST = (
+    "test_run",  # makes the platform that others copy; meanwhile other workers have what needs none of it:
+    "test_every_kind",
+    "test_embedded",
+    "test_up",
+    "test_training",
+    "test_automation",
+    "test_upkeep",
+    "test_backup",
+    "test_prune",
+    "test_growth",
+    "test_owner_reports",
+    "test_cli",
+    # of the slow ones
+    "test_thirty_days",
+    "test_crashes",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file stay on one worker, so a long file that began last would keep one core busy alone."""
+    order = {name: position for position, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +94,60 @@ def reachable_folder(base: Path | None = None) -> Iterator[Path]:
     base = base or next(path for path in map(Path, ("/dev/shm", "/tmp")) if shutil.disk_usage(path).free > 2**30)
     folder = Path(tempfile.mkdtemp(prefix="yt-test-", dir=base))
     folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session, the same for all workers of xdist: for what is made once for all of them."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def made_once(path: Path, make: Callable[[Path], None]) -> Path:
+    """`path`, which `make` makes for the first process that asks; the others wait for it."""
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=path.parent) as unfinished:  # so that it is there whole or not at all
+                make(Path(unfinished) / path.name)
+                (Path(unfinished) / path.name).rename(path)
+    return path
+
+
+def copy_home(home: Path, copy: Path) -> None:
+    """Copy a YT_HOME whose server does not run, the cluster in it included; its files keep their owners."""
+    subprocess.run(["cp", "--archive", home, copy], check=True)
+
+
+@contextlib.contextmanager
+def copied_home(home: Path) -> Iterator[Path]:
+    with reachable_folder() as folder:
+        copy_home(home, folder / "home")
+        yield folder / "home"
+
+
+@pytest.fixture(scope="session")
+def migrated(shared_folder: Path) -> Path:
+    """A home with empty databases, whose server does not run; to be copied and not to be used."""
+
+    def make(finished: Path) -> None:
+        with reachable_folder() as folder:
+            with open_platform(Settings(home=folder / "home", _env_file=None)):
+                pass
+            copy_home(folder / "home", finished)
+
+    return made_once(shared_folder / "migrated", make)
+
+
+@pytest.fixture
+def migrated_home(migrated: Path) -> Iterator[Path]:
+    """A copy of it: a new cluster and its migrations take ten seconds of a processor."""
+    with copied_home(migrated) as home:
+        yield home
 
 
 def free_port() -> int:

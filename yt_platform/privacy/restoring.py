@@ -78,7 +78,7 @@ def restored(
             _empty(url)
             _fill(name, url, Archive(folder / f"{name}.dump", place.programs / "pg_restore"), makers)
             marker.write([*marker.loaded, name])
-    _move_artifacts(place.urls.mlflow, manifest.artifact_folder, str(place.artifacts))
+    move_artifacts(place.urls.mlflow, manifest.artifact_folder, str(place.artifacts))
     yield manifest
     marker.file.unlink()
 
@@ -172,7 +172,7 @@ def _empty(url: str) -> None:
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
-def _move_artifacts(url: str, old: str, new: str) -> None:
+def move_artifacts(url: str, old: str, new: str) -> None:
     """MLflow keeps absolute paths of bundles: those below the old folder are moved to the new one. Its tables are not
     there before the first training."""
     columns = {

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from yt_platform.features.videos import build_video_day
 from yt_platform.forecasting.evaluation import actuals, beside_actuals, score, training_frame
 from yt_platform.forecasting.forecasters.catalog import KINDS, Recipe, load_forecaster, make_forecaster, save_forecaster
+from yt_platform.forecasting.forecasters.ensemble import MEMBERS
 from yt_platform.forecasting.forecasters.naive import NaiveForecaster
 from yt_platform.forecasting.forecasters.protocol import Forecaster, NotEnoughRowsError
 from yt_platform.forecasting.tasks import VIDEO_DAY, target_column
@@ -28,7 +30,15 @@ SIMPLE = ("naive", "drift", "szabo_huberman")
 """Rules that need not do better than naive on data with something to learn; every other kind must."""
 
 RECIPES: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
-"""Defaults, so that what is shipped is tested; a kind for which they take long may be given smaller ones here."""
+"""Defaults, so that what is shipped is tested."""
+
+_QUICK: dict[str, dict[str, Any]] = {
+    "lightgbm": {"num_iterations": 20},
+    "lstm": {"networks": 1, "epochs": 2},
+    "random_forest": {"n_estimators": 5},
+}
+QUICK = RECIPES | _QUICK | {"ensemble": {kind: _QUICK[kind] for kind in MEMBERS}}
+"""For tests that fit anew on odd data and ask whether a forecast is possible, not whether it is good."""
 
 
 def kinds(*but: str) -> list[Any]:
@@ -43,8 +53,8 @@ def kind(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def make(kind: str, threads: int = 1) -> Forecaster:
-    return make_forecaster(Recipe(kind, RECIPES[kind]), VIDEO_DAY, threads)
+def make(kind: str, recipes: dict[str, dict[str, Any]] = RECIPES, threads: int = 1) -> Forecaster:
+    return make_forecaster(Recipe(kind, recipes[kind]), VIDEO_DAY, threads)
 
 
 @pytest.fixture(scope="module")
@@ -133,25 +143,32 @@ import hashlib, sys
 from pathlib import Path
 import pandas as pd
 from yt_platform.forecasting.forecasters.catalog import load_forecaster
-forecasts = load_forecaster(Path(sys.argv[1]), 1).predict(pd.read_parquet(sys.argv[2]))
-print(hashlib.sha256(forecasts[["p10", "p50", "p90"]].to_numpy().tobytes()).hexdigest())
+for line in sys.stdin:
+    folder = Path(line.rstrip())
+    forecasts = load_forecaster(folder / "bundle", 1).predict(pd.read_parquet(folder / "features.parquet"))
+    print(hashlib.sha256(forecasts[["p10", "p50", "p90"]].to_numpy().tobytes()).hexdigest(), flush=True)
 """
 
 
+@pytest.fixture(scope="module")
+def forecasting() -> Iterator[subprocess.Popen[str]]:
+    """A process that has trained nothing, and forecasts from the bundle and the features in each folder it is told."""
+    command = [sys.executable, "-c", LOAD_AND_PREDICT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+
 def test_a_loaded_bundle_predicts_the_same_bits(
-    kind: str, fitted: Forecaster, unseen: pd.DataFrame, tmp_path: Path
+    kind: str, fitted: Forecaster, unseen: pd.DataFrame, tmp_path: Path, forecasting: subprocess.Popen[str]
 ) -> None:
-    """In a fresh process, as training and forecasting are different runs."""
+    """In another process, as training and forecasting are different runs."""
     save_forecaster(fitted, Recipe(kind, RECIPES[kind]), VIDEO_DAY, tmp_path / "bundle")
     unseen.to_parquet(tmp_path / "features.parquet")
-    found = subprocess.run(
-        [sys.executable, "-c", LOAD_AND_PREDICT, str(tmp_path / "bundle"), str(tmp_path / "features.parquet")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    assert forecasting.stdin
+    assert forecasting.stdout
+    print(tmp_path, file=forecasting.stdin, flush=True)
     expected = fitted.predict(unseen)[QUANTILES].to_numpy()
-    assert found.stdout.strip() == hashlib.sha256(expected.tobytes()).hexdigest()
+    assert forecasting.stdout.readline().strip() == hashlib.sha256(expected.tobytes()).hexdigest()
 
 
 def test_a_bundle_holds_no_pickle(kind: str, fitted: Forecaster, tmp_path: Path) -> None:
@@ -188,7 +205,7 @@ def test_histories_that_say_little(kind: str, daily: pd.DataFrame, changed: dict
     """Through features, training and forecast: constant and unknown columns are ordinary in real data."""
     poor = daily.assign(**{name: pd.Series(value, daily.index, daily[name].dtype) for name, value in changed.items()})
     features = features_of(poor)
-    forecaster = make(kind)
+    forecaster = make(kind, QUICK)
     forecaster.fit(training_frame(VIDEO_DAY, features, poor, generated.FIRST + pd.Timedelta(days=25)))
     forecasts = forecaster.predict(features)
     assert sound(forecasts)
@@ -222,7 +239,7 @@ def test_few_rows(kind: str, frame: pd.DataFrame) -> None:
     """On the fewest rows taken: too little to learn from is refused, or forecast without wild guesses."""
     known = ["view_increment", *(target_column("views", horizon) for horizon in VIDEO_DAY.horizons)]
     few = frame[frame[known].gt(100).all(axis="columns")].iloc[:10]
-    forecaster = make(kind)
+    forecaster = make(kind, QUICK)
     try:
         forecaster.fit(few)
     except NotEnoughRowsError as refused:

@@ -4,6 +4,7 @@ At this level because only a real `kill -9` leaves a unit charged and a call uns
 catalogue.
 """
 
+import json
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from yt_platform.warehouse.embedded.server import EmbeddedPostgres
 from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform.youtube.defs import PULLS
 from yt_platform.youtube.watchlist import add_channels
-from yt_platform_tests.conftest import reachable_folder
+from yt_platform_tests.conftest import copied_home, made_once
 from yt_platform_tests.load.crashing import (
     barred,
     begun,
@@ -89,33 +90,38 @@ class Home:
 
 
 @contextmanager
-def new_home() -> Iterator[Home]:
+def new_home(migrated: Path) -> Iterator[Home]:
     """A home that watches five channels, its clock where the sandbox's stands, and its server held."""
     world = GeneratedWorld(seed=7, channels=5, videos=300, new_per_day=10, starts_at=STARTS_AT - timedelta(days=10))
     sandbox = Sandbox(world, STARTS_AT, keys=[KEY])
-    with reachable_folder() as folder, serve(sandbox) as url:
-        home = Home(folder / "home", url, sandbox)
-        completed(begun(home.path, home.settings, "migrate"))
-        with EmbeddedPostgres(home.path) as server:
-            warehouse_url = server.url(WAREHOUSE)
-            Clock(Warehouse(warehouse_url)).simulate(STARTS_AT)
-            add_channels(warehouse_url, world.channel_ids, list_fully=True)
-            yield home
+    with copied_home(migrated) as path, serve(sandbox) as url, EmbeddedPostgres(path) as server:
+        warehouse_url = server.url(WAREHOUSE)
+        Clock(Warehouse(warehouse_url)).simulate(STARTS_AT)
+        add_channels(warehouse_url, world.channel_ids, list_fully=True)
+        yield Home(path, url, sandbox)
 
 
 @pytest.fixture
-def home() -> Iterator[Home]:
-    with new_home() as home:
+def home(migrated: Path) -> Iterator[Home]:
+    with new_home(migrated) as home:
         yield home
 
 
+Collected = tuple[dict[str, str], Counter[tuple[str, str]]]
+
+
 @pytest.fixture(scope="module")
-def undisturbed() -> tuple[dict[str, str], Counter[tuple[str, str]]]:
+def undisturbed(migrated: Path, shared_folder: Path) -> Collected:
     """Rows and kept calls after one collection that nothing disturbed."""
-    with new_home() as home:
-        home.complete()
-        assert home.charged() == home.counted()
-        return home.rows(), home.calls()
+
+    def collect(told: Path) -> None:
+        with new_home(migrated) as home:
+            home.complete()
+            assert home.charged() == home.counted()
+            told.write_text(json.dumps([home.rows(), [*home.calls().items()]]))
+
+    rows, calls = json.loads(made_once(shared_folder / "undisturbed_collection", collect).read_text())
+    return rows, Counter({(method, parameters): number for (method, parameters), number in calls})
 
 
 @pytest.mark.parametrize(
@@ -129,9 +135,7 @@ def undisturbed() -> tuple[dict[str, str], Counter[tuple[str, str]]]:
         "ops.loads",  # rows are written and their books are not
     ],
 )
-def test_a_killed_collection_is_completed_by_the_next(
-    home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]], table: str
-) -> None:
+def test_a_killed_collection_is_completed_by_the_next(home: Home, undisturbed: Collected, table: str) -> None:
     with barred(home.path, table) as connection:
         process = home.collect()
         until(lambda: waiting(connection, table) > 0, process)
@@ -144,7 +148,7 @@ def test_a_killed_collection_is_completed_by_the_next(
 
 @pytest.mark.parametrize("method", ["playlistItems.list", "videos.list", "commentThreads.list"])
 def test_a_collection_killed_while_it_waits_for_an_answer_is_completed_by_the_next(
-    home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]], method: str
+    home: Home, undisturbed: Collected, method: str
 ) -> None:
     home.sandbox.faults.replace([Fault(method=method, nth=2, latency=60, times=1)])
     process = home.collect()
@@ -155,9 +159,7 @@ def test_a_collection_killed_while_it_waits_for_an_answer_is_completed_by_the_ne
     assert home.counted() <= home.charged() <= home.counted() + 1
 
 
-def test_two_collections_at_once_call_nothing_twice(
-    home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]]
-) -> None:
+def test_two_collections_at_once_call_nothing_twice(home: Home, undisturbed: Collected) -> None:
     processes = [home.collect(), home.collect()]
     for process in processes:
         completed(process)
@@ -165,9 +167,7 @@ def test_two_collections_at_once_call_nothing_twice(
     assert home.charged() == home.counted()
 
 
-def test_two_collections_that_dagster_runs_at_once_call_one_after_the_other(
-    home: Home, undisturbed: tuple[dict[str, str], Counter[tuple[str, str]]]
-) -> None:
+def test_two_collections_that_dagster_runs_at_once_call_one_after_the_other(home: Home, undisturbed: Collected) -> None:
     """As two people press Materialize: both once asked for what was due, and quota was spent twice."""
     home.sandbox.faults.replace([Fault(method="channels.list", nth=1, latency=10, times=1)])
     for process in [home.runs("collect"), home.runs("collect")]:

@@ -34,6 +34,8 @@ from yt_platform.status import platform_status
 from yt_platform.warehouse.warehouse import Window
 from yt_platform_tests.frames import RUN_ID
 
+pytestmark = pytest.mark.stage("made")
+
 LAST_DAY = date(2026, 3, 1)
 SENSORS = {sensor.name: sensor for sensor in build_sensors()}
 DRIFTED = Alert(alerts.DRIFT, "features.video_day", alerts.WARNING, "it drifted")

@@ -26,6 +26,8 @@ from yt_platform.warehouse.warehouse import Warehouse
 from yt_platform_tests.conftest import reachable_folder
 from yt_platform_tests.warehouse_state import fingerprints
 
+pytestmark = pytest.mark.stage("made")
+
 KEPT_DAYS = 30
 
 

@@ -9,27 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 
+from yt_platform.cli import app
 from yt_platform_tests.conftest import reachable_folder
-
-COMMANDS = (
-    "",
-    "run",
-    "import",
-    "up",
-    "migrate",
-    "status",
-    "accept",
-    "backtest",
-    "models list",
-    "models rollback",
-    "db",
-    "db start",
-    "db stop",
-    "db url",
-    "db shell",
-    "forget",
-)
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +27,42 @@ def call(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedP
     return subprocess.run(command, env=environment, cwd=home.parent, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str, home: Path) -> None:
+@pytest.mark.parametrize("command", ["", "db start"])
+def test_help_is_printed(command: str, home: Path) -> None:
     found = call(home, *command.split(), "--help")
     assert found.returncode == 0
     assert "Usage" in found.stdout
+
+
+def commands(context: typer.Context) -> Iterator[typer.Context]:
+    """A command and all below it."""
+    yield context
+    for name, command in getattr(context.command, "commands", {}).items():
+        yield from commands(typer.Context(command, parent=context, info_name=name))
+
+
+EVERY = [*commands(typer.Context(typer.main.get_command(app), info_name="yt-platform"))]
+
+
+@pytest.mark.parametrize("context", EVERY, ids=lambda context: context.command_path)
+def test_every_command_explains_itself_and_its_options(
+    context: typer.Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: an interpreter for each takes a minute. Above is what only a process shows."""
+    told = context.command.get_help(context) + capsys.readouterr().out
+    assert f"Usage: {context.command_path}" in told
+    assert context.command.help
+    for parameter in context.command.params:
+        assert getattr(parameter, "help", None) or parameter.name == "help", parameter.name
+
+
+def test_the_commands_are_those_that_people_use() -> None:
+    """A command that is lost with a file that nobody imports any more would otherwise be missed by its users first."""
+    assert {"run", "import", "up", "migrate", "status", "accept", "backtest", "forget"} <= {
+        context.info_name for context in EVERY if context.parent is EVERY[0]
+    }
+    below = {context.command_path.removeprefix("yt-platform ") for context in EVERY}
+    assert {"models list", "models rollback", "db start", "db stop", "db url", "db shell"} <= below
 
 
 def test_a_wrong_setting_is_misuse_and_named(home: Path) -> None:

@@ -13,6 +13,8 @@ from yt_platform.storage.endpoints import VIDEO_SNAPSHOTS
 from yt_platform.warehouse.staleness import stale_ranges
 from yt_platform.warehouse.warehouse import Window
 
+pytestmark = pytest.mark.stage("made")
+
 LAST_DAY = date(2026, 3, 1)
 DAY = date(2026, 2, 10)
 UNTOUCHED = {"metrics.videos", "metrics.video_versions", "metrics.channels", "features.channel_day"}

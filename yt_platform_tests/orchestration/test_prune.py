@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, build_schedule_context
 
-from yt_platform.local import Platform, RunFailedError, Runs, import_path
+from yt_platform.local import Platform, RunFailedError, Runs
 from yt_platform.orchestration.jobs import REFRESH
 from yt_platform.orchestration.upkeep import weekly_prune
-from yt_platform.progress import silent
 from yt_platform.status import check_outcomes
 from yt_platform.storage.run_logs import LOGS, RunLogs
-from yt_platform.warehouse.staleness import stale_ranges
 from yt_platform.warehouse.warehouse import Window
+
+pytestmark = pytest.mark.stage("refreshed")
 
 LAST_DAY = date(2026, 3, 1)
 MONTHS = 100 * 86400
@@ -24,11 +23,8 @@ PRUNE = "prune_run_logs"
 
 
 @pytest.fixture(scope="module")
-def used(platform: Platform, runs: Runs, sample_folder: Path) -> Platform:
+def used(platform: Platform, runs: Runs) -> Platform:
     """Days imported and made, and one that failed."""
-    import_path(platform, runs, sample_folder, silent)
-    for window, tables in stale_ranges(platform.warehouse, LAST_DAY):
-        runs.launch(REFRESH, window, tables)
     with psycopg.connect(platform.urls.warehouse) as connection:
         connection.execute("ALTER TABLE metrics.video_daily RENAME TO hidden")
     with pytest.raises(RunFailedError, match="video_daily"):

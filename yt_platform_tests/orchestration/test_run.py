@@ -27,6 +27,8 @@ from yt_platform.warehouse.warehouse import Warehouse, Window
 from yt_platform.youtube.defs import PULLS
 from yt_platform_tests.orchestration.conftest import SAMPLE_DAYS
 
+pytestmark = pytest.mark.stage("made")
+
 LAST_DAY = date(2026, 3, 1)
 
 
@@ -135,9 +137,9 @@ def test_importing_the_same_files_again_changes_nothing(made: Platform, runs: Ru
 
 def test_making_partitions_again_gives_the_same_rows(made: Platform, runs: Runs) -> None:
     before, rows = fingerprints(made.warehouse), table_rows(made.warehouse)
-    middle = LAST_DAY - timedelta(days=10)
+    middle = LAST_DAY - timedelta(days=3)
     runs.launch(REFRESH, Window(middle, middle))
-    runs.launch(REFRESH, Window(middle - timedelta(days=5), LAST_DAY))
+    runs.launch(REFRESH, Window(middle - timedelta(days=2), LAST_DAY))
     runs.launch(FORECAST, Window(LAST_DAY, LAST_DAY))
     assert fingerprints(made.warehouse) == before
     assert table_rows(made.warehouse) == rows

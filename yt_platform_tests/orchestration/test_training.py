@@ -32,6 +32,8 @@ from yt_platform.orchestration.jobs import TRAIN, TUNE
 from yt_platform.progress import silent
 from yt_platform.warehouse.warehouse import Window
 
+pytestmark = pytest.mark.stage("made")
+
 MODEL = VIDEO_FORECASTER.name
 KINDS = ("lightgbm", "lstm", "ensemble")
 NOW = pd.Timestamp("2026-03-02", tz="UTC")

@@ -41,9 +41,8 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    with reachable_folder() as folder:
-        yield folder / "home"
+def home(migrated_home: Path) -> Path:
+    return migrated_home
 
 
 def start(home: Path, webserver: int, mlflow: int, **options: Any) -> subprocess.Popen[str]:

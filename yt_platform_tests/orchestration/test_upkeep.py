@@ -7,13 +7,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import AssetRecordsFilter, DagsterRun, DagsterRunStatus, build_schedule_context, build_sensor_context
 
-from yt_platform.local import Platform, RunFailedError, Runs, dagster_environment, import_path
+from yt_platform.local import Platform, RunFailedError, Runs, dagster_environment
 from yt_platform.orchestration.jobs import COLLECT, REFRESH, REFRESH_VIEWS, build_schedules
 from yt_platform.orchestration.partitions import RANGE_END, RANGE_START, asset_key
 from yt_platform.orchestration.unfinished import Unfinished, unfinished
@@ -28,6 +27,8 @@ from yt_platform.warehouse.defs import outdated_views
 from yt_platform.warehouse.staleness import overdue_ranges, stale_ranges
 from yt_platform.warehouse.warehouse import Window
 
+pytestmark = pytest.mark.stage("imported")
+
 LAST_DAY = date(2026, 3, 1)
 DAY = date(2026, 1, 29)
 REACHED = DAY + timedelta(days=LOOKBACK_DAYS)
@@ -41,16 +42,11 @@ def _instance_of_the_tick(platform: Platform, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(scope="module")
-def imported(platform: Platform, runs: Runs, sample_folder: Path) -> Platform:
-    import_path(platform, runs, sample_folder, silent)
-    return platform
-
-
 @pytest.fixture
-def refreshed(imported: Platform, runs: Runs) -> Platform:
-    refresh(imported, runs)
-    return imported
+def refreshed(platform: Platform, runs: Runs) -> Platform:
+    for window, tables in stale_ranges(platform.warehouse, LAST_DAY):
+        runs.launch(REFRESH, window, tables)
+    return platform
 
 
 @pytest.fixture
@@ -71,11 +67,6 @@ def batch(platform: Platform, day: date, name: str) -> None:
             "FROM raw.batches WHERE endpoint = 'video_snapshots' LIMIT 1",
             (day, name),
         )
-
-
-def refresh(platform: Platform, runs: Runs) -> None:
-    for window, tables in stale_ranges(platform.warehouse, LAST_DAY):
-        runs.launch(REFRESH, window, tables)
 
 
 def tick(platform: Platform, runs: Runs, cursor: str = "") -> Any:
@@ -109,12 +100,12 @@ def asked(evaluated: Any) -> list[tuple[Window, frozenset[str]]]:
     ]
 
 
-def test_what_an_import_leaves_to_make_is_asked_for_exactly(imported: Platform, runs: Runs) -> None:
-    evaluated = tick(imported, runs)
-    assert asked(evaluated) == stale_ranges(imported.warehouse, LAST_DAY) != []
+def test_what_an_import_leaves_to_make_is_asked_for_exactly(platform: Platform, runs: Runs) -> None:
+    evaluated = tick(platform, runs)
+    assert asked(evaluated) == stale_ranges(platform.warehouse, LAST_DAY) != []
     for window, tables in asked(evaluated):
         runs.launch(REFRESH, window, tables)
-    done = tick(imported, runs, evaluated.cursor)
+    done = tick(platform, runs, evaluated.cursor)
     assert f"up to date with its inputs until {LAST_DAY}" in done.skip_message
     assert not done.run_requests
     assert not done.cursor
