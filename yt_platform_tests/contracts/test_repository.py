@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from yt_platform.instance import PlatformStorage
 from yt_platform.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,8 +127,9 @@ def test_compose_and_make_up_share_workspace_and_instance() -> None:
         assert services[name]["command"][:4] == ["python", "-m", "yt_platform.web", page]
         assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
     assert "ln -s /app/dagster.yaml" in (ROOT / "Dockerfile").read_text()
-    urls = yaml.safe_load((ROOT / "dagster.yaml").read_text())["storage"]["postgres"]["postgres_url"]
-    assert urls["env"] in services["daemon"]["environment"]
+    storage = yaml.safe_load((ROOT / "dagster.yaml").read_text())["storage"]["custom"]
+    assert (storage["module"], storage["class"]) == (PlatformStorage.__module__, PlatformStorage.__name__)
+    assert "YT_DAGSTER_DATABASE_URL" in services["daemon"]["environment"]  # else it would start a server of its own
     assert services["receiver"]["command"][:3] == ["python", "-m", "yt_platform.youtube.websub.receiver"]
     for name in services.keys() - {"postgres"}:
         assert services[name]["env_file"] == [{"path": ".env", "required": False}], name
