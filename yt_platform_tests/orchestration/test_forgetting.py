@@ -79,8 +79,17 @@ class Collecting:
             row = connection.execute(query.encode(), parameters).fetchone()
         return int(cast("tuple[int]", row)[0])
 
-    def state(self, without_author: str) -> dict[str, str]:
-        found = {name: fingerprint(self.platform.warehouse, name, table.column_names) for name, table in MADE.items()}
+    def state(self, without_channel: str, without_author: str) -> dict[str, str]:
+        """Hashes of tables as if the channel were nobody's brand partner and the author had written nothing."""
+        partner = f"nullif(brand_partner_channel_id, '{without_channel}')"
+        found = {
+            name: fingerprint(
+                self.platform.warehouse,
+                name,
+                [partner if column == "brand_partner_channel_id" else column for column in table.column_names],
+            )
+            for name, table in MADE.items()
+        }
         found["metrics.comments"] = fingerprint(
             self.platform.warehouse,
             f"(SELECT * FROM metrics.comments WHERE author_channel_id <> '{without_author}') AS rest",
@@ -151,14 +160,14 @@ def test_a_channel_and_an_author_are_gone_and_the_rest_is_as_if_they_had_never_b
         bring_up_to_date(found.platform, found.runs)
         assert found.count("SELECT sum(calls) FROM ops.quota_calls") == calls
         assert search(found.place, found.logs, ids, silent) == []
-        rest = found.state(author)
+        rest = found.state(channel, author)
         assert [row.channel_id for row in listed(found.platform.urls.warehouse)] == sorted(others)
         assert "Nothing of it was stored" in found.forget("channel", channel, verify=False)
         data = files_of(EmbeddedPostgres(found.platform.settings.home))
         assert not [path for path in data if channel[2:].encode() in path.read_bytes()]
     assert searched_after_restore(saved, signed_by, ids) == []
     with collecting(others) as never:
-        assert never.state(author) == rest
+        assert never.state(channel, author) == rest
 
 
 def test_the_hub_is_told_that_a_channel_is_forgotten_and_where_it_is_not_that_is_said() -> None:
