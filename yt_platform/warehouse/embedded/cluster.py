@@ -1,7 +1,7 @@
 """The cluster of the embedded server: made, judged, started, with which settings.
 
-Not here: where it is (`embedded_place.py`), who uses it (`embedded.py`), and how it is watched and stopped
-(`embedded_keeper.py`). Databases, roles and tables inside it are `databases.py`'s.
+Not here: where it is (`place.py`), who uses it (`server.py`), and how it is watched and stopped
+(`keeper.py`). Databases, roles and tables inside it are `databases.py`'s.
 """
 
 import contextlib
@@ -103,7 +103,7 @@ log_min_error_statement = panic         # a failing CREATE ROLE would put its pa
 
 @dataclass(frozen=True)
 class Cluster:
-    """The cluster of a place; all is done with the lock of `embedded.py` held."""
+    """The cluster of a place; all is done with the lock of `server.py` held."""
 
     place: Place
     server: Server

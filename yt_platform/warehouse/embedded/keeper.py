@@ -1,7 +1,7 @@
 """The process that stops the embedded PostgreSQL once nobody uses it, and what it and its clients must judge alike.
 
 Belongs here: which server is ours and alive, which leases are live, how the server is stopped, and the keeper's
-loop. Starting the server is `embedded_cluster.py`'s. Standard library only, and little of it: a
+loop. Starting the server is `cluster.py`'s. Standard library only, and little of it: a
 keeper runs beside every server as `python -I -S embedded_keeper.py`, in 9 MB; `subprocess` (1 MB) is imported when
 there is one to stop.
 """

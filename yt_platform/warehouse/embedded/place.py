@@ -1,7 +1,7 @@
 """Where the embedded server of a YT_HOME is: its data directory, its binaries, and the account it runs under.
 
-Here: choosing them, and the folders and copies that takes. What runs there is `embedded_cluster.py`'s, who uses it
-`embedded.py`'s.
+Here: choosing them, and the folders and copies that takes. What runs there is `cluster.py`'s, who uses it
+`server.py`'s.
 
 YT_HOME/postgres holds, owned by the caller: `pgpass` (passwords), `lock` (one change of server or leases at a
 time), `leases/` (who uses the server), `keep` (it stays without users), `keeper.lock`, `keeper.log`, `start.log`; and

@@ -1,7 +1,7 @@
 """The embedded PostgreSQL server of a YT_HOME, as its users see it: shared by leases, kept, stopped, and its URL.
 
-Not here: where it is (`embedded_place.py`), how its cluster is made and started (`embedded_cluster.py`), and how it is
-watched and stopped (`embedded_keeper.py`).
+Not here: where it is (`place.py`), how its cluster is made and started (`cluster.py`), and how it is
+watched and stopped (`keeper.py`).
 """
 
 import atexit
